@@ -1,0 +1,5 @@
+"""`python -m kraftwerk` is `kraftwerk`."""
+
+from kraftwerk.cli import main
+
+main()

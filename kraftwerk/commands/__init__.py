@@ -1,0 +1,1 @@
+"""One file per verb; found by name and imported when called."""

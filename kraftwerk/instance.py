@@ -1,0 +1,67 @@
+"""An instance: a project in an environment on a node, with the names and paths that follow from it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+NAME_LIMIT = 27  # Linux user names end at 32 characters, and `web-` comes first
+
+
+def instance_name(project: str, environment: str) -> str:
+    """Return the instance's name: the project's in production, `<project>-<environment>` elsewhere."""
+    return project if environment == "production" else f"{project}-{environment}"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What a node needs to know of a project; travels as pillar and as the node's registry file. Holds no secret."""
+
+    name: str
+    project: str
+    environment: str
+    wsgi: str
+    workers: int | None = None
+    python: str = "3"
+    services: tuple[str, ...] = ()
+    processes: Mapping[str, str] = field(default_factory=dict)
+    cron: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    release: tuple[str, ...] = ()
+    static: Mapping[str, str] = field(default_factory=dict)
+    health: str = "/"
+    environ: Mapping[str, str] = field(default_factory=dict)
+    domains: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    src: str = "."
+    package: str = ""
+    present: bool = True
+
+    @property
+    def user(self) -> str:
+        """Return the system user that the instance runs as."""
+        return f"web-{self.name}"
+
+    @property
+    def root(self) -> PurePosixPath:
+        """Return the instance's folder on the node."""
+        return PurePosixPath("/web") / self.name
+
+    @property
+    def url(self) -> str:
+        """Return the address that a browser opens."""
+        return f"http://{self.domains[0]}"
+
+    def release_folder(self, number: int) -> PurePosixPath:
+        """Return the folder of one release."""
+        return self.root / "releases" / str(number)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the instance as plain JSON types, as pillar and registry hold it."""
+        plain = asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "Instance":
+        """Return the instance that `as_dict` wrote; keys of newer versions are passed over."""
+        known = {key: value for key, value in plain.items() if key in cls.__dataclass_fields__}
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in known.items()})

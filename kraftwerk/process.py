@@ -1,0 +1,115 @@
+"""The one place that starts processes."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, NoReturn
+
+from kraftwerk.errors import KraftwerkError
+
+Completed = subprocess.CompletedProcess[bytes]
+Stream = int | IO[bytes] | None
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    input: bytes | None = None,
+    stdin: Stream = subprocess.DEVNULL,
+    stdout: Stream = subprocess.PIPE,
+    stderr: Stream = subprocess.PIPE,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float | None = None,
+    check: bool = True,
+) -> Completed:
+    """Run a program to its end and return its exit code and output.
+
+    Args:
+        argv: the program and its arguments; never seen by a shell.
+        input: what it reads on stdin (then `stdin` does not count).
+        stdin, stdout, stderr: as subprocess takes them; output is kept unless told otherwise.
+        env: variables added to the environment.
+        cwd: the folder to run it in.
+        timeout: seconds after which it is killed.
+        check: raise when it exits with anything but 0.
+
+    Raises:
+        KraftwerkError: the program is missing, took too long, or (with check) failed; its last line of stderr is the cause.
+    """
+    try:
+        completed = subprocess.run(
+            list(argv),
+            **({"input": input} if input is not None else {"stdin": stdin}),  # type: ignore[arg-type]
+            stdout=stdout,
+            stderr=stderr,
+            env={**os.environ, **env} if env else None,
+            cwd=cwd,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise _missing(argv, error) from error
+    except subprocess.TimeoutExpired as error:
+        raise KraftwerkError(f"{argv[0]} did not finish within {timeout:.0f} s") from error
+    if check and completed.returncode:
+        raise KraftwerkError(failure(argv, completed))
+    return completed
+
+
+def failure(argv: Sequence[str], completed: Completed) -> str:
+    """Return one line that says how a program failed: its name, exit code and last words."""
+    words = (completed.stderr or completed.stdout or b"").decode(errors="replace").strip().splitlines()
+    last = words[-1].strip() if words else "no output"
+    return f"{Path(argv[0]).name} failed with exit code {completed.returncode}: {last}"
+
+
+def popen(
+    argv: Sequence[str],
+    *,
+    stdin: Stream = subprocess.DEVNULL,
+    stdout: Stream = subprocess.PIPE,
+    stderr: Stream = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    detach: bool = False,
+) -> subprocess.Popen[bytes]:
+    """Start a program and return at once, for streams and for what outlives this command.
+
+    Args:
+        argv, stdin, stdout, stderr, env, cwd: as in `run`.
+        detach: give it a session of its own, so that Ctrl-C here doesn't reach it.
+
+    Raises:
+        KraftwerkError: the program is missing.
+    """
+    try:
+        return subprocess.Popen(
+            list(argv),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env={**os.environ, **env} if env else None,
+            cwd=cwd,
+            start_new_session=detach,
+        )
+    except FileNotFoundError as error:
+        raise _missing(argv, error) from error
+
+
+def replace(argv: Sequence[str]) -> NoReturn:
+    """Become that program: terminal, signals and exit code are its own from here on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        os.execvp(argv[0], list(argv))  # noqa: S606 - an argv list, no shell
+    except FileNotFoundError as error:
+        raise _missing(argv, error) from error
+
+
+def _missing(argv: Sequence[str], error: FileNotFoundError) -> KraftwerkError:
+    if error.filename and error.filename != argv[0]:
+        return KraftwerkError(f"{error.filename}: no such folder")
+    return KraftwerkError(f"{argv[0]} is not installed here", next_command=f"apt-get install {Path(argv[0]).name}")

@@ -1,0 +1,118 @@
+"""What is printed: live on a terminal, plain lines in a pipe, JSON when asked."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from kraftwerk.errors import KraftwerkError
+
+
+@dataclass
+class Settings:
+    """How much is printed, set once by the CLI: verbosity -1 quiet, 0 normal, 1 and more verbose."""
+
+    verbosity: int = 0
+    debug: bool = False
+
+
+settings = Settings()
+
+
+def say(text: str = "") -> None:
+    """Print a line, unless quiet."""
+    if settings.verbosity >= 0:
+        click.echo(text)
+
+
+def detail(text: str) -> None:
+    """Print a line only with -v, on stderr."""
+    if settings.verbosity > 0:
+        click.secho(text, dim=True, err=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr, also when quiet."""
+    click.secho(f"Warning: {text}", fg="yellow", err=True)
+
+
+def hint(text: str, command: str) -> None:
+    """Print a line that ends with the next command, set apart as in `ready.     next: cd mysite`."""
+    say(f"{text.ljust(52)} next: {command}")
+
+
+class Step:
+    """What `step` yields: `note` is printed after the tick."""
+
+    def __init__(self) -> None:
+        self.note = ""
+
+
+@contextmanager
+def step(label: str) -> Iterator[Step]:
+    """Print `label … ok 1.2s` around a piece of work, with a spinner on a terminal while it runs."""
+    this, start = Step(), time.monotonic()
+    with _spinner(label):
+        yield this
+    seconds = time.monotonic() - start
+    say(f"{label} … {click.style('ok', fg='green')} {seconds:.1f}s{'     ' + this.note if this.note else ''}")
+
+
+@contextmanager
+def _spinner(label: str) -> Iterator[None]:
+    if not sys.stdout.isatty() or settings.verbosity < 0:
+        yield
+        return
+    from rich.console import Console
+
+    with Console().status(f"{label} …"):
+        yield
+
+
+def confirm(question: str, *, yes: bool = False, default: bool = False) -> bool:
+    """Ask a yes-or-no question; `yes` answers it, and without a terminal or an answer it is the default."""
+    if yes:
+        return True
+    try:
+        return click.confirm(question, default=default)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        say()
+        return default
+
+
+def confirm_name(consequence: str, name: str, *, yes: bool = False) -> None:
+    """Say what will be destroyed and have its name typed.
+
+    Raises:
+        KraftwerkError: something else was typed.
+    """
+    say(consequence)
+    if yes:
+        return
+    try:
+        typed = click.prompt(f"Type {name} to go on", default="", show_default=False)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        typed = ""
+    if typed != name:
+        raise KraftwerkError(f"not confirmed: {name} is left as it was", next_command="--yes answers for scripts")
+
+
+def emit_json(value: Any) -> None:
+    """Print a value as JSON, for scripts."""
+    click.echo(json.dumps(value, indent=2, sort_keys=True, default=str))
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under headings, in columns as wide as their longest cell."""
+    widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
+    for row in [headings, *rows]:
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
