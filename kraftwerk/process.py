@@ -9,6 +9,7 @@ from typing import IO, NoReturn
 
 from kraftwerk.errors import KraftwerkError
 
+Popen = subprocess.Popen[bytes]
 Completed = subprocess.CompletedProcess[bytes]
 Stream = int | IO[bytes] | None
 
@@ -75,7 +76,7 @@ def popen(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     detach: bool = False,
-) -> subprocess.Popen[bytes]:
+) -> Popen:
     """Start a program and return at once, for streams and for what outlives this command.
 
     Args:

@@ -1,0 +1,93 @@
+"""Pure builders of the programs' arguments: the same words every time, nothing started, nothing read."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from kraftwerk.node import Node
+
+CONNECT_TIMEOUT = 8  # seconds until an address that doesn't answer counts as unreachable
+
+
+def ssh_options(*, key: Path, known_hosts: Path, socket: Path) -> list[str]:
+    """Return the ssh options of every connection, as `NAME=value`.
+
+    Args:
+        key: the private key; no other is offered.
+        known_hosts: the pinned host keys; any other is refused.
+        socket: where the multiplexed connection listens; `%C` in it is ssh's hash of the destination.
+    """
+    return [
+        "BatchMode=yes",
+        f"IdentityFile={key}",
+        "IdentitiesOnly=yes",
+        f"UserKnownHostsFile={known_hosts}",
+        "GlobalKnownHostsFile=/dev/null",
+        "StrictHostKeyChecking=yes",
+        "CheckHostIP=no",
+        f"ConnectTimeout={CONNECT_TIMEOUT}",
+        "ServerAliveInterval=5",
+        "ServerAliveCountMax=3",
+        "ControlMaster=auto",
+        "ControlPersist=600",
+        f"ControlPath={socket}",
+        "LogLevel=ERROR",
+    ]
+
+
+def ssh(node: Node, options: Sequence[str], words: Sequence[str], *, tty: bool = False) -> list[str]:
+    """Return the argv that runs words on a node; they arrive there exactly as given.
+
+    Args:
+        options: from `ssh_options`.
+        words: the remote program and its arguments; none opens a login shell.
+        tty: ask for a terminal there.
+    """
+    flags = [flag for option in options for flag in ("-o", option)]
+    remote = [shlex.join(words)] if words else []
+    return ["ssh", *flags, "-p", str(node.port), "-tt" if tty else "-T", f"{node.user}@{node.host}", *remote]
+
+
+def ssh_control(node: Node, options: Sequence[str], verb: str) -> list[str]:
+    """Return the argv that asks (`check`) or ends (`exit`) the multiplexed connection."""
+    flags = [flag for option in options for flag in ("-o", option)]
+    return ["ssh", *flags, "-p", str(node.port), "-O", verb, f"{node.user}@{node.host}"]
+
+
+def rsync(
+    node: Node,
+    options: Sequence[str],
+    source: Path,
+    target: PurePosixPath,
+    *,
+    link_dest: PurePosixPath | None = None,
+    owner: str = "",
+    files_from: bool = False,
+) -> list[str]:
+    """Return the argv that makes a folder on a node the same as one here.
+
+    Args:
+        source: a folder; its content is sent.
+        target: the folder on the node; what isn't in the source is deleted there.
+        link_dest: a folder on the node whose unchanged files are hard-linked instead of sent.
+        owner: `user:group` on the node.
+        files_from: send only the paths that come NUL-separated on stdin.
+    """
+    flags = [flag for option in options for flag in ("-o", option)]
+    return [
+        "rsync",
+        "--archive",
+        "--compress",
+        "--delay-updates",
+        *(["--from0", "--files-from=-"] if files_from else ["--delete"]),
+        *([f"--chown={owner}"] if owner else []),
+        *([f"--link-dest={link_dest}"] if link_dest else []),
+        f"--rsh={shlex.join(['ssh', *flags, '-p', str(node.port)])}",
+        f"{source}/",
+        f"{node.user}@{node.host}:{target}/",
+    ]
+
+
+def as_user(user: str, words: Sequence[str]) -> list[str]:
+    """Return words that run as that user on a node, keeping terminal, signals and exit code."""
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--", *words]

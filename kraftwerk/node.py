@@ -1,0 +1,169 @@
+"""Nodes: the admin's roster (in Salt's own format) and their pinned host keys."""
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.paths import config_home, private, write_atomic
+
+HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A server in the roster.
+
+    Attributes:
+        name: its hostname, by which it is called everywhere.
+        host: the address that ssh connects to.
+        provider: who runs it: local, ssh (adopted), or a cloud's name.
+        status: creating, ready or stopped; a node that is still `creating` was interrupted.
+    """
+
+    name: str
+    host: str
+    provider: str
+    user: str = "root"
+    port: int = 22
+    release: str = ""
+    status: str = "ready"
+
+    def as_roster(self) -> dict[str, Any]:
+        """Return the node's entry in the roster, as Salt reads it."""
+        entry: dict[str, Any] = {"host": self.host, "user": self.user, "port": self.port, "provider": self.provider}
+        entry |= {"release": self.release} if self.release else {}
+        return entry | ({"status": self.status} if self.status != "ready" else {})
+
+    @classmethod
+    def from_roster(cls, name: str, entry: Mapping[str, Any]) -> "Node":
+        """Return the node of a roster's entry; a roster written by hand needs no more than `host`."""
+        return cls(
+            name=name,
+            host=str(entry["host"]),
+            provider=str(entry.get("provider", "ssh")),
+            user=str(entry.get("user", "root")),
+            port=int(entry.get("port", 22)),
+            release=str(entry.get("release", "")),
+            status=str(entry.get("status", "ready")),
+        )
+
+
+def check_name(name: str) -> str:
+    """Return the name of a node if it is a hostname.
+
+    Raises:
+        KraftwerkError: it isn't (code 2).
+    """
+    if len(name) > 253 or not HOSTNAME.fullmatch(name) or name == "localhost":
+        raise KraftwerkError(
+            f"{name!r} is no hostname: lower-case letters, digits, dashes and dots, such as blue or web1.example.com",
+            code=2,
+        )
+    return name
+
+
+def roster_file() -> Path:
+    """Return the roster's path."""
+    return config_home() / "nodes"
+
+
+def known_hosts_file() -> Path:
+    """Return the path of kraftwerk's own known_hosts."""
+    return config_home() / "known_hosts"
+
+
+def private_key_file() -> Path:
+    """Return the path of the key that kraftwerk logs in with; the public one stands beside it as .pub."""
+    return config_home() / "keys" / "id_ed25519"
+
+
+def all_nodes() -> dict[str, Node]:
+    """Return every node of the roster by name.
+
+    Raises:
+        KraftwerkError: the roster isn't YAML of the right shape (code 2).
+    """
+    try:
+        entries = yaml.safe_load(roster_file().read_text()) or {}
+    except FileNotFoundError:
+        return {}
+    except yaml.YAMLError as error:
+        raise KraftwerkError(f"{roster_file()}: not valid YAML: {error}".replace("\n", " "), code=2) from error
+    try:
+        return {str(name): Node.from_roster(str(name), entry) for name, entry in entries.items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise KraftwerkError(f"{roster_file()}: an entry without a proper host or port ({error})", code=2) from error
+
+
+def get_node(name: str) -> Node:
+    """Return a node by its name.
+
+    Raises:
+        KraftwerkError: there is none (code 2), with the nodes that there are.
+    """
+    nodes = all_nodes()
+    if name not in nodes:
+        known = f"nodes: {', '.join(sorted(nodes))}" if nodes else "there are none yet"
+        raise KraftwerkError(f"no node is called {name} ({known})", next_command=f"kraftwerk create-node {name}", code=2)
+    return nodes[name]
+
+
+def save_node(node: Node) -> None:
+    """Add a node to the roster, or replace it."""
+    with _roster() as entries:
+        entries[node.name] = node.as_roster()
+
+
+def remove_node(name: str) -> None:
+    """Remove a node and its pinned host keys; it is no error if there is none."""
+    with _roster() as entries:
+        entries.pop(name, None)
+        _rewrite_known_hosts(name, [])
+
+
+def pin_host_keys(node: Node, keys: list[str]) -> None:
+    """Trust these host keys for a node, and no others.
+
+    Args:
+        keys: public keys as in a `.pub` file: `ssh-ed25519 AAAA… [comment]`.
+    """
+    names = ",".join(dict.fromkeys(_known_as(name, node.port) for name in (node.name, node.host)))
+    lines = [" ".join([names, *key.split()[:2]]) for key in keys]
+    with _roster():
+        _rewrite_known_hosts(node.name, lines, also=node.host, port=node.port)
+
+
+def _known_as(host: str, port: int) -> str:
+    return host if port == 22 else f"[{host}]:{port}"
+
+
+def _rewrite_known_hosts(name: str, lines: list[str], also: str = "", port: int = 22) -> None:
+    path = known_hosts_file()
+    old = path.read_text().splitlines() if path.exists() else []
+    gone = {_known_as(host, port) for host in (name, also) if host}
+    kept = [line for line in old if not gone & set(line.split(" ")[0].split(","))]
+    write_atomic(path, "".join(f"{line}\n" for line in [*kept, *lines]))
+
+
+@contextmanager
+def _roster() -> Iterator[dict[str, Any]]:
+    """Hold the roster's lock, yield its entries, and write what they became."""
+    private(config_home())
+    descriptor = os.open(config_home() / ".nodes.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        entries = {name: node.as_roster() for name, node in all_nodes().items()}
+        before = dict(entries)
+        yield entries
+        if entries != before or not roster_file().exists():
+            write_atomic(roster_file(), yaml.safe_dump(entries, sort_keys=True))
+    finally:
+        os.close(descriptor)

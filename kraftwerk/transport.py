@@ -1,0 +1,134 @@
+"""The way to a node: one multiplexed OpenSSH connection that commands, streams and rsync share."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import NoReturn
+
+from kraftwerk import argv, process
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.node import Node, known_hosts_file, private_key_file
+from kraftwerk.paths import private, socket_home
+from kraftwerk.process import Completed, Stream
+
+UNREACHABLE = 255  # ssh's own exit code when the connection failed
+
+
+def ssh_options() -> list[str]:
+    """Return the options of every ssh connection that kraftwerk makes."""
+    socket = private(socket_home()) / "%C"
+    return argv.ssh_options(key=private_key_file(), known_hosts=known_hosts_file(), socket=socket)
+
+
+class Connection:
+    """A node to talk to. Opened by the first command and kept for ten minutes by ssh itself."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.options = ssh_options()
+
+    def run(
+        self,
+        words: Sequence[str],
+        *,
+        input: bytes | None = None,
+        stdin: Stream = None,
+        stdout: Stream = process.subprocess.PIPE,
+        timeout: float | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Run a program on the node as root, to its end.
+
+        Args:
+            words: the program and its arguments; they arrive as given.
+            input: bytes for its stdin; else `stdin` (a file), else nothing.
+            stdout: a file for what it prints, else it is kept.
+            timeout: seconds.
+            check: raise when it exits with anything but 0.
+
+        Raises:
+            KraftwerkError: the node can't be reached or its host key changed; or (with check) the program failed.
+        """
+        command = argv.ssh(self.node, self.options, words)
+        source = process.subprocess.DEVNULL if stdin is None else stdin
+        completed = process.run(command, input=input, stdin=source, stdout=stdout, timeout=timeout, check=False)
+        if completed.returncode == UNREACHABLE:
+            raise unreachable(self.node, completed.stderr.decode(errors="replace"))
+        if check and completed.returncode:
+            raise KraftwerkError(f"{self.node.name}: {process.failure(words, completed)}")
+        return completed
+
+    def text(self, words: Sequence[str], **options: float) -> str:
+        """Run a program on the node and return what it prints, without the last newline."""
+        return self.run(words, **options).stdout.decode(errors="replace").rstrip("\n")  # type: ignore[arg-type]
+
+    def script(self, body: str, *arguments: str, timeout: float | None = None, check: bool = True) -> Completed:
+        """Run a POSIX shell script on the node; its text goes over stdin, its arguments are $1, $2 ….
+
+        Raises:
+            KraftwerkError: as `run`.
+        """
+        return self.run(["sh", "-seu", "--", *arguments], input=body.encode(), timeout=timeout, check=check)
+
+    def popen(self, words: Sequence[str], *, stdin: Stream, stdout: Stream, stderr: Stream = None) -> process.Popen:
+        """Start a program on the node, to read or feed it while it runs."""
+        return process.popen(argv.ssh(self.node, self.options, words), stdin=stdin, stdout=stdout, stderr=stderr)
+
+    def interactive(self, words: Sequence[str]) -> NoReturn:
+        """Become a program on the node: terminal (when there is one here), stdin, exit code and Ctrl-C are its own."""
+        tty = sys.stdin.isatty() and sys.stdout.isatty()
+        self.check()
+        process.replace(argv.ssh(self.node, self.options, words, tty=tty))
+
+    def check(self) -> None:
+        """Make sure that the node answers.
+
+        Raises:
+            KraftwerkError: it doesn't, with the reason.
+        """
+        alive = process.run(argv.ssh_control(self.node, self.options, "check"), check=False, timeout=5)
+        if alive.returncode:
+            self.run(["true"], timeout=2 * argv.CONNECT_TIMEOUT)
+
+    def rsync(
+        self,
+        source: Path,
+        target: PurePosixPath,
+        *,
+        link_dest: PurePosixPath | None = None,
+        owner: str = "",
+        files: Sequence[str] | None = None,
+    ) -> None:
+        """Make a folder on the node the same as one here; with `files`, send only these paths below it.
+
+        Raises:
+            KraftwerkError: rsync failed; what it sent is completed by the next call.
+        """
+        command = argv.rsync(
+            self.node, self.options, source, target, link_dest=link_dest, owner=owner, files_from=files is not None
+        )
+        names = None if files is None else b"".join(name.encode() + b"\0" for name in files)
+        process.run(command, input=names)
+
+    def close(self) -> None:
+        """End the multiplexed connection, if there is one."""
+        process.run(argv.ssh_control(self.node, self.options, "exit"), check=False, timeout=5)
+
+
+def unreachable(node: Node, words: str) -> KraftwerkError:
+    """Return the error for what ssh said when it could not connect."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in words or "Host key verification failed" in words:
+        return KraftwerkError(
+            f"{node.name} shows another host key than the pinned one in {known_hosts_file()}: "
+            "it was reinstalled, or somebody stands in between",
+            next_command=f"kraftwerk destroy-node {node.name}, if it really is a new machine",
+        )
+    if "Permission denied" in words:
+        return KraftwerkError(
+            f"{node.name} does not accept {private_key_file()} for {node.user}",
+            next_command=f"ssh-copy-id -i {private_key_file()}.pub {node.user}@{node.host}",
+        )
+    reason = lines[-1] if lines else "ssh could not connect"
+    start = "kraftwerk start-node" if node.provider == "local" else "ping"
+    return KraftwerkError(f"{node.name} can't be reached: {reason}", next_command=f"{start} {node.name}")
