@@ -63,5 +63,9 @@ class Instance:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Instance":
         """Return the instance that `as_dict` wrote; keys of newer versions are passed over."""
-        known = {key: value for key, value in plain.items() if key in cls.__dataclass_fields__}
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in known.items()})
+        known: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in plain.items()
+            if key in cls.__dataclass_fields__
+        }
+        return cls(**known)

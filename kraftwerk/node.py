@@ -15,6 +15,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.paths import config_home, private, write_atomic
 
 HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+SALT_FOLDER = "/var/lib/kraftwerk/salt"  # Salt's engine on a node, where only root can make a folder
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Node:
     def as_roster(self) -> dict[str, Any]:
         """Return the node's entry in the roster, as Salt reads it."""
         entry: dict[str, Any] = {"host": self.host, "user": self.user, "port": self.port, "provider": self.provider}
+        entry |= {"thin_dir": SALT_FOLDER}
         entry |= {"release": self.release} if self.release else {}
         return entry | ({"status": self.status} if self.status != "ready" else {})
 
@@ -112,7 +114,8 @@ def get_node(name: str) -> Node:
     nodes = all_nodes()
     if name not in nodes:
         known = f"nodes: {', '.join(sorted(nodes))}" if nodes else "there are none yet"
-        raise KraftwerkError(f"no node is called {name} ({known})", next_command=f"kraftwerk create-node {name}", code=2)
+        next_command = f"kraftwerk create-node {name}"
+        raise KraftwerkError(f"no node is called {name} ({known})", next_command=next_command, code=2)
     return nodes[name]
 
 

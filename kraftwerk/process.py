@@ -9,6 +9,8 @@ from typing import IO, NoReturn
 
 from kraftwerk.errors import KraftwerkError
 
+DEVNULL = subprocess.DEVNULL
+PIPE = subprocess.PIPE
 Popen = subprocess.Popen[bytes]
 Completed = subprocess.CompletedProcess[bytes]
 Stream = int | IO[bytes] | None
@@ -18,9 +20,9 @@ def run(
     argv: Sequence[str],
     *,
     input: bytes | None = None,
-    stdin: Stream = subprocess.DEVNULL,
-    stdout: Stream = subprocess.PIPE,
-    stderr: Stream = subprocess.PIPE,
+    stdin: Stream = DEVNULL,
+    stdout: Stream = PIPE,
+    stderr: Stream = PIPE,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     timeout: float | None = None,
@@ -38,12 +40,13 @@ def run(
         check: raise when it exits with anything but 0.
 
     Raises:
-        KraftwerkError: the program is missing, took too long, or (with check) failed; its last line of stderr is the cause.
+        KraftwerkError: the program is missing, took too long, or (with check) failed, with its last words.
     """
     try:
         completed = subprocess.run(
             list(argv),
-            **({"input": input} if input is not None else {"stdin": stdin}),  # type: ignore[arg-type]
+            input=input,
+            stdin=None if input is not None else stdin,
             stdout=stdout,
             stderr=stderr,
             env={**os.environ, **env} if env else None,
@@ -70,8 +73,8 @@ def failure(argv: Sequence[str], completed: Completed) -> str:
 def popen(
     argv: Sequence[str],
     *,
-    stdin: Stream = subprocess.DEVNULL,
-    stdout: Stream = subprocess.PIPE,
+    stdin: Stream = DEVNULL,
+    stdout: Stream = PIPE,
     stderr: Stream = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,

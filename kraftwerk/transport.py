@@ -33,7 +33,7 @@ class Connection:
         *,
         input: bytes | None = None,
         stdin: Stream = None,
-        stdout: Stream = process.subprocess.PIPE,
+        stdout: Stream = process.PIPE,
         timeout: float | None = None,
         check: bool = True,
     ) -> Completed:
@@ -50,7 +50,7 @@ class Connection:
             KraftwerkError: the node can't be reached or its host key changed; or (with check) the program failed.
         """
         command = argv.ssh(self.node, self.options, words)
-        source = process.subprocess.DEVNULL if stdin is None else stdin
+        source = process.DEVNULL if stdin is None else stdin
         completed = process.run(command, input=input, stdin=source, stdout=stdout, timeout=timeout, check=False)
         if completed.returncode == UNREACHABLE:
             raise unreachable(self.node, completed.stderr.decode(errors="replace"))

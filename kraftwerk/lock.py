@@ -1,0 +1,80 @@
+"""Locks on a node, held by an open ssh channel: when their holder ends in any way, so do they."""
+
+import getpass
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kraftwerk import process
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.transport import Connection
+
+# The kernel's lock goes with the last process that holds file 9, and `cat` ends when our end of its stdin closes.
+SCRIPT = """\
+umask 077; mkdir -p /run/lock/kraftwerk; cd /run/lock/kraftwerk
+exec 9>>"$1"
+if ! flock -n 9; then cat "$1.owner"; exit 75; fi
+printf '%s\\n' "$2" >"$1.owner"; echo held; cat >/dev/null
+"""
+TAKEN = 75
+_held: set[tuple[str, str]] = set()
+
+
+@contextmanager
+def held(connection: Connection, name: str, *, wait: float = 0) -> Iterator[None]:
+    """Hold a lock on a node: an instance's name, or `node` for what concerns all of it.
+
+    Who holds it already in this process just goes on.
+
+    Args:
+        wait: seconds to wait for another holder.
+
+    Raises:
+        KraftwerkError: somebody else holds it, with who, where, what and since when.
+    """
+    key = (connection.node.name, name)
+    if key in _held:
+        yield
+        return
+    holder = _take(connection, name, time.monotonic() + wait)
+    _held.add(key)
+    try:
+        yield
+    finally:
+        _held.discard(key)
+        _release(holder)
+
+
+def _take(connection: Connection, name: str, until: float) -> process.Popen:
+    while True:
+        words = ["sh", "-c", SCRIPT, "kraftwerk-lock", name, owner()]
+        holder = connection.popen(words, stdin=process.PIPE, stdout=process.PIPE)
+        assert holder.stdout is not None  # noqa: S101 - a pipe was asked for
+        line = holder.stdout.readline().decode(errors="replace").strip()
+        if line == "held":
+            return holder
+        _release(holder)
+        if holder.returncode != TAKEN:
+            connection.check()
+            raise KraftwerkError(f"{connection.node.name}: the lock {name} could not be taken: {line or 'no answer'}")
+        if time.monotonic() >= until:
+            raise KraftwerkError(
+                f"{name} on {connection.node.name} is locked by {line}", next_command="try again later"
+            )
+        time.sleep(0.5)
+
+
+def _release(holder: process.Popen) -> None:
+    for stream in (holder.stdin, holder.stdout):
+        if stream is not None:
+            stream.close()
+    holder.wait()
+
+
+def owner() -> str:
+    """Return who we are, for those who find the lock taken."""
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
+    return f"{getpass.getuser()}@{socket.gethostname()} ({command}) since {time.strftime('%H:%M:%S')}"

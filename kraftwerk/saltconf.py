@@ -1,0 +1,121 @@
+"""The Salt configuration that kraftwerk writes: one for itself and for plain salt-ssh and salt-cloud beside it."""
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kraftwerk.node import known_hosts_file, private_key_file, roster_file
+from kraftwerk.paths import config_home, private, share, state_home, write_atomic
+from kraftwerk.transport import ssh_options
+
+EXTENSIONS = ("modules", "states", "pillar", "clouds", "runners", "engines")
+
+
+def root() -> Path:
+    """Return the folder that Salt works in; 0700."""
+    return private(state_home() / "salt")
+
+
+def write() -> Path:
+    """Write the configuration, if it changed, and return the path of the master file.
+
+    Everything in it is an absolute path, but for the project's own states: `salt` counts from the current
+    directory, so that plain Salt inside a project sees them too.
+    """
+    folder = root()
+    extensions = link_extensions(folder / "ext", share())
+    files: dict[str, Any] = {
+        "master": master(folder, extensions),
+        "cloud": cloud(folder),
+        "cloud.providers": {"local": {"driver": "kw_local"}},
+        "cloud.profiles": {},
+    }
+    for name, content in files.items():
+        _write_changed(folder / name, yaml.safe_dump(content, sort_keys=False))
+    _link_profiles(folder)
+    return folder / "master"
+
+
+def master(folder: Path, extensions: Path) -> dict[str, Any]:
+    """Return the content of the master file."""
+    return {
+        "user": getpass.getuser(),
+        "root_dir": str(folder),
+        "pki_dir": str(folder / "pki"),
+        "cachedir": str(folder / "cache"),
+        "sock_dir": str(folder / "run"),
+        "log_file": str(folder / "log"),
+        "ssh_log_file": str(folder / "log"),
+        "log_level_logfile": "quiet",
+        "roster_file": str(roster_file()),
+        "file_roots": {"base": ["salt", str(config_home() / "salt"), str(share("salt"))]},
+        "pillar_roots": {"base": [str(config_home() / "pillar"), str(share("pillar"))]},
+        "ext_pillar": [{"kw_instances": {"mirror": str(state_home() / "instances"), "roster": str(roster_file())}}],
+        "module_dirs": [str(extensions)],
+        "ssh_priv": str(private_key_file()),
+        "ssh_identities_only": True,
+        "known_hosts_file": str(known_hosts_file()),
+        "ssh_options": ssh_options(),
+        "ssh_minion_opts": minion_options(),
+        "thin_saltext_blocklist": ["pytest-salt-factories"],
+        "job_cache": False,
+    }
+
+
+def minion_options() -> dict[str, Any]:
+    """Return what Salt on the node is told: no slow grains, and packages of many states in one transaction."""
+    return {
+        "enable_fqdns_grains": False,
+        "enable_gpu_grains": False,
+        "grains_cache": False,
+        "log_level_logfile": "quiet",
+    }
+
+
+def cloud(folder: Path) -> dict[str, Any]:
+    """Return the content of the cloud file."""
+    return {
+        "providers_config": str(folder / "cloud.providers"),
+        "profiles_config": str(folder / "cloud.profiles"),
+        "conf_file": str(folder / "cloud"),
+        "extension_modules": str(folder / "ext"),
+        "log_file": str(folder / "log"),
+        "deploy": False,
+    }
+
+
+def link_extensions(folder: Path, source: Path) -> Path:
+    """Make a folder of links to `_modules`, `_states` … of a tree, and return it.
+
+    Salt takes every `*.py` of a folder of modules for one, so it is never pointed at the tree itself.
+    """
+    private(folder)
+    for kind in EXTENSIONS:
+        link, target = folder / f"_{kind}", source / f"_{kind}"
+        if link.is_symlink() and link.readlink() != target:
+            link.unlink()
+        if target.is_dir() and not link.is_symlink():
+            link.symlink_to(target)
+    return folder
+
+
+def _link_profiles(folder: Path) -> None:
+    """Let salt-cloud read the shipped profiles and the admin's own, which come last and win."""
+    for name in ("cloud.profiles.d", "cloud.providers.d"):
+        target = private(folder / name)
+        own = sorted((config_home() / name).glob("*.conf"))
+        wanted = {f"0-{path.name}": path for path in sorted(share(name).glob("*.conf"))}
+        wanted |= {f"1-{path.name}": path for path in own}
+        for link in target.iterdir():
+            if link.name not in wanted or link.readlink() != wanted[link.name]:
+                link.unlink()
+        for link_name, path in wanted.items():
+            if not (target / link_name).is_symlink():
+                (target / link_name).symlink_to(path)
+
+
+def _write_changed(path: Path, text: str) -> None:
+    if not path.exists() or path.read_text() != text:
+        write_atomic(path, text)

@@ -1,0 +1,186 @@
+"""salt-ssh in this process, over the multiplexed connection. All that leans on Salt's non-public parts is here.
+
+Against the stock program it changes four things (see docs/decisions/0002): programs run as plain subprocesses instead of
+in an emulated terminal that polls; the node's checksum decides whether the custom modules are sent; Salt's progress
+arrives line by line while it runs; and the archive with the pillar is removed from the node afterwards.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from kraftwerk import process, saltconf
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.node import SALT_FOLDER, Node
+from kraftwerk.transport import UNREACHABLE, Connection, unreachable
+
+OnLine = Callable[[str], None]
+EXTMODS = f"{SALT_FOLDER}/running_data/var/cache/salt/minion/extmods"
+
+
+def call(
+    node: Node,
+    function: str,
+    *arguments: Any,
+    on_line: OnLine | None = None,
+    options: dict[str, Any] | None = None,
+    **keywords: Any,
+) -> Any:
+    """Call an execution function of Salt on a node and return what it returns.
+
+    Args:
+        function: such as `test.ping` or `kw_postgres.inspect`.
+        arguments, keywords: its arguments; they show in the node's process list, so no secret goes here.
+        on_line: is called with each line that Salt logs on the node while it runs.
+        options: settings laid over the generated master configuration.
+
+    Raises:
+        KraftwerkError: the node can't be reached, or the function is unknown, raised, or returned an error.
+    """
+    old_umask = os.umask(0o077)
+    try:
+        with _patched(node, on_line):
+            value, code = _run(_single(node, function, arguments, keywords, options or {}))
+    finally:
+        os.umask(old_umask)
+    if code and not _is_state_return(value):
+        raise KraftwerkError(f"{node.name}: {function} failed: {_reason(value)}")
+    return value
+
+
+def _single(node: Node, function: str, arguments: Any, keywords: Any, options: dict[str, Any]) -> Any:
+    """Return Salt's own object for one call on one node."""
+    import salt.client.ssh
+    import salt.client.ssh.client
+    import salt.config
+
+    opts = salt.config.client_config(str(saltconf.write())) | options
+    client = salt.client.ssh.client.SSHClient(mopts=opts)
+    ssh = client._prep_ssh(node.name, function, arguments, tgt_type="list", kwarg=keywords)
+    target = ssh.targets.get(node.name)
+    if target is None:
+        raise KraftwerkError(f"{node.name} is not in the roster", next_command=f"kraftwerk create-node {node.name}")
+    for key, value in ssh.defaults.items():
+        target.setdefault(key, value)
+    return salt.client.ssh.Single(
+        ssh.opts, ssh.opts["argv"], node.name, mods=ssh.mods, fsclient=ssh.fsclient, thin=ssh.thin, **target
+    )
+
+
+def _run(single: Any) -> tuple[Any, int]:
+    """Run it and return the function's value and its exit code."""
+    import salt.client.ssh.wrapper as wrapper
+
+    try:
+        stdout, stderr, code = single.run()
+        parsed = wrapper.parse_ret(stdout, stderr, code)
+    except wrapper.SSHException as error:
+        return error.to_ret(), max(error.retcode, 1)
+    parsed = parsed.get("local", parsed) if isinstance(parsed, dict) else parsed
+    return (parsed["return"] if isinstance(parsed, dict) and "return" in parsed else parsed), int(code)
+
+
+def _is_state_return(value: Any) -> bool:
+    """Tell whether it is the result of states: a failed state is for the caller to show."""
+    return isinstance(value, dict) and bool(value) and all("_|-" in str(key) for key in value)
+
+
+def _reason(value: Any) -> str:
+    """Return the telling line of whatever Salt gave back."""
+    if isinstance(value, dict):
+        words = value.get("stderr") or value.get("stdout") or value.get("_error") or value.get("return") or value
+        parsed = value.get("parsed")
+        if isinstance(parsed, dict):
+            words = parsed.get("local", parsed)
+        value = words.get("return", words) if isinstance(words, dict) else words
+    if isinstance(value, list):
+        value = "; ".join(str(item) for item in value)
+    lines = [line.strip() for line in str(value).splitlines() if line.strip() and not line.startswith("SALT_ARGV")]
+    return lines[-1] if lines else "no answer"
+
+
+@contextmanager
+def _patched(node: Node, on_line: OnLine | None) -> Iterator[None]:
+    """Put our ways in the place of Salt's for as long as a call takes."""
+    import salt.client.ssh as ssh
+    from salt.client.ssh.shell import Shell
+
+    _quiet()
+    stock = {
+        (Shell, "_run_cmd"): Shell._run_cmd,
+        (ssh.Single, "cmd_block"): ssh.Single.cmd_block,
+        (ssh.Single, "deploy_ext"): ssh.Single.deploy_ext,
+        (ssh, "SSH_PY_SHIM"): ssh.SSH_PY_SHIM,
+    }
+    Shell._run_cmd = lambda self, cmd, **_: _subprocess(node, self._split_cmd(cmd), on_line)
+    ssh.Single.cmd_block = _cmd_block(stock[ssh.Single, "cmd_block"])
+    ssh.Single.deploy_ext = _deploy_ext(stock[ssh.Single, "deploy_ext"])
+    if on_line is not None:
+        ssh.SSH_PY_SHIM = ssh.SSH_PY_SHIM.replace('"quiet"', '"info"')
+    try:
+        yield
+    finally:
+        for (owner, name), value in stock.items():
+            setattr(owner, name, value)
+
+
+def _cmd_block(stock: Any) -> Any:
+    """Skip the copy of the custom modules that Salt makes at every command: the node asks when its own differ."""
+
+    def cmd_block(self: Any, is_retry: bool = False) -> Any:
+        self._unasked = True
+        return stock(self, is_retry)
+
+    return cmd_block
+
+
+def _deploy_ext(stock: Any) -> Any:
+    """Send the custom modules when asked, after the old ones are gone: a deleted module must not stay usable."""
+
+    def deploy_ext(self: Any) -> Any:
+        if getattr(self, "_unasked", False):
+            self._unasked = False
+            return True
+        self.shell.exec_cmd(f"rm -rf {EXTMODS}")
+        return stock(self)
+
+    return deploy_ext
+
+
+def _subprocess(node: Node, words: list[str], on_line: OnLine | None) -> tuple[str, str, int]:
+    """Run ssh or scp as a plain process, hand on each line of its stderr, and return output, errors and exit code."""
+    running = process.popen(words, stderr=process.PIPE)
+    errors: list[str] = []
+
+    def read_errors() -> None:
+        for raw in cast(Any, running.stderr):
+            errors.append(raw.decode(errors="replace"))
+            if on_line is not None:
+                on_line(errors[-1].rstrip("\n"))
+
+    reader = threading.Thread(target=read_errors, daemon=True)
+    reader.start()
+    try:
+        output = cast(Any, running.stdout).read().decode(errors="replace")
+        reader.join()
+        code = running.wait()
+    except BaseException:
+        running.terminate()
+        raise
+    if code == UNREACHABLE:
+        raise unreachable(node, "".join(errors))
+    return output, "".join(errors), code
+
+
+def clean(connection: Connection) -> None:
+    """Remove what a state run leaves on the node: the archive with the whole pillar."""
+    connection.run(["rm", "-f", f"{SALT_FOLDER}/salt_state.tgz"], check=False)
+
+
+def _quiet() -> None:
+    """Keep Salt's own logging off the screen: what matters comes back as errors."""
+    logging.getLogger("salt").setLevel(logging.CRITICAL)
+    logging.raiseExceptions = False
