@@ -1,0 +1,84 @@
+"""A new project: made whole in a folder beside its place, then renamed, so that no half of one is ever seen."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kraftwerk import template, virtualenv
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.paths import share
+from kraftwerk.template import Choice
+
+
+@dataclass(frozen=True)
+class NewProject:
+    """What was made: its folder, what is installed in it (`Django 5.2`), and how many files were written."""
+
+    folder: Path
+    headline: str
+    files: int
+
+
+def known_services() -> list[str]:
+    """Return the names of the services that there are states for."""
+    folder = share("salt", "services")
+    return sorted(path.name for path in folder.glob("*") if path.is_dir()) if folder.is_dir() else []
+
+
+def create(choice: Choice, parent: Path) -> NewProject:
+    """Make a project's folder, with its files and its virtualenv.
+
+    Args:
+        choice: its name, template and services.
+        parent: the folder to make it in.
+
+    Raises:
+        KraftwerkError: the name, template or a service can't be used, something is there already, or no package index
+            is in reach. Nothing is left behind then.
+    """
+    template.check_choice(choice)
+    _check_services(choice)
+    folder = parent / choice.name
+    if folder.exists() or folder.is_symlink():
+        raise KraftwerkError(f"{choice.name} is here already", next_command="choose another name or folder")
+    with _beside(folder) as work:
+        virtualenv.create(work, choice.name)
+        files = template.write(choice, work)
+        virtualenv.install(work)
+        made = NewProject(folder, virtualenv.headline(work, choice.template), files)
+        work.rename(folder)
+    return made
+
+
+def _check_services(choice: Choice) -> None:
+    known = known_services()
+    for service in choice.services:
+        if service not in known:
+            raise KraftwerkError(f"no service {service!r}; there are: {', '.join(known)}", code=2)
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """Yield a folder beside the final one, without what a killed run left in it; whatever remains of it is removed."""
+    work = folder.with_name(f".{folder.name}.kraftwerk-init")
+    try:
+        work.mkdir(exist_ok=True)
+        lock = os.open(work, os.O_RDONLY)
+    except OSError as error:
+        raise KraftwerkError(f"can't make a folder in {folder.parent}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise KraftwerkError(f"{folder.name} is being made by another kraftwerk init right now") from error
+    try:
+        for path in work.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        os.close(lock)

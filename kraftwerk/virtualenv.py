@@ -1,0 +1,107 @@
+"""Virtualenvs on this machine, made by uv; the ones on nodes are made by `deploy` from requirements.build_argv."""
+
+import importlib.metadata
+import os
+import sys
+from pathlib import Path
+
+import uv
+
+from kraftwerk import process
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.requirements import Argv, Requirements, find, install_argv, parse_pins, resolve_argv
+
+PATIENCE = 600  # seconds for a slow network
+UNREACHABLE = ("failed to fetch", "error sending request", "connection refused", "dns error", "timed out", "network")
+
+
+def uv_program() -> str:
+    """Return the path of the uv that is installed with kraftwerk.
+
+    Raises:
+        KraftwerkError: it isn't there.
+    """
+    try:
+        return uv.find_uv_bin()
+    except FileNotFoundError as error:
+        raise KraftwerkError("uv is not installed beside kraftwerk", next_command="pip install uv") from error
+
+
+def create_argv(folder: str, prompt: str, program: str, python: str) -> Argv:
+    """Return the command that makes a virtualenv in a folder, which may be renamed later and may hold other files."""
+    flags = ("--quiet", "--allow-existing", "--relocatable", "--no-project", "--no-python-downloads")
+    return (program, "venv", *flags, "--prompt", prompt, "--python", python, folder)
+
+
+def create(folder: Path, prompt: str) -> None:
+    """Make an empty virtualenv of the Python that runs kraftwerk in a folder.
+
+    uv leaves a .gitignore that hides everything and a tag that keeps backups away; neither is right for a project.
+    """
+    process.run(create_argv(str(folder), prompt, uv_program(), sys.executable), timeout=60)
+    _remove(folder, ".gitignore", "CACHEDIR.TAG")
+
+
+def install(folder: Path) -> None:
+    """Install a project's requirements into the virtualenv in its own folder, without a network from uv's cache.
+
+    Raises:
+        KraftwerkError: no index is in reach, or the requirements can't be met; the message says which.
+    """
+    requirements = find(folder)
+    for argv in install_argv(requirements, folder=str(folder), venv=str(folder), uv=uv_program()):
+        _run_uv(argv)
+    _remove(folder, ".lock")
+
+
+def _remove(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+
+
+def resolve(requirements: Requirements, python_version: str) -> dict[str, str]:
+    """Return the versions, by name, that a node with this Python would get now; asked of the index from here.
+
+    Raises:
+        KraftwerkError: no index is in reach, or the requirements can't be met.
+    """
+    text = b""
+    commands = resolve_argv(requirements, python_version, uv_program())
+    for argv in commands:
+        last = argv is commands[-1]
+        text = _run_uv(argv, text + "\n".join(requirements.extra).encode() if last else text, requirements.root)
+    return parse_pins(text.decode())
+
+
+def headline(folder: Path, template: str) -> str:
+    """Return what a virtualenv is about: the template's package and version, `Django 5.2`, or the template's name."""
+    packages = folder.glob("lib/python*/site-packages")
+    for found in importlib.metadata.distributions(path=[str(path) for path in packages]):
+        if found.name.lower() == template.lower():
+            return f"{found.name} {'.'.join(found.version.split('.')[:2])}"
+    return template
+
+
+def _run_uv(argv: Argv, text: bytes = b"", folder: Path | None = None) -> bytes:
+    """Run uv with the machine's own index and certificates; where the index isn't in reach, with its cache alone."""
+    settings = {"UV_NO_PROGRESS": "1", "UV_SYSTEM_CERTS": "1", "UV_HTTP_RETRIES": "1", "VIRTUAL_ENV": ""}
+    index = os.environ.get("PIP_INDEX_URL")
+    if index and not {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & os.environ.keys():
+        settings["UV_DEFAULT_INDEX"] = index
+    done = process.run(argv, input=text, env=settings, cwd=folder, timeout=PATIENCE, check=False)
+    said = (done.stderr or b"").decode(errors="replace")
+    if done.returncode and any(sign in said.lower() for sign in UNREACHABLE):
+        settings["UV_OFFLINE"] = "1"
+        done = process.run(argv, input=text, env=settings, cwd=folder, timeout=PATIENCE, check=False)
+        if done.returncode:
+            raise KraftwerkError(f"no package index in reach, and uv's cache is not enough: {_cause(said)}")
+    if done.returncode:
+        raise KraftwerkError(_cause(said))
+    return done.stdout
+
+
+def _cause(said: str) -> str:
+    """Return uv's error as one line: its first sentence of substance, without the drawing around it."""
+    lines = [line.strip(" ×╰├▶─│") for line in said.splitlines()]
+    errors = [line for line in lines if line and not line.startswith(("Using Python", "Resolved", "warning:", "hint:"))]
+    return " ".join(errors[:3]).removeprefix("error: ") or "uv failed and said nothing"
