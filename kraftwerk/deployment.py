@@ -1,0 +1,120 @@
+"""What a project may say of itself: the keys of kraftwerk.yaml and of its pillar files."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kraftwerk.node import HOSTNAME
+from kraftwerk.paths import config_home, share
+from kraftwerk.schema import Value, Wrong, list_of, mapping_of, number, record, setting, suggestion, text
+
+FILE = "kraftwerk.yaml"
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+LABEL_MEANING = "a name: lower-case letters, digits and dashes"
+MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+SLOT = re.compile(r"(.*-)?web(-[ab])?")  # what runit calls the web processes
+
+hostname = text(HOSTNAME.pattern, "a domain, such as www.example.com")
+label = text(LABEL, LABEL_MEANING)
+shell_command = text(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "a command on one line")
+schedule = text(
+    r"@(hourly|daily|midnight|weekly|monthly|yearly|annually|reboot)|[\w*,/-]+( +[\w*,/-]+){4}",
+    'five fields of cron, such as "17 3 * * *", or @daily',
+)
+
+
+def folder(value: Value) -> str:
+    """Parse a folder inside the project; nothing that leads out of it."""
+    path = text(r"[\w.@+-]+(/[\w.@+-]+)*/?", "a folder inside the project, such as src or static/build")(value)
+    if ".." in path.split("/"):
+        raise Wrong(f"{path!r} leads out of the project")
+    return path.rstrip("/")
+
+
+def process_name(value: Value) -> str:
+    """Parse what a process of the project runs; its name must not be taken by web."""
+    name = value.key.rpartition(".")[2]
+    if SLOT.fullmatch(name):
+        raise Wrong(f"{name} is what kraftwerk calls the web process; give it another name")
+    return shell_command(value)
+
+
+def service(value: Value) -> str:
+    """Parse the name of a service: one whose states are shipped, the admin's, or the project's own."""
+    name = label(value)
+    root = value.file.parent if value.file.name == FILE else value.file.parent.parent
+    trees = [share("salt"), config_home() / "salt", root / "salt"]
+    known = sorted({path.name for tree in trees for path in tree.glob("services/*/") if path.is_dir()})
+    if name not in known:
+        raise Wrong(f"unknown service {name}{suggestion(name, known) or '; there are ' + ', '.join(known)}")
+    return name
+
+
+def not_served(value: Value) -> str:
+    """Refuse a key that later versions serve."""
+    raise Wrong("ASGI applications are not served yet; give a WSGI application as wsgi")
+
+
+@dataclass(frozen=True)
+class Cron:
+    """A command that runs at its times."""
+
+    at: str = setting(schedule)
+    run: str = setting(shell_command)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where a project runs, and what it is called there."""
+
+    nodes: tuple[str, ...] = setting(list_of(text(HOSTNAME.pattern, "a node's name"), or_one=True), default=())
+    domain: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
+    aliases: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The keys that kraftwerk.yaml, pillar/base.sls and pillar/<environment>.sls may all give; the last one wins."""
+
+    wsgi: str = setting(text(rf"{MODULE}(:{MODULE}(\(\))?)?", "module or module:callable"), default="")
+    asgi: str = setting(not_served, default="")
+    python: str = setting(text(r"3(\.\d+)?", "a version of Python 3, such as 3 or 3.11"), default="3")
+    workers: int | None = setting(number(1, 512), default=None)
+    services: tuple[str, ...] = setting(list_of(service, or_one=True), default=())
+    processes: Mapping[str, str] = setting(mapping_of(process_name, LABEL, LABEL_MEANING), default_factory=dict)
+    cron: Mapping[str, Cron] = setting(mapping_of(record(Cron), LABEL, LABEL_MEANING), default_factory=dict)
+    release: tuple[str, ...] | None = setting(list_of(shell_command, or_one=True), default=None)
+    static: Mapping[str, str] | None = setting(
+        mapping_of(folder, r"/([\w.@+-]+/)+", "a URL that begins and ends with a slash, such as /static/"), default=None
+    )
+    health: str = setting(text(r"/[\w.~!$&'()*+,;=:@%/?-]*", "a URL's path, such as /"), default="/")
+    environ: Mapping[str, str] = setting(
+        mapping_of(text(r"[^\x00-\x1f\x7f]*"), r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable"),
+        default_factory=dict,
+    )
+    domain: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
+    aliases: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
+    src: str = setting(folder, default=".")
+    package: str = setting(text(MODULE, "the name of a Python package"), default="")
+
+
+@dataclass(frozen=True)
+class ProjectFile(Deployment):
+    """The keys of kraftwerk.yaml: a deployment's, and the environments."""
+
+    environments: Mapping[str, Environment] = setting(
+        mapping_of(record(Environment), LABEL, LABEL_MEANING), default_factory=dict
+    )
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one file says.
+
+    Attributes:
+        source: the file, as it is printed.
+        values: its keys, parsed.
+    """
+
+    source: str
+    values: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,175 @@
+"""A project: a folder with a kraftwerk.yaml, and what it says for each environment."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kraftwerk import schema
+from kraftwerk.deployment import FILE, LABEL, LABEL_MEANING, Deployment, Environment, Layer, ProjectFile
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import NAME_LIMIT, Instance, instance_name
+
+ENVIRONMENTS = ("production", "staging", "development")  # these need not be declared
+DJANGO_RELEASE = ("python manage.py migrate --noinput", "python manage.py collectstatic --noinput")
+DJANGO_STATIC = {"/static/": "staticfiles"}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project, as its kraftwerk.yaml and pillar files describe it.
+
+    Attributes:
+        name: the name of its root folder.
+        environments: those that kraftwerk.yaml declares, by name.
+        layers: what kraftwerk.yaml, `base` and each environment's pillar file say, by `FILE`, `base`, name.
+    """
+
+    name: str
+    root: Path
+    environments: Mapping[str, Environment]
+    layers: Mapping[str, Layer]
+
+    def known_environments(self) -> list[str]:
+        """Return the names of all environments that may be named."""
+        named = [name for name in self.layers if name not in (FILE, "base")]
+        return sorted({*ENVIRONMENTS, *self.environments, *named})
+
+    def nodes(self, environment: str) -> tuple[str, ...]:
+        """Return the names of the environment's nodes, as kraftwerk.yaml gives them.
+
+        Raises:
+            KraftwerkError: no such environment (code 2).
+        """
+        self._check_environment(environment)
+        return self.environments.get(environment, Environment()).nodes
+
+    def deployment(self, environment: str) -> Deployment:
+        """Return what holds in an environment, all files merged; mappings such as environ merge by key.
+
+        Raises:
+            KraftwerkError: no such environment (code 2).
+        """
+        merged: dict[str, Any] = {}
+        for layer in self._layers(environment):
+            for key, value in layer.values.items():
+                both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+                merged[key] = {**merged[key], **value} if both else value  # type: ignore[dict-item]
+        return Deployment(**merged)
+
+    def sources(self, environment: str) -> dict[str, str]:
+        """Return the file that each key of the deployment comes from; of a merged mapping, the last one."""
+        return {key: layer.source for layer in self._layers(environment) for key in layer.values}
+
+    def instance(self, environment: str, node_name: str) -> Instance:
+        """Return the project as it is on a node in an environment.
+
+        Raises:
+            KraftwerkError: no such environment, or the instance's name is too long (code 2).
+        """
+        given = self.deployment(environment)
+        name = instance_name(self.name, environment)
+        if len(name) > NAME_LIMIT:
+            raise KraftwerkError(
+                f"{name} has {len(name)} characters, and the name of an instance at most {NAME_LIMIT}",
+                next_command="a shorter name for the project's folder or the environment",
+                code=2,
+            )
+        django = (self.root / given.src / "manage.py").is_file()
+        domains = given.domain or (f"{name}.{node_name}",)
+        return Instance(
+            name=name,
+            project=self.name,
+            environment=environment,
+            wsgi=given.wsgi if ":" in given.wsgi else f"{given.wsgi}:application",
+            workers=given.workers,
+            python=given.python,
+            services=given.services,
+            processes=given.processes,
+            cron={key: asdict(value) for key, value in given.cron.items()},
+            release=given.release if given.release is not None else DJANGO_RELEASE if django else (),
+            static=given.static if given.static is not None else DJANGO_STATIC if django else {},
+            health=given.health,
+            environ=given.environ,
+            domains=domains,
+            aliases=tuple(alias for alias in given.aliases if alias not in domains),
+            src=given.src,
+            package=given.package or self.name.replace("-", "_"),
+        )
+
+    def _layers(self, environment: str) -> list[Layer]:
+        self._check_environment(environment)
+        block = self.environments.get(environment, Environment())
+        urls = {key: value for key, value in (("domain", block.domain), ("aliases", block.aliases)) if value}
+        below = Layer(f"{self.layers[FILE].source}: environments.{environment}", urls)
+        pillars = [self.layers[name] for name in ("base", environment) if name in self.layers]
+        return [self.layers[FILE], below, *pillars]
+
+    def _check_environment(self, name: str) -> None:
+        known = self.known_environments()
+        if name not in known:
+            near = schema.suggestion(name, known) or f"; there are {', '.join(known)}"
+            raise KraftwerkError(
+                f"{self.name} has no environment {name}{near}",
+                next_command=f"a line below `environments:` in {FILE} declares it",
+                code=2,
+            )
+
+
+def find(start: Path | None = None) -> Project:
+    """Return the project that a folder is in.
+
+    Args:
+        start: the folder; its parents are searched, too. The current one by default.
+
+    Raises:
+        KraftwerkError: there is no kraftwerk.yaml, or it or a pillar file has mistakes; all are named (code 2).
+    """
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / FILE).is_file():
+            return parse(folder)
+    raise KraftwerkError(
+        f"there is no {FILE} in {here} or above it: this is no project",
+        next_command="cd PROJECT, or kraftwerk init NAME",
+        code=2,
+    )
+
+
+def parse(root: Path) -> Project:
+    """Return the project of a root folder.
+
+    Raises:
+        KraftwerkError: kraftwerk.yaml or a pillar file has mistakes; all are named (code 2).
+    """
+    problems: list[str] = []
+    _check_name(root.name, problems)
+    file = schema.load(root / FILE, problems)
+    values = schema.given(ProjectFile, file)
+    environments: dict[str, Environment] = values.pop("environments", {})
+    layers = {FILE: Layer(schema.shown(root / FILE), values)}
+    for name in ("base", *sorted({*ENVIRONMENTS, *environments})):
+        path = root / "pillar" / f"{name}.sls"
+        found = schema.given(Deployment, schema.load(path, problems), foreign=True)
+        if path.is_file():
+            layers[name] = Layer(schema.shown(path), found)
+    if not problems and not any("wsgi" in layer.values for layer in layers.values()):
+        problems.append(
+            f"{schema.shown(root / FILE)}:1: wsgi: missing; the application, such as mysite.wsgi:application"
+        )
+    _check_source(root, layers, problems)
+    schema.check(problems)
+    return Project(root.name, root, environments, layers)
+
+
+def _check_name(name: str, problems: list[str]) -> None:
+    if not re.fullmatch(LABEL, name):
+        problems.append(f"{name!r}, the project's folder, must be {LABEL_MEANING}")
+
+
+def _check_source(root: Path, layers: Mapping[str, Layer], problems: list[str]) -> None:
+    for layer in layers.values():
+        src = layer.values.get("src")
+        if src and not (root / str(src)).is_dir():
+            problems.append(f"{layer.source}: src: there is no folder {src} in {root}")
