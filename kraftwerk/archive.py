@@ -1,0 +1,241 @@
+"""The archive: one uncompressed tar with `manifest.json` first, then SHA256SUMS, then each service's members.
+
+`tar -xf ARCHIVE && sha256sum --check SHA256SUMS` opens and checks it without kraftwerk. The reader is stricter than tar:
+every byte of the file is either checked against a checksum or known beforehand, so that a single flipped bit is found.
+"""
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from kraftwerk import manifest as manifest_format
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.manifest import Manifest, Member
+
+CHUNK = 1 << 20  # bytes in memory at a time
+BLOCK = tarfile.BLOCKSIZE
+MANIFEST_LIMIT = 16 << 20  # bytes: a million tables; more is refused before it is read
+MANIFEST, CHECKSUMS = "manifest.json", "SHA256SUMS"
+
+Source = Callable[[str, Member], AbstractContextManager[IO[bytes]]]
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a member's bytes are in the archive."""
+
+    service: str
+    member: Member
+    offset: int
+
+
+def write(path: Path, manifest: Manifest, source: Source) -> None:
+    """Write an archive; it appears under its name when it is complete and every checksum is right.
+
+    Args:
+        path: the file; it must not exist yet.
+        source: opens a member's bytes, by service and member, to be read once, in the manifest's order.
+
+    Raises:
+        KraftwerkError: a member isn't as the manifest says, or the file can't be written.
+    """
+    if path.exists():
+        raise KraftwerkError(f"{path} exists already", next_command="name another file with --output", code=2)
+    # One name for each instance: the leftover of a killed dump is overwritten by the next one.
+    temporary = path.with_name(f".{manifest.instance}-{manifest.node}.kw.part")
+    try:
+        with _create(temporary) as file:
+            _write_small(file, MANIFEST, manifest.as_bytes())
+            _write_small(file, CHECKSUMS, manifest.checksums())
+            for dump in manifest.services:
+                for member in dump.members:
+                    with source(dump.service, member) as stream:
+                        _write_member(file, f"{dump.service}/{member.name}", member, stream)
+            file.write(bytes(2 * BLOCK))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except OSError as error:
+        raise KraftwerkError(f"{error.filename or path} can't be written: {error.strerror}") from error
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _create(path: Path) -> BinaryIO:
+    with suppress(FileNotFoundError):
+        path.unlink()
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+
+
+def header(name: str, size: int) -> bytes:
+    """Return the tar header of a member of that size in bytes."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode, info.uname, info.gname = size, 0o600, "root", "root"
+    return info.tobuf(tarfile.GNU_FORMAT)  # GNU's form of the size has no limit at 8 GiB
+
+
+def _write_small(file: BinaryIO, name: str, content: bytes) -> None:
+    file.write(header(name, len(content)) + content + bytes(-len(content) % BLOCK))
+
+
+def _write_member(file: BinaryIO, name: str, member: Member, stream: IO[bytes]) -> None:
+    file.write(header(name, member.size))
+    digest, size = hashlib.sha256(), 0
+    while chunk := stream.read(CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+        file.write(chunk)
+    if size != member.size or digest.hexdigest() != member.sha256:
+        raise KraftwerkError(f"{name} changed or was cut on its way: {size} of {member.size} bytes came")
+    file.write(bytes(-size % BLOCK))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Return an archive's manifest without reading its members.
+
+    Raises:
+        KraftwerkError: it is no archive, or of another format, or its manifest was altered.
+    """
+    with _opened(path) as file:
+        return _manifest(file)
+
+
+def verify(path: Path) -> Manifest:
+    """Read a whole archive, compare every byte with what its manifest says, and return the manifest.
+
+    Raises:
+        KraftwerkError: it is truncated or altered, or a member is missing, added or has another name.
+    """
+    with _opened(path) as file:
+        manifest = _manifest(file)
+        for position in _positions(file, manifest):
+            name = f"{position.service}/{position.member.name}"
+            if _digest(file, name, position.member.size) != position.member.sha256:
+                raise KraftwerkError(f"{name} was altered: its checksum is not the manifest's")
+            _padding(file, position.member.size, name)
+        _end(file)
+        return manifest
+
+
+def positions(path: Path) -> list[Position]:
+    """Return where each member's bytes are, to be read with `reading`.
+
+    Raises:
+        KraftwerkError: as `read_manifest`, or a member isn't where the manifest says.
+    """
+    with _opened(path) as file:
+        found = []
+        for position in _positions(file, _manifest(file)):
+            file.seek(position.member.size + -position.member.size % BLOCK, os.SEEK_CUR)
+            found.append(position)
+        return found
+
+
+@contextmanager
+def reading(path: Path, position: Position) -> Iterator[Iterator[bytes]]:
+    """Open a member's bytes in an archive, as chunks."""
+    with _opened(path) as file:
+        file.seek(position.offset)
+        yield _chunks(file, position.member.name, position.member.size)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open an archive for reading; what is wrong with it is reported with its path."""
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise KraftwerkError(f"{path} can't be read: {error.strerror}", code=2) from error
+    except KraftwerkError as error:
+        raise KraftwerkError(f"{path}: {error.cause}", next_command=error.next_command, code=error.code) from error
+
+
+def _manifest(file: BinaryIO) -> Manifest:
+    content = _small(file, MANIFEST)
+    manifest = manifest_format.parse(content)
+    if manifest.as_bytes() != content or _small(file, CHECKSUMS) != manifest.checksums():
+        raise KraftwerkError(f"{MANIFEST} was altered: its checksum is not the one in {CHECKSUMS}")
+    return manifest
+
+
+def _small(file: BinaryIO, name: str) -> bytes:
+    size = _member_header(file, name)
+    if size > MANIFEST_LIMIT:
+        raise KraftwerkError(f"{name} is larger than {MANIFEST_LIMIT >> 20} MB")
+    content = b"".join(_chunks(file, name, size))
+    _padding(file, size, name)
+    return content
+
+
+def _positions(file: BinaryIO, manifest: Manifest) -> Iterator[Position]:
+    """Yield each member, the file standing at its first byte; whoever takes it moves on to the next header."""
+    for dump in manifest.services:
+        for member in dump.members:
+            size = _member_header(file, f"{dump.service}/{member.name}")
+            if size != member.size:
+                name = f"{dump.service}/{member.name}"
+                raise KraftwerkError(f"{name} has {size} bytes, not {member.size} as in the manifest")
+            yield Position(dump.service, member, file.tell())
+
+
+def _member_header(file: BinaryIO, name: str) -> int:
+    """Return the size of the member that starts here, and must be a plain file of this name."""
+    block = file.read(BLOCK)
+    try:
+        info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        _check_sum(block)
+    except tarfile.HeaderError as error:
+        if name == MANIFEST:
+            raise KraftwerkError("this is no kraftwerk archive") from error
+        why = "truncated" if len(block) < BLOCK else "damaged"
+        raise KraftwerkError(f"the archive is {why}: {name} should stand here") from error
+    if info.name != name or info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.size < 0:
+        if name == MANIFEST:
+            raise KraftwerkError(f"this is no kraftwerk archive: it does not start with {MANIFEST}")
+        raise KraftwerkError(f"the archive holds {info.name[:100]!r} where {name} should stand")
+    return int(info.size)
+
+
+def _check_sum(block: bytes) -> None:
+    """Check the header's own checksum to the letter; tarfile accepts it in several spellings."""
+    total = sum(block[:148]) + sum(block[156:]) + 8 * ord(" ")
+    if block[148:156] != b"%06o\0 " % total:
+        raise tarfile.HeaderError("checksum")
+
+
+def _chunks(file: BinaryIO, name: str, size: int) -> Iterator[bytes]:
+    while size:
+        chunk = file.read(min(CHUNK, size))
+        if not chunk:
+            raise KraftwerkError(f"the archive is truncated: {size} bytes of {name} are missing")
+        size -= len(chunk)
+        yield chunk
+
+
+def _digest(file: BinaryIO, name: str, size: int) -> str:
+    digest = hashlib.sha256()
+    for chunk in _chunks(file, name, size):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _padding(file: BinaryIO, size: int, name: str) -> None:
+    wanted = -size % BLOCK
+    if (found := file.read(wanted)) != bytes(wanted):
+        raise KraftwerkError(f"the archive is {'truncated' if len(found) < wanted else 'altered'} after {name}")
+
+
+def _end(file: BinaryIO) -> None:
+    """Check that two empty blocks end the archive; tar itself may have added more of them, up to its record size."""
+    rest = file.read(tarfile.RECORDSIZE + 2 * BLOCK)
+    if len(rest) < 2 * BLOCK:
+        raise KraftwerkError("the archive is truncated: its end is missing")
+    if rest.strip(b"\0") or file.read(1):
+        raise KraftwerkError("the archive holds more than its manifest says")
