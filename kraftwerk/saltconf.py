@@ -52,7 +52,7 @@ def master(folder: Path, extensions: Path) -> dict[str, Any]:
         "roster_file": str(roster_file()),
         "file_roots": {"base": ["salt", str(config_home() / "salt"), str(share("salt"))]},
         "pillar_roots": {"base": [str(config_home() / "pillar"), str(share("pillar"))]},
-        "ext_pillar": [{"kw_instances": {"mirror": str(state_home() / "instances"), "roster": str(roster_file())}}],
+        "ext_pillar": external_pillar(),
         "module_dirs": [str(extensions)],
         "ssh_priv": str(private_key_file()),
         "ssh_identities_only": True,
@@ -62,6 +62,17 @@ def master(folder: Path, extensions: Path) -> dict[str, Any]:
         "thin_saltext_blocklist": ["pytest-salt-factories"],
         "job_cache": False,
     }
+
+
+def external_pillar(only: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Return the setting of our external pillar; `only` names the projects to show, none means all."""
+    places = {"mirror": str(state_home() / "instances"), "roster": str(roster_file())}
+    return [{"kw_instances": {**places, "only": list(only)}}]
+
+
+def file_roots(project_root: Path) -> dict[str, list[str]]:
+    """Return the state trees, a project's own first: the same path wins."""
+    return {"base": [str(project_root / "salt"), str(config_home() / "salt"), str(share("salt"))]}
 
 
 def minion_options() -> dict[str, Any]:

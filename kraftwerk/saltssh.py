@@ -1,6 +1,6 @@
 """salt-ssh in this process, over the multiplexed connection. All that leans on Salt's non-public parts is here.
 
-Against the stock program it changes four things (see docs/decisions/0002): programs run as plain subprocesses instead of
+Against the stock program it changes four things (docs/decisions): programs run as plain subprocesses instead of
 in an emulated terminal that polls; the node's checksum decides whether the custom modules are sent; Salt's progress
 arrives line by line while it runs; and the archive with the pillar is removed from the node afterwards.
 """
@@ -40,15 +40,27 @@ def call(
     Raises:
         KraftwerkError: the node can't be reached, or the function is unknown, raised, or returned an error.
     """
-    old_umask = os.umask(0o077)
-    try:
-        with _patched(node, on_line):
-            value, code = _run(_single(node, function, arguments, keywords, options or {}))
-    finally:
-        os.umask(old_umask)
+    value, code = execute(node, function, *arguments, on_line=on_line, options=options, **keywords)
     if code and not _is_state_return(value):
         raise KraftwerkError(f"{node.name}: {function} failed: {_reason(value)}")
     return value
+
+
+def execute(
+    node: Node,
+    function: str,
+    *arguments: Any,
+    on_line: OnLine | None = None,
+    options: dict[str, Any] | None = None,
+    **keywords: Any,
+) -> tuple[Any, int]:
+    """Do as `call`, but return the value together with Salt's exit code instead of raising for it."""
+    old_umask = os.umask(0o077)
+    try:
+        with _patched(node, on_line):
+            return _run(_single(node, function, arguments, keywords, options or {}))
+    finally:
+        os.umask(old_umask)
 
 
 def _single(node: Node, function: str, arguments: Any, keywords: Any, options: dict[str, Any]) -> Any:
@@ -57,9 +69,10 @@ def _single(node: Node, function: str, arguments: Any, keywords: Any, options: d
     import salt.client.ssh.client
     import salt.config
 
-    opts = salt.config.client_config(str(saltconf.write())) | options
+    opts = salt.config.client_config(str(saltconf.write()))
+    opts.update(options)
     client = salt.client.ssh.client.SSHClient(mopts=opts)
-    ssh = client._prep_ssh(node.name, function, arguments, tgt_type="list", kwarg=keywords)
+    ssh = client._prep_ssh([node.name], function, arguments, tgt_type="list", kwarg=keywords)
     target = ssh.targets.get(node.name)
     if target is None:
         raise KraftwerkError(f"{node.name} is not in the roster", next_command=f"kraftwerk create-node {node.name}")
@@ -170,7 +183,7 @@ def _subprocess(node: Node, words: list[str], on_line: OnLine | None) -> tuple[s
     except BaseException:
         running.terminate()
         raise
-    if code == UNREACHABLE:
+    if code == UNREACHABLE and not any("SALT_ARGV" in line for line in errors):
         raise unreachable(node, "".join(errors))
     return output, "".join(errors), code
 

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ class Settings:
 
 
 settings = Settings()
+OnProgress = Callable[[str], None]
 
 
 def say(text: str = "") -> None:
@@ -47,31 +48,41 @@ def hint(text: str, command: str) -> None:
 
 
 class Step:
-    """What `step` yields: `note` is printed after the tick."""
+    """What `step` yields: `note` is printed after the tick, `progress` shows what is being done right now."""
 
-    def __init__(self) -> None:
+    def __init__(self, label: str, status: Any) -> None:
+        self.label = label
         self.note = ""
+        self._status = status
+
+    def progress(self, text: str) -> None:
+        """Show text beside the spinner; in a pipe only with -v, as a line."""
+        if self._status is not None:
+            self._status.update(f"{self.label} … [dim]{text[:100].replace('[', '(')}[/dim]")
+        else:
+            detail(f"  {text}")
 
 
 @contextmanager
 def step(label: str) -> Iterator[Step]:
     """Print `label … ok 1.2s` around a piece of work, with a spinner on a terminal while it runs."""
-    this, start = Step(), time.monotonic()
-    with _spinner(label):
+    start = time.monotonic()
+    with _spinner(label) as status:
+        this = Step(label, status)
         yield this
     seconds = time.monotonic() - start
     say(f"{label} … {click.style('ok', fg='green')} {seconds:.1f}s{'     ' + this.note if this.note else ''}")
 
 
 @contextmanager
-def _spinner(label: str) -> Iterator[None]:
+def _spinner(label: str) -> Iterator[Any]:
     if not sys.stdout.isatty() or settings.verbosity < 0:
-        yield
+        yield None
         return
     from rich.console import Console
 
-    with Console().status(f"{label} …"):
-        yield
+    with Console().status(f"{label} …") as status:
+        yield status
 
 
 def confirm(question: str, *, yes: bool = False, default: bool = False) -> bool:

@@ -1,0 +1,168 @@
+"""Converge a node: all that its states model, for all the projects that it hosts."""
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kraftwerk import lock, registry, saltconf, saltssh
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
+from kraftwerk.node import Node
+from kraftwerk.screen import OnProgress
+from kraftwerk.transport import Connection
+
+COMPLETED = re.compile(r"\[INFO\s*\] Completed state \[(?P<name>.*)\] at time \S+ \(duration_in_ms=(?P<ms>[\d.]+)\)")
+LOCK = "node"
+WAIT = 600  # seconds that a highstate waits for another one on the same node: they queue rather than fail
+
+
+@dataclass(frozen=True)
+class StateResult:
+    """What became of one state.
+
+    Attributes:
+        id: the state's ID; sls: the file that it stands in, dotted as Salt names it.
+        result: True done or nothing to do, False failed, None would change (with test).
+        changes: what changed or would change, as the state reports it.
+        seconds: how long it took.
+    """
+
+    id: str
+    sls: str
+    name: str
+    function: str
+    result: bool | None
+    comment: str
+    changes: Mapping[str, Any]
+    seconds: float
+    order: int
+
+    @property
+    def changed(self) -> bool:
+        """Tell whether it changed something, or would."""
+        return self.result is not False and (bool(self.changes) or self.result is None)
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether it failed."""
+        return self.result is False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a whole highstate on a node."""
+
+    node: str
+    results: tuple[StateResult, ...]
+    seconds: float
+    test: bool
+
+    @property
+    def changed(self) -> list[StateResult]:
+        """Return the states that changed something, or would, in the order in which they ran."""
+        return [result for result in self.results if result.changed]
+
+    @property
+    def unchanged(self) -> list[StateResult]:
+        """Return the states that had nothing to do."""
+        return [result for result in self.results if not result.changed and not result.failed]
+
+    @property
+    def failed(self) -> list[StateResult]:
+        """Return the states that failed."""
+        return [result for result in self.results if result.failed]
+
+
+def converge(
+    node: Node,
+    instance: Instance | None = None,
+    *,
+    test: bool = False,
+    only: tuple[str, ...] = (),
+    project_root: Path | None = None,
+    on_progress: OnProgress | None = None,
+) -> Outcome:
+    """Apply the highstate to a node.
+
+    Args:
+        instance: one to add or change before; it is recorded for the node's registry, but not by a test.
+        test: change nothing, tell what would change.
+        only: converge these projects' instances only, instead of all.
+        project_root: a project whose own states and files (`salt/` in it) go before the shipped ones.
+        on_progress: is called with the count and the name of each state as it completes.
+
+    Raises:
+        KraftwerkError: the node can't be reached, or the states don't render.
+    """
+    connection, start = Connection(node), time.monotonic()
+    with lock.held(connection, LOCK, wait=WAIT):
+        known = registry.sync(connection)
+        if instance is not None:
+            registry.record(node, instance)
+        try:
+            value = saltssh.call(
+                node, "state.highstate", test=test, on_line=_progress(on_progress), options=_options(only, project_root)
+            )
+        finally:
+            saltssh.clean(connection)
+            if test and instance is not None:
+                _restore(node, known, instance)
+    return Outcome(node.name, parse(node, value), time.monotonic() - start, test)
+
+
+def _restore(node: Node, known: Mapping[str, Instance], instance: Instance) -> None:
+    """Undo in the mirror what a test put there."""
+    before = known.get(instance.name)
+    if before is None:
+        registry.forget(node, instance.name)
+    else:
+        registry.record(node, before)
+
+
+def _options(only: tuple[str, ...], project_root: Path | None) -> dict[str, Any]:
+    options: dict[str, Any] = {"ext_pillar": saltconf.external_pillar(only)} if only else {}
+    return options | ({"file_roots": saltconf.file_roots(project_root)} if project_root else {})
+
+
+def _progress(on_progress: OnProgress | None) -> saltssh.OnLine:
+    count = 0
+
+    def on_line(line: str) -> None:
+        nonlocal count
+        match = COMPLETED.search(line)
+        if match and on_progress is not None:
+            count += 1
+            on_progress(f"{count} {match['name']}")
+
+    return on_line
+
+
+def parse(node: Node, value: Any) -> tuple[StateResult, ...]:
+    """Return the results, in the order in which they ran, from what Salt returned.
+
+    Raises:
+        KraftwerkError: it isn't the return of states but a list of errors.
+    """
+    if not isinstance(value, dict):
+        errors = "; ".join(str(error) for error in value) if isinstance(value, list) else str(value)
+        raise KraftwerkError(f"{node.name}: the states don't render: {errors}")
+    results = (_result(key, entry) for key, entry in value.items())
+    return tuple(sorted(results, key=lambda result: result.order))
+
+
+def _result(key: str, entry: Mapping[str, Any]) -> StateResult:
+    module, identifier, name, function = key.split("_|-")
+    return StateResult(
+        id=str(entry.get("__id__") or identifier),
+        sls=str(entry.get("__sls__") or ""),
+        name=str(entry.get("name") or name),
+        function=f"{module}.{function}",
+        result=entry.get("result"),
+        comment=str(entry.get("comment") or "").strip(),
+        changes=entry.get("changes") or {},
+        seconds=float(entry.get("duration") or 0) / 1000,
+        order=int(entry.get("__run_num__") or 0),
+    )
