@@ -91,3 +91,13 @@ def rsync(
 def as_user(user: str, words: Sequence[str]) -> list[str]:
     """Return words that run as that user on a node, keeping terminal, signals and exit code."""
     return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--", *words]
+
+
+def ssh_keygen(file: Path) -> list[str]:
+    """Return the argv that makes a key pair without a passphrase: the file, and its public half beside it."""
+    return ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kraftwerk", "-f", str(file)]
+
+
+def ssh_public_key(file: Path) -> list[str]:
+    """Return the argv that prints the public half of a private key."""
+    return ["ssh-keygen", "-y", "-f", str(file)]

@@ -103,8 +103,11 @@ class Project:
         block = self.environments.get(environment, Environment())
         urls = {key: value for key, value in (("domain", block.domain), ("aliases", block.aliases)) if value}
         below = Layer(f"{self.layers[FILE].source}: environments.{environment}", urls)
-        pillars = [self.layers[name] for name in ("base", environment) if name in self.layers]
-        return [self.layers[FILE], below, *pillars]
+        common = [self.layers[name] for name in (FILE, "base") if name in self.layers]
+        if environment != "production":
+            common = [_without_domains(layer) for layer in common]
+        own = [self.layers[environment]] if environment in self.layers else []
+        return [*common[:1], below, *common[1:], *own]
 
     def _check_environment(self, name: str) -> None:
         known = self.known_environments()
@@ -126,15 +129,23 @@ def find(start: Path | None = None) -> Project:
     Raises:
         KraftwerkError: there is no kraftwerk.yaml, or it or a pillar file has mistakes; all are named (code 2).
     """
+    found = find_or_none(start)
+    if found is None:
+        raise KraftwerkError(
+            f"there is no {FILE} in {(start or Path.cwd()).absolute()} or above it: this is no project",
+            next_command="cd PROJECT, or kraftwerk init NAME",
+            code=2,
+        )
+    return found
+
+
+def find_or_none(start: Path | None = None) -> Project | None:
+    """Return the project that a folder is in, None if it is in none; a broken one is still an error."""
     here = (start or Path.cwd()).absolute()
     for folder in (here, *here.parents):
         if (folder / FILE).is_file():
             return parse(folder)
-    raise KraftwerkError(
-        f"there is no {FILE} in {here} or above it: this is no project",
-        next_command="cd PROJECT, or kraftwerk init NAME",
-        code=2,
-    )
+    return None
 
 
 def parse(root: Path) -> Project:
@@ -166,6 +177,11 @@ def parse(root: Path) -> Project:
 def _check_name(name: str, problems: list[str]) -> None:
     if not re.fullmatch(LABEL, name):
         problems.append(f"{name!r}, the project's folder, must be {LABEL_MEANING}")
+
+
+def _without_domains(layer: Layer) -> Layer:
+    """Return a layer without domains: the ones outside an environment are production's, and staging lives beside it."""
+    return Layer(layer.source, {key: value for key, value in layer.values.items() if key not in ("domain", "aliases")})
 
 
 def _check_source(root: Path, layers: Mapping[str, Layer], problems: list[str]) -> None:
