@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,15 @@ class Local:
     release: str = setting(one_of("bookworm", "trixie"), default="bookworm")
 
 
+def _provider(value: Value) -> Mapping[str, Any]:
+    found = anything(value)
+    if not isinstance(found, dict):
+        raise Wrong("must be a mapping of driver and credentials")
+    if "driver" not in found:
+        raise Wrong("driver missing, such as driver: ec2")
+    return found
+
+
 @dataclass(frozen=True)
 class AdminConfig:
     """The keys of config.yaml.
@@ -47,19 +56,10 @@ class AdminConfig:
     provider: str = setting(text(NAME, NAME_MEANING), default="local")
     hosts: str = setting(one_of("ask", "always", "never"), default="ask")
     index_url: str = setting(text(r"(https?://\S+)?", "an http or https address"), default="")
-    local: Local = setting(record(Local), default=Local())
+    local: Local = setting(record(Local), default_factory=Local)
     providers: Mapping[str, Mapping[str, Any]] = setting(
-        mapping_of(lambda value: _provider(value), NAME, NAME_MEANING), default_factory=dict
+        mapping_of(_provider, NAME, NAME_MEANING), default_factory=dict
     )
-
-
-def _provider(value: Value) -> Mapping[str, Any]:
-    found = anything(value)
-    if not isinstance(found, dict):
-        raise Wrong("must be a mapping of driver and credentials")
-    if "driver" not in found:
-        raise Wrong("driver missing, such as driver: ec2")
-    return found
 
 
 def config_file() -> Path:
@@ -89,12 +89,11 @@ def given() -> dict[str, Any]:
     """
     problems: list[str] = []
     guard(config_file())
-    keys = schema.given(AdminConfig, schema.load(config_file(), problems)) | _from_environment(
-        AdminConfig, "", problems
-    )
+    keys = schema.given(AdminConfig, schema.load(config_file(), problems))
+    keys |= _from_environment(AdminConfig, "", problems)
     local = _from_environment(Local, "local.", problems)
     schema.check(problems)
-    return keys | ({"local": Local(**local)} if local else {})
+    return keys | ({"local": replace(keys.get("local", Local()), **local)} if local else {})
 
 
 def _from_environment(kind: Any, prefix: str, problems: list[str]) -> dict[str, Any]:
@@ -145,11 +144,8 @@ def ensure() -> AdminConfig:
             with held(home, busy=f"another kraftwerk is busy with {home}"):
                 _make(home)
     except OSError as error:
-        raise KraftwerkError(
-            f"{home} can't be used: {error.strerror or error}",
-            next_command="KRAFTWERK_HOME=FOLDER names another",
-            code=2,
-        ) from error
+        cause = f"{home} can't be used: {error.strerror or error}"
+        raise KraftwerkError(cause, next_command="KRAFTWERK_HOME=FOLDER names another", code=2) from error
     guard(private_key_file())
     return load()
 
