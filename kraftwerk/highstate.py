@@ -166,3 +166,36 @@ def _result(key: str, entry: Mapping[str, Any]) -> StateResult:
         seconds=float(entry.get("duration") or 0) / 1000,
         order=int(entry.get("__run_num__") or 0),
     )
+
+
+def report(outcome: Outcome) -> list[str]:
+    """Return the lines that tell what changed and what failed, and the sums last."""
+    verb = "would change" if outcome.test else "changed"
+    lines = [line for result in outcome.changed for line in [f"  {verb}  {_title(result)}", *_changes(result)]]
+    for result in outcome.failed:
+        lines += [f"  failed   {_title(result)}", *_indented(result.comment)]
+    sums = f"{len(outcome.changed)} {verb}, {len(outcome.unchanged)} unchanged, {len(outcome.failed)} failed"
+    return [*lines, f"{outcome.node}: {sums} in {outcome.seconds:.1f}s"]
+
+
+def _title(result: StateResult) -> str:
+    return f"{result.id}  ({result.sls.replace('.', '/')}.sls, {result.function})  {result.seconds:.1f}s"
+
+
+def _changes(result: StateResult) -> list[str]:
+    diff = result.changes.get("diff")
+    if isinstance(diff, str):
+        return _indented(diff)
+    if result.changes:
+        return _indented("\n".join(f"{key}: {_short(value)}" for key, value in result.changes.items()))
+    return _indented(result.comment)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping) and set(value) <= {"old", "new"}:
+        return f"{value.get('old') or '-'} → {value.get('new') or '-'}"
+    return str(value)
+
+
+def _indented(text: str) -> list[str]:
+    return [f"           {line}" for line in text.splitlines()]

@@ -84,16 +84,28 @@ def _single(node: Node, function: str, arguments: Any, keywords: Any, options: d
 
 
 def _run(single: Any) -> tuple[Any, int]:
-    """Run it and return the function's value and its exit code."""
+    """Run it and return the function's value and its exit code.
+
+    Raises:
+        KraftwerkError: there is no value, since the function is unknown or raised.
+    """
     import salt.client.ssh.wrapper as wrapper
 
     try:
         stdout, stderr, code = single.run()
         parsed = wrapper.parse_ret(stdout, stderr, code)
     except wrapper.SSHException as error:
-        return error.to_ret(), max(error.retcode, 1)
-    parsed = parsed.get("local", parsed) if isinstance(parsed, dict) else parsed
-    return (parsed["return"] if isinstance(parsed, dict) and "return" in parsed else parsed), int(code)
+        code, parsed = max(error.retcode, 1), error.to_ret()
+        if not _value_in(parsed):
+            raise KraftwerkError(f"{single.id}: {single.fun} failed: {_reason(parsed)}") from error
+    while _value_in(parsed):
+        parsed = parsed.get("local", parsed.get("return"))
+    return parsed, int(code)
+
+
+def _value_in(parsed: Any) -> bool:
+    """Tell whether Salt wrapped a value: as `local`, or as `return` beside the job's own keys."""
+    return isinstance(parsed, dict) and (set(parsed) == {"local"} or {"return", "fun", "jid"} <= set(parsed))
 
 
 def _is_state_return(value: Any) -> bool:
@@ -101,18 +113,15 @@ def _is_state_return(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and all("_|-" in str(key) for key in value)
 
 
-def _reason(value: Any) -> str:
-    """Return the telling line of whatever Salt gave back."""
-    if isinstance(value, dict):
-        words = value.get("stderr") or value.get("stdout") or value.get("_error") or value.get("return") or value
-        parsed = value.get("parsed")
-        if isinstance(parsed, dict):
-            words = parsed.get("local", parsed)
-        value = words.get("return", words) if isinstance(words, dict) else words
-    if isinstance(value, list):
-        value = "; ".join(str(item) for item in value)
-    lines = [line.strip() for line in str(value).splitlines() if line.strip() and not line.startswith("SALT_ARGV")]
-    return lines[-1] if lines else "no answer"
+def _reason(answer: Any) -> str:
+    """Return the telling line of an answer without a value: the first, or of a traceback the last."""
+    words = answer.get("stderr") or answer.get("stdout") or answer if isinstance(answer, dict) else answer
+    if isinstance(words, list):
+        words = "; ".join(str(word) for word in words)
+    lines = [line.strip() for line in str(words).splitlines() if line.strip() and not line.startswith("SALT_ARGV")]
+    if not lines:
+        return "no answer"
+    return lines[-1] if any(line.startswith("Traceback") for line in lines) else lines[0]
 
 
 @contextmanager
