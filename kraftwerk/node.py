@@ -27,6 +27,7 @@ class Node:
         host: the address that ssh connects to.
         provider: who runs it: local, ssh (adopted), or a cloud's name.
         status: creating, ready or stopped; a node that is still `creating` was interrupted.
+        salt_folder: where Salt's engine goes on the node.
     """
 
     name: str
@@ -36,11 +37,12 @@ class Node:
     port: int = 22
     release: str = ""
     status: str = "ready"
+    salt_folder: str = SALT_FOLDER
 
     def as_roster(self) -> dict[str, Any]:
         """Return the node's entry in the roster, as Salt reads it."""
         entry: dict[str, Any] = {"host": self.host, "user": self.user, "port": self.port, "provider": self.provider}
-        entry |= {"thin_dir": SALT_FOLDER}
+        entry |= {"thin_dir": self.salt_folder}
         entry |= {"release": self.release} if self.release else {}
         return entry | ({"status": self.status} if self.status != "ready" else {})
 
@@ -55,6 +57,7 @@ class Node:
             port=int(entry.get("port", 22)),
             release=str(entry.get("release", "")),
             status=str(entry.get("status", "ready")),
+            salt_folder=str(entry.get("thin_dir", SALT_FOLDER)),
         )
 
 

@@ -14,11 +14,12 @@ from typing import Any, cast
 
 from kraftwerk import process, saltconf
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.node import SALT_FOLDER, Node
+from kraftwerk.node import Node
 from kraftwerk.transport import UNREACHABLE, Connection, unreachable
 
 OnLine = Callable[[str], None]
-EXTMODS = f"{SALT_FOLDER}/running_data/var/cache/salt/minion/extmods"
+JOB_KEYS = {"return", "retcode", "jid", "id", "fun", "fun_args", "success"}
+EXTMODS = "running_data/var/cache/salt/minion/extmods"  # below the node's salt_folder
 
 
 def call(
@@ -104,8 +105,8 @@ def _run(single: Any) -> tuple[Any, int]:
 
 
 def _value_in(parsed: Any) -> bool:
-    """Tell whether Salt wrapped a value: as `local`, or as `return` beside the job's own keys."""
-    return isinstance(parsed, dict) and (set(parsed) == {"local"} or {"return", "fun", "jid"} <= set(parsed))
+    """Tell whether Salt wrapped a value: as `local`, or as `return` alone or beside the job's own keys."""
+    return isinstance(parsed, dict) and (set(parsed) == {"local"} or ("return" in parsed and set(parsed) <= JOB_KEYS))
 
 
 def _is_state_return(value: Any) -> bool:
@@ -166,7 +167,7 @@ def _deploy_ext(stock: Any) -> Any:
         if getattr(self, "_unasked", False):
             self._unasked = False
             return True
-        self.shell.exec_cmd(f"rm -rf {EXTMODS}")
+        self.shell.exec_cmd(f"rm -rf {self.thin_dir}/{EXTMODS}")
         return stock(self)
 
     return deploy_ext
@@ -199,7 +200,7 @@ def _subprocess(node: Node, words: list[str], on_line: OnLine | None) -> tuple[s
 
 def clean(connection: Connection) -> None:
     """Remove what a state run leaves on the node: the archive with the whole pillar."""
-    connection.run(["rm", "-f", f"{SALT_FOLDER}/salt_state.tgz"], check=False)
+    connection.run(["rm", "-f", f"{connection.node.salt_folder}/salt_state.tgz"], check=False)
 
 
 def _quiet() -> None:
