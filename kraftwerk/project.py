@@ -142,10 +142,19 @@ def find(start: Path | None = None) -> Project:
 def find_or_none(start: Path | None = None) -> Project | None:
     """Return the project that a folder is in, None if it is in none; a broken one is still an error."""
     here = (start or Path.cwd()).absolute()
-    for folder in (here, *here.parents):
-        if (folder / FILE).is_file():
-            return parse(folder)
-    return None
+    root = find_root(here)
+    if root is None:
+        raise KraftwerkError(
+            f"there is no {FILE} in {here} or above it: this is no project",
+            next_command="cd PROJECT, or kraftwerk init NAME",
+            code=2,
+        )
+    return parse(root)
+
+
+def find_root(start: Path) -> Path | None:
+    """Return the folder with a kraftwerk.yaml that a folder is in, if there is one."""
+    return next((folder for folder in (start, *start.parents) if (folder / FILE).is_file()), None)
 
 
 def parse(root: Path) -> Project:

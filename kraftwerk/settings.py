@@ -1,0 +1,106 @@
+"""Every setting in force, and where it comes from: flag > KRAFTWERK_* > project > admin > shipped."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from kraftwerk import admin, paths, project, target
+from kraftwerk.deployment import Deployment
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import instance_name
+from kraftwerk.project import Project
+from kraftwerk.schema import shown
+
+SHIPPED = "shipped"
+NAMES_ONLY = ("environ", "providers")  # mappings that may hold secrets
+RENAMED = {"domain": "domains"}  # what an instance calls a deployment's key
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting: its name, its value as plain JSON types, and who gave it."""
+
+    name: str
+    value: Any
+    source: str
+
+    def text(self) -> str:
+        """Return the value in one line."""
+        if isinstance(self.value, Mapping):
+            return ", ".join(f"{key}: {value}" for key, value in self.value.items()) or "none"
+        if isinstance(self.value, list):
+            return ", ".join(map(str, self.value)) or "none"
+        return "none" if self.value in (None, "") else str(self.value)
+
+
+def collect(environment: str, source: str) -> list[Setting]:
+    """Return all settings: folders and the admin's, and inside a project the project's.
+
+    Args:
+        environment: the one whose project settings are wanted.
+        source: who said so.
+
+    Raises:
+        KraftwerkError: config.yaml, kraftwerk.yaml or a pillar file has mistakes, or no such environment (code 2).
+    """
+    found = [*_folders(), *_admin(), Setting("environment", environment, source)]
+    root = project.find_root(Path.cwd())
+    return [*found, *(_project(project.parse(root), environment) if root else [])]
+
+
+def _folders() -> Iterator[Setting]:
+    home = "KRAFTWERK_HOME" if os.environ.get("KRAFTWERK_HOME") else SHIPPED
+    yield Setting("folders.config", str(paths.config_home()), home)
+    yield Setting("folders.state", str(paths.state_home()), home)
+    yield Setting("folders.cache", str(paths.cache_home()), SHIPPED)
+    yield Setting("folders.share", str(paths.share()), SHIPPED)
+
+
+def _admin() -> Iterator[Setting]:
+    config, given = admin.load(), admin.given()
+    for each in fields(config):
+        value = getattr(config, each.name)
+        if each.name == "local":
+            yield Setting("local.release", value.release, _admin_source("local.release", "local" in given))
+        else:
+            yield Setting(each.name, _plain(each.name, value), _admin_source(each.name, each.name in given))
+
+
+def _admin_source(key: str, given: bool) -> str:
+    if admin.variable(key) in os.environ:
+        return admin.variable(key)
+    return shown(admin.config_file()) if given else SHIPPED
+
+
+def _project(this: Project, environment: str) -> Iterator[Setting]:
+    yield Setting("project", this.name, shown(this.root / project.FILE))
+    yield Setting("instance", instance_name(this.name, environment), SHIPPED)
+    node, source = _node(this, environment)
+    yield Setting("node", node, source)
+    instance, sources = this.instance(environment, node or "NODE"), this.sources(environment)
+    for each in fields(Deployment):
+        if each.name != "asgi":
+            value = getattr(instance, RENAMED.get(each.name, each.name))
+            yield Setting(each.name, _plain(each.name, value), sources.get(each.name, SHIPPED))
+
+
+def _node(this: Project, environment: str) -> tuple[str, str]:
+    """Return the node that is meant when none is named, and why."""
+    try:
+        node = target.choose(this, environment)
+    except KraftwerkError as error:
+        return "", error.cause
+    named = node in this.nodes(environment)
+    return node, shown(this.root / project.FILE) if named else "the only one"
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a value as it may be shown: lists for tuples, no secrets."""
+    if name in NAMES_ONLY:
+        return list(value)
+    if name == "index_url" and (address := urlsplit(value)).password:
+        return value.replace(f"{address.username}:{address.password}@", "…@")
+    return list(value) if isinstance(value, tuple) else value
