@@ -1,7 +1,7 @@
 """The archive: one uncompressed tar with `manifest.json` first, then SHA256SUMS, then each service's members.
 
-`tar -xf ARCHIVE && sha256sum --check SHA256SUMS` opens and checks it without kraftwerk. The reader is stricter than tar:
-every byte of the file is either checked against a checksum or known beforehand, so that a single flipped bit is found.
+`tar -xf ARCHIVE && sha256sum --check SHA256SUMS` opens and checks it without kraftwerk. The reader is stricter than
+tar: every byte is either checked against a checksum or known beforehand, so that a single flipped bit is found.
 """
 
 import hashlib

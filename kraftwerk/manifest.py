@@ -21,6 +21,14 @@ TEXT_LIMIT = 200
 Counts = Mapping[str, "int | Mapping[str, int]"]
 
 
+def headline(service: str, counts: Counts) -> str:
+    """Return counts in a few words: `postgres 10 tables 31 rows`, `files 0`; bytes and numbers by name are left out."""
+    numbers = {name: count for name, count in counts.items() if isinstance(count, int) and name != "bytes"}
+    return " ".join(
+        [service, *(str(count) if name == service else f"{count} {name}" for name, count in numbers.items())]
+    )
+
+
 @dataclass(frozen=True)
 class Member:
     """A file of a service in an archive.
@@ -51,6 +59,11 @@ class ServiceDump:
     version: str
     members: tuple[Member, ...]
     counts: Counts
+
+    @property
+    def headline(self) -> str:
+        """Return its counts in a few words: `postgres 10 tables 31 rows`."""
+        return headline(self.service, self.counts)
 
     @property
     def size(self) -> int:

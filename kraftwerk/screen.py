@@ -75,6 +75,13 @@ def step(label: str) -> Iterator[Step]:
 
 
 @contextmanager
+def working(label: str) -> Iterator[Step]:
+    """Show a spinner on a terminal while a piece of work runs, and print nothing of it after."""
+    with _spinner(label) as status:
+        yield Step(label, status)
+
+
+@contextmanager
 def _spinner(label: str) -> Iterator[Any]:
     if not sys.stdout.isatty() or settings.verbosity < 0:
         yield None
@@ -115,6 +122,14 @@ def confirm_name(consequence: str, name: str, *, yes: bool = False) -> None:
         typed = ""
     if typed != name:
         raise KraftwerkError(f"not confirmed: {name} is left as it was", next_command="--yes answers for scripts")
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for people: 999 B, 212 kB, 1.5 GB."""
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while count >= 999.5 and units[1:]:
+        count, units = count / 1000, units[1:]
+    return f"{count:.{int(count < 9.95 and units[0] != 'B')}f} {units[0]}"
 
 
 def emit_json(value: Any) -> None:
