@@ -132,6 +132,9 @@ def _run(arguments: list[str]) -> int:
         return INTERRUPTED
     except KraftwerkError as error:
         return _fail(error.cause, error.next_command, error.code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "kraftwerk"
         return _fail(error.format_message(), f"{path} --help", error.exit_code)

@@ -1,7 +1,7 @@
 """Shipped files that a user may copy and change: the copy of the same path wins."""
 
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.paths import PACKAGE, config_home, share
@@ -18,7 +18,7 @@ def tree(name: str) -> Path:
 
 def shipped() -> dict[str, Path]:
     """Return every file that can be copied, by the path that its copy gets."""
-    found = {}
+    found: dict[str, Path] = {}
     for name in TREES:
         top = tree(name)
         files = (path for path in top.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
@@ -35,7 +35,8 @@ def choose(path: str) -> dict[str, Path]:
     wanted, files = path.strip("/"), shipped()
     chosen = {name: file for name, file in files.items() if name == wanted or name.startswith(f"{wanted}/")}
     if not chosen:
-        cause = f"nothing shipped is called {path}{suggestion(wanted, files)}"
+        folders = {str(parent) for name in files for parent in PurePath(name).parents}
+        cause = f"nothing shipped is called {path}{suggestion(wanted, [*files, *folders])}"
         raise KraftwerkError(cause, next_command="kraftwerk eject lists what there is", code=2)
     return chosen
 

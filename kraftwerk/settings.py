@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kraftwerk import admin, paths, project, target
-from kraftwerk.deployment import Deployment
+from kraftwerk.deployment import FILE, Deployment
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import instance_name
 from kraftwerk.project import Project
@@ -30,10 +30,14 @@ class Setting:
     def text(self) -> str:
         """Return the value in one line."""
         if isinstance(self.value, Mapping):
-            return ", ".join(f"{key}: {value}" for key, value in self.value.items()) or "none"
+            return ", ".join(f"{key}: {_words(value)}" for key, value in self.value.items()) or "none"
         if isinstance(self.value, list):
             return ", ".join(map(str, self.value)) or "none"
         return "none" if self.value in (None, "") else str(self.value)
+
+
+def _words(value: Any) -> str:
+    return " ".join(map(str, value.values())) if isinstance(value, Mapping) else str(value)
 
 
 def collect(environment: str, source: str) -> list[Setting]:
@@ -76,7 +80,7 @@ def _admin_source(key: str, given: bool) -> str:
 
 
 def _project(this: Project, environment: str) -> Iterator[Setting]:
-    yield Setting("project", this.name, shown(this.root / project.FILE))
+    yield Setting("project", this.name, shown(this.root / FILE))
     yield Setting("instance", instance_name(this.name, environment), SHIPPED)
     node, source = _node(this, environment)
     yield Setting("node", node, source)
@@ -94,7 +98,7 @@ def _node(this: Project, environment: str) -> tuple[str, str]:
     except KraftwerkError as error:
         return "", error.cause
     named = node in this.nodes(environment)
-    return node, shown(this.root / project.FILE) if named else "the only one"
+    return node, shown(this.root / FILE) if named else "the only one"
 
 
 def _plain(name: str, value: Any) -> Any:
