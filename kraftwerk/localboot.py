@@ -1,0 +1,86 @@
+"""Power of local nodes: boot, wait for ssh, power off."""
+
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from kraftwerk import localargv, localproc, privilege
+from kraftwerk.errors import KraftwerkError
+
+SSH_WAIT = 60  # seconds until a node that booted must answer
+OFF_WAIT = 40  # seconds that a node has to power off by itself
+RESEND = 2  # seconds after which a node that was too young to hear it is told again
+
+
+def boot(name: str, address: str, folder: Path, lowers: Sequence[Path]) -> None:
+    """Start a node in the background: its root mounted over the lower folders, and started again when it reboots.
+
+    Args:
+        folder: holds upper/, work/ and root/; the console's output goes to `console` in it.
+        lowers: the topmost first.
+    """
+    root = folder / "root"
+    options = localargv.overlay_options(lowers, folder / "upper", folder / "work")
+    scope = f"kraftwerk-{localargv.link_of(address)}" if Path("/run/systemd/system").is_dir() else ""
+    command = localargv.supervise(options, root, localargv.nspawn(name, address, root), scope=scope)
+    with (folder / "console").open("ab") as console:
+        privilege.run(command, stdout=console, stderr=console)
+
+
+def running(folder: Path) -> bool:
+    """Say whether a node runs."""
+    return bool(_processes(folder))
+
+
+def wait_for_ssh(name: str, address: str, folder: Path, port: int = 22) -> None:
+    """Wait until a node's sshd greets.
+
+    Raises:
+        KraftwerkError: it didn't, with the last line of the node's console.
+    """
+    if not localproc.wait_until(lambda: greets(address, port) or not running(folder), timeout=SSH_WAIT):
+        raise KraftwerkError(f"{name} booted, but sshd does not answer after {SSH_WAIT} s: {_last_words(folder)}")
+    if not running(folder):
+        raise KraftwerkError(f"{name} did not boot: {_last_words(folder)}")
+
+
+def greets(address: str, port: int = 22, timeout: float = 0.5) -> bool:
+    """Say whether an sshd answers at an address."""
+    try:
+        with socket.create_connection((address, port), timeout=timeout) as connection:
+            connection.settimeout(timeout)
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def power_off(folder: Path) -> None:
+    """Power a node off as its own `poweroff` does; what hasn't ended after 40 seconds is killed."""
+    localproc.signal("TERM", localproc.supervisors(folder / "root"))  # or it would start a node that reboots just now
+    deadline = time.monotonic() + OFF_WAIT
+    while running(folder) and time.monotonic() < deadline:
+        localproc.signal("TERM", localproc.containers(folder / "root"))
+        localproc.wait_until(lambda: not running(folder), timeout=RESEND)
+    kill(folder)
+
+
+def kill(folder: Path) -> None:
+    """End a node at once, as pulling the plug does.
+
+    The init dies first: with it the kernel ends everything in the node. nspawn killed before it would leave it behind.
+    """
+    localproc.kill(localproc.supervisors(folder / "root"))
+    containers = localproc.containers(folder / "root")
+    localproc.signal("KILL", [child for pid in containers for child in localproc.children(pid)])
+    localproc.wait_until(lambda: not localproc.alive(containers), timeout=5)
+    localproc.kill(_processes(folder))
+
+
+def _processes(folder: Path) -> list[int]:
+    return localproc.with_argument(f"--directory={folder / 'root'}")
+
+
+def _last_words(folder: Path) -> str:
+    lines = (folder / "console").read_text(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
