@@ -62,6 +62,7 @@ def rsync(
     *,
     link_dest: PurePosixPath | None = None,
     owner: str = "",
+    modes: str = "",
     files_from: bool = False,
 ) -> list[str]:
     """Return the argv that makes a folder on a node the same as one here.
@@ -71,6 +72,7 @@ def rsync(
         target: the folder on the node; what isn't in the source is deleted there.
         link_dest: a folder on the node whose unchanged files are hard-linked instead of sent.
         owner: `user:group` on the node.
+        modes: what permissions become on the way, as rsync's --chmod takes it.
         files_from: send only the paths that come NUL-separated on stdin.
     """
     flags = [flag for option in options for flag in ("-o", option)]
@@ -81,6 +83,7 @@ def rsync(
         "--delay-updates",
         *(["--from0", "--files-from=-"] if files_from else ["--delete"]),
         *([f"--chown={owner}"] if owner else []),
+        *([f"--chmod={modes}"] if modes else []),
         *([f"--link-dest={link_dest}"] if link_dest else []),
         f"--rsh={shlex.join(['ssh', *flags, '-p', str(node.port)])}",
         f"{source}/",

@@ -42,8 +42,7 @@ def choose(project: Project, environment: str) -> str:
     Raises:
         KraftwerkError: none or several to choose from (code 2).
     """
-    section = project.environments.get(environment)
-    named = tuple(section.nodes) if section else ()
+    named = project.nodes(environment)
     roster = all_nodes()
     instance = instance_name(project.name, environment)
     deployed = () if named else tuple(name for name in roster if instance in registry.instances(roster[name]))

@@ -97,6 +97,7 @@ class Connection:
         *,
         link_dest: PurePosixPath | None = None,
         owner: str = "",
+        modes: str = "",
         files: Sequence[str] | None = None,
     ) -> None:
         """Make a folder on the node the same as one here; with `files`, send only these paths below it.
@@ -105,7 +106,14 @@ class Connection:
             KraftwerkError: rsync failed; what it sent is completed by the next call.
         """
         command = argv.rsync(
-            self.node, self.options, source, target, link_dest=link_dest, owner=owner, files_from=files is not None
+            self.node,
+            self.options,
+            source,
+            target,
+            link_dest=link_dest,
+            owner=owner,
+            modes=modes,
+            files_from=files is not None,
         )
         names = None if files is None else b"".join(name.encode() + b"\0" for name in files)
         process.run(command, input=names)
