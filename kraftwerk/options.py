@@ -14,28 +14,18 @@ json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="P
 yes_option: Decorator = click.option("--yes", "-y", is_flag=True, help="Answer every question with yes, for scripts.")
 
 
-class NodeName(click.ParamType):
-    """The name of a node in the roster; the shell completes it."""
+def complete_nodes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the nodes that begin like this, for the shell."""
+    from kraftwerk.node import all_nodes
 
-    name = "node"
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the nodes that begin like this."""
-        from kraftwerk.node import all_nodes
-
-        return _completions(all_nodes, incomplete)
+    return _completions(all_nodes, incomplete)
 
 
-class EnvironmentName(click.ParamType):
-    """The name of an environment; the shell completes those of the project."""
+def complete_environments(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the environments of the project that begin like this, for the shell."""
+    from kraftwerk.project import find
 
-    name = "environment"
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the environments that begin like this."""
-        from kraftwerk.project import find
-
-        return _completions(lambda: find().known_environments(), incomplete)
+    return _completions(lambda: find().known_environments(), incomplete)
 
 
 def _completions(names: Callable[[], Iterable[str]], incomplete: str) -> list[CompletionItem]:
@@ -48,13 +38,13 @@ def _completions(names: Callable[[], Iterable[str]], incomplete: str) -> list[Co
 environment_option: Decorator = click.option(
     "--env",
     "environment",
-    type=EnvironmentName(),
+    shell_complete=complete_environments,
     metavar="NAME",
     default="production",
     show_default=True,
     envvar="KRAFTWERK_ENV",
     help="The environment.",
 )
-node_argument: Decorator = click.argument("node", type=NodeName())
-optional_node_argument: Decorator = click.argument("node", type=NodeName(), required=False)
-nodes_argument: Decorator = click.argument("nodes", type=NodeName(), nargs=-1, metavar="[NODE]...")
+node_argument: Decorator = click.argument("node", shell_complete=complete_nodes)
+optional_node_argument: Decorator = click.argument("node", shell_complete=complete_nodes, required=False)
+nodes_argument: Decorator = click.argument("nodes", shell_complete=complete_nodes, nargs=-1, metavar="[NODE]...")
