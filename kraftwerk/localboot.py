@@ -8,6 +8,7 @@ from pathlib import Path
 from kraftwerk import localargv, localproc, privilege
 from kraftwerk.errors import KraftwerkError
 
+BOOT_WAIT = 2  # seconds until the shell that keeps a node running must be there
 SSH_WAIT = 60  # seconds until a node that booted must answer
 OFF_WAIT = 40  # seconds that a node has to power off by itself
 RESEND = 2  # seconds after which a node that was too young to hear it is told again
@@ -26,6 +27,7 @@ def boot(name: str, address: str, folder: Path, lowers: Sequence[Path]) -> None:
     command = localargv.supervise(options, root, localargv.nspawn(name, address, root), scope=scope)
     with (folder / "console").open("ab") as console:
         privilege.run(command, stdout=console, stderr=console)
+    localproc.wait_until(lambda: bool(localproc.supervisors(root)), timeout=BOOT_WAIT)
 
 
 def running(folder: Path) -> bool:
