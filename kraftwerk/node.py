@@ -97,15 +97,18 @@ def all_nodes() -> dict[str, Node]:
         KraftwerkError: the roster isn't YAML of the right shape (code 2).
     """
     try:
-        entries = yaml.safe_load(roster_file().read_text()) or {}
+        return {str(name): Node.from_roster(str(name), entry) for name, entry in _entries().items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise KraftwerkError(f"{roster_file()}: an entry without a proper host or port ({error})", code=2) from error
+
+
+def _entries() -> dict[str, Any]:
+    try:
+        return yaml.safe_load(roster_file().read_text()) or {}
     except FileNotFoundError:
         return {}
     except yaml.YAMLError as error:
         raise KraftwerkError(f"{roster_file()}: not valid YAML: {error}".replace("\n", " "), code=2) from error
-    try:
-        return {str(name): Node.from_roster(str(name), entry) for name, entry in entries.items()}
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise KraftwerkError(f"{roster_file()}: an entry without a proper host or port ({error})", code=2) from error
 
 
 def get_node(name: str) -> Node:
@@ -123,9 +126,10 @@ def get_node(name: str) -> Node:
 
 
 def save_node(node: Node) -> None:
-    """Add a node to the roster, or replace it."""
+    """Add a node to the roster, or change it; what else a hand wrote into its entry stays."""
     with _roster() as entries:
-        entries[node.name] = node.as_roster()
+        kept = {key: value for key, value in entries.get(node.name, {}).items() if key != "status"}
+        entries[node.name] = kept | node.as_roster()
 
 
 def remove_node(name: str) -> None:
@@ -166,7 +170,7 @@ def _roster() -> Iterator[dict[str, Any]]:
     descriptor = os.open(config_home() / ".nodes.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        entries = {name: node.as_roster() for name, node in all_nodes().items()}
+        entries = _entries()
         before = dict(entries)
         yield entries
         if entries != before or not roster_file().exists():

@@ -5,6 +5,7 @@ in an emulated terminal that polls; the node's checksum decides whether the cust
 arrives line by line while it runs; and the archive with the pillar is removed from the node afterwards.
 """
 
+import json
 import logging
 import os
 import threading
@@ -41,7 +42,7 @@ def call(
     Raises:
         KraftwerkError: the node can't be reached, or the function is unknown, raised, or returned an error.
     """
-    value, code = execute(node, function, *arguments, on_line=on_line, options=options, **keywords)
+    value, code = execute(node, function, *arguments, on_line=on_line, options=options, exact=True, **keywords)
     if code and not _is_state_return(value):
         raise KraftwerkError(f"{node.name}: {function} failed: {_reason(value)}")
     return value
@@ -53,19 +54,27 @@ def execute(
     *arguments: Any,
     on_line: OnLine | None = None,
     options: dict[str, Any] | None = None,
+    exact: bool = False,
     **keywords: Any,
 ) -> tuple[Any, int]:
-    """Do as `call`, but return the value together with Salt's exit code instead of raising for it."""
+    """Do as `call`, but return the value together with Salt's exit code, and read arguments as on a command line.
+
+    Args:
+        exact: let arguments arrive as they are; else Salt takes them for YAML and `NAME=VALUE` for a keyword.
+    """
     old_umask = os.umask(0o077)
     try:
         with _patched(node, on_line):
-            return _run(_single(node, function, arguments, keywords, options or {}))
+            return _run(_single(node, function, arguments, keywords, options or {}, exact))
     finally:
         os.umask(old_umask)
 
 
-def _single(node: Node, function: str, arguments: Any, keywords: Any, options: dict[str, Any]) -> Any:
-    """Return Salt's own object for one call on one node."""
+def _single(node: Node, function: str, arguments: Any, keywords: Any, options: dict[str, Any], exact: bool) -> Any:
+    """Return Salt's own object for one call on one node.
+
+    Salt reads arguments as YAML on the node; `exact` quotes them, so that they arrive with their type and content.
+    """
     import salt.client.ssh
     import salt.client.ssh.client
     import salt.config
@@ -79,9 +88,12 @@ def _single(node: Node, function: str, arguments: Any, keywords: Any, options: d
         raise KraftwerkError(f"{node.name} is not in the roster", next_command=f"kraftwerk create-node {node.name}")
     for key, value in ssh.defaults.items():
         target.setdefault(key, value)
-    return salt.client.ssh.Single(
+    single = salt.client.ssh.Single(
         ssh.opts, ssh.opts["argv"], node.name, mods=ssh.mods, fsclient=ssh.fsclient, thin=ssh.thin, **target
     )
+    if exact and function not in single.wfuncs:
+        single.argv = [function, *map(json.dumps, arguments), *(f"{k}={json.dumps(v)}" for k, v in keywords.items())]
+    return single
 
 
 def _run(single: Any) -> tuple[Any, int]:
