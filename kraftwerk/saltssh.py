@@ -19,7 +19,7 @@ from kraftwerk.node import Node
 from kraftwerk.transport import UNREACHABLE, Connection, unreachable
 
 OnLine = Callable[[str], None]
-JOB_KEYS = {"return", "retcode", "jid", "id", "fun", "fun_args", "success"}
+JOB_KEYS = {"return", "retcode", "jid", "id", "fun", "fun_args", "success", "out"}
 EXTMODS = "running_data/var/cache/salt/minion/extmods"  # below the node's salt_folder
 
 

@@ -60,7 +60,7 @@ def test_a_function_returns_its_value(node):
 
 
 def test_an_unknown_function_is_named(node):
-    with pytest.raises(KraftwerkError, match="'nope.nope' is not available"):
+    with pytest.raises(KraftwerkError, match=r"'nope\.nope' is not available"):
         saltssh.call(node, "nope.nope")
 
 
