@@ -152,8 +152,10 @@ def upload(connection: Connection, plan: Plan, folder: PurePosixPath) -> None:
     Raises:
         KraftwerkError: the connection broke, the node's disk is full, or a checksum there is another.
     """
-    names = {one.service for one in plan.services}
-    sent = [position for position in archive.positions(plan.path) if position.service in names]
+    wanted = {(one.service, member) for one in plan.services for member in one.members}
+    sent = [position for position in archive.positions(plan.path) if (position.service, position.member) in wanted]
+    if len(sent) != len(wanted):
+        raise KraftwerkError(f"{plan.path} is not the file any more that was verified")
     for position in sent:
         _send(connection, plan.path, position, folder)
     lines = "".join(f"{position.member.sha256}  {_below(position)}\n" for position in sent)
