@@ -141,15 +141,8 @@ def find(start: Path | None = None) -> Project:
 
 def find_or_none(start: Path | None = None) -> Project | None:
     """Return the project that a folder is in, None if it is in none; a broken one is still an error."""
-    here = (start or Path.cwd()).absolute()
-    root = find_root(here)
-    if root is None:
-        raise KraftwerkError(
-            f"there is no {FILE} in {here} or above it: this is no project",
-            next_command="cd PROJECT, or kraftwerk init NAME",
-            code=2,
-        )
-    return parse(root)
+    root = find_root((start or Path.cwd()).absolute())
+    return parse(root) if root else None
 
 
 def find_root(start: Path) -> Path | None:
