@@ -1,7 +1,5 @@
 """A new project: made whole in a folder beside its place, then renamed, so that no half of one is ever seen."""
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +8,9 @@ from pathlib import Path
 
 from kraftwerk import template, virtualenv
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.paths import share
+from kraftwerk.flock import held
+from kraftwerk.paths import config_home, share
+from kraftwerk.schema import suggestion
 from kraftwerk.template import Choice
 
 
@@ -24,9 +24,9 @@ class NewProject:
 
 
 def known_services() -> list[str]:
-    """Return the names of the services that there are states for."""
-    folder = share("salt", "services")
-    return sorted(path.name for path in folder.glob("*") if path.is_dir()) if folder.is_dir() else []
+    """Return the names of the services that there are states for, shipped ones and the admin's own."""
+    trees = [share("salt"), config_home() / "salt"]
+    return sorted({path.name for tree in trees for path in tree.glob("services/*/") if path.is_dir()})
 
 
 def create(choice: Choice, parent: Path) -> NewProject:
@@ -58,27 +58,26 @@ def _check_services(choice: Choice) -> None:
     known = known_services()
     for service in choice.services:
         if service not in known:
-            raise KraftwerkError(f"no service {service!r}; there are: {', '.join(known)}", code=2)
+            near = suggestion(service, known) or f"; there are {', '.join(known)}"
+            raise KraftwerkError(f"unknown service {service}{near}", code=2)
 
 
 @contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
     """Yield a folder beside the final one, without what a killed run left in it; whatever remains of it is removed."""
     work = folder.with_name(f".{folder.name}.kraftwerk-init")
+    busy = f"{folder.name} is being made by another kraftwerk init right now"
+    with held(work, busy=busy, timeout=0, remake=lambda: _make(work)):
+        try:
+            for path in work.iterdir():
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _make(folder: Path) -> None:
     try:
-        work.mkdir(exist_ok=True)
-        lock = os.open(work, os.O_RDONLY)
+        folder.mkdir(exist_ok=True)
     except OSError as error:
         raise KraftwerkError(f"can't make a folder in {folder.parent}: {error.strerror}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(lock)
-        raise KraftwerkError(f"{folder.name} is being made by another kraftwerk init right now") from error
-    try:
-        for path in work.iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-        os.close(lock)

@@ -32,7 +32,7 @@ def read_lines(root: Path, file: str, files: list[str], where: str = "") -> Iter
     if not (root / file).is_file():
         raise KraftwerkError(f"{where}: there is no {file}", code=2)
     files.append(file)
-    for number, raw in enumerate(re.sub(r"\\\n\s*", " ", (root / file).read_text()).splitlines(), 1):
+    for number, raw in enumerate(re.sub(r"\s*\\\n\s*", " ", (root / file).read_text()).splitlines(), 1):
         line = re.sub(r"(^|\s)#.*", "", raw).strip()
         include = INCLUDE.match(line)
         if include:

@@ -134,6 +134,11 @@ def write(choice: Choice, folder: Path) -> int:
     return len(files)
 
 
+def sample(choice: Choice) -> str:
+    """Return the commented kraftwerk.yaml of a choice, as the documentation shows it."""
+    return _render((SHIPPED / SAMPLE).read_text(), choice, str(SHIPPED / SAMPLE))
+
+
 def _render(text: str, choice: Choice, source: str) -> str:
     environment = jinja2.Environment(  # noqa: S701 - it writes source code, not web pages
         loader=jinja2.FileSystemLoader([*reversed(_roots())]),

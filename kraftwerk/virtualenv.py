@@ -94,10 +94,16 @@ def _run_uv(argv: Argv, text: bytes = b"", folder: Path | None = None) -> bytes:
         settings["UV_OFFLINE"] = "1"
         done = process.run(argv, input=text, env=settings, cwd=folder, timeout=PATIENCE, check=False)
         if done.returncode:
-            raise KraftwerkError(f"no package index in reach, and uv's cache is not enough: {_cause(said)}")
+            raise KraftwerkError(f"no package index in reach, and uv's cache is not enough: {_unreachable(said)}")
     if done.returncode:
         raise KraftwerkError(_cause(said))
     return done.stdout
+
+
+def _unreachable(said: str) -> str:
+    """Return the line of uv's error that names the address it couldn't reach."""
+    lines = [line for line in said.splitlines() if "://" in line]
+    return lines[0].split("cause: ")[-1].strip(" ╰├▶─│") if lines else _cause(said)
 
 
 def _cause(said: str) -> str:
