@@ -1,0 +1,51 @@
+# Every task, for people and for CI: `make` is lint and all tests. Nothing is needed beforehand but Python 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# What local nodes need, and what the tests need on top (openssh-server: its sshd, as a program, for tests on loopback).
+NODE_PACKAGES := mmdebstrap systemd-container nftables iproute2 rsync openssh-client git sudo zstd python3-venv
+TEST_PACKAGES := openssh-server gnupg
+
+.PHONY: test lint format docs demo bench clean packages
+
+test: lint ## lint, then all tests, those on real nodes included
+	@.ci/packages $(TEST_PACKAGES)
+	$(BIN)/pytest
+
+lint: $(READY) ## style, types, YAML and states
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	find salt -name '*.sls' -exec $(BIN)/salt-lint {} +
+
+format: $(READY) ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY) ## write docs/cli.md anew
+	$(BIN)/python -m tests.cli_reference
+
+demo: $(READY) ## the main job, on two local nodes; `$(BIN)/kraftwerk demo --clean` removes them
+	$(BIN)/kraftwerk demo
+
+bench: $(READY) ## figures, as ratios
+	$(BIN)/pytest tests/benchmarks
+
+clean: ## remove what was made here; nodes stay (kraftwerk destroy-node)
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+packages:
+	@.ci/packages $(NODE_PACKAGES)
+
+$(READY): pyproject.toml | packages
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "kraftwerk needs Python 3.11 or newer; say which one with: make PYTHON=/path/to/python3"; exit 1; }
+	@echo "Making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet 'uv>=0.9,<1'
+	@.ci/uv $(BIN) pip install --quiet --python $(BIN)/python --group dev --editable .
+	@touch $@
