@@ -87,7 +87,7 @@ def test_services_choose_files(tmp_path):
     assert (tmp_path / "requirements.txt").read_text().split() == [
         "django>=5.2,<5.3",
         "dj-database-url>=3,<4",
-        "gunicorn>=23",
+        "gunicorn>=23,<28",
     ]
 
 
