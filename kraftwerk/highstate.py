@@ -168,10 +168,15 @@ def _result(key: str, entry: Mapping[str, Any]) -> StateResult:
     )
 
 
-def report(outcome: Outcome) -> list[str]:
-    """Return the lines that tell what changed and what failed, and the sums last."""
+def report(outcome: Outcome, *, details: bool = False) -> list[str]:
+    """Return the lines that tell what changed and what failed, and the sums last.
+
+    Args:
+        details: show each change, with the diff where there is one; a test always does.
+    """
     verb = "would change" if outcome.test else "changed"
-    lines = [line for result in outcome.changed for line in [f"  {verb}  {_title(result)}", *_changes(result)]]
+    show = _changes if details or outcome.test else lambda _: []
+    lines = [line for result in outcome.changed for line in [f"  {verb}  {_title(result)}", *show(result)]]
     for result in outcome.failed:
         lines += [f"  failed   {_title(result)}", *_indented(result.comment)]
     sums = f"{len(outcome.changed)} {verb}, {len(outcome.unchanged)} unchanged, {len(outcome.failed)} failed"
@@ -186,9 +191,8 @@ def _changes(result: StateResult) -> list[str]:
     diff = result.changes.get("diff")
     if isinstance(diff, str):
         return _indented(diff)
-    if result.changes:
-        return _indented("\n".join(f"{key}: {_short(value)}" for key, value in result.changes.items()))
-    return _indented(result.comment)
+    told = {key: value for key, value in result.changes.items() if value not in ("", None) and key != "pid"}
+    return _indented("\n".join(f"{key}: {_short(value)}" for key, value in told.items()) or result.comment)
 
 
 def _short(value: Any) -> str:

@@ -47,6 +47,6 @@ def _converge(node: Node, test: bool, only: tuple[str, ...], quiet: bool) -> hig
     with screen.step(f"{'Testing' if test else 'Converging'} {node.name}") as step:
         outcome = highstate.converge(node, test=test, only=only, project_root=root, on_progress=step.progress)
         step.note = f"{len(outcome.results)} states"
-    for line in highstate.report(outcome):
+    for line in highstate.report(outcome, details=screen.settings.verbosity > 0):
         screen.say(line)
     return outcome
