@@ -1,0 +1,40 @@
+"""kraftwerk deploy: put a new release live."""
+
+import click
+
+from kraftwerk import deploy, project, rollout, screen, target
+from kraftwerk.options import environment_option, json_option, yes_option
+from kraftwerk.tokens import Tokens
+
+
+@click.command("deploy")
+@click.argument("node", required=False)
+@environment_option
+@click.option("--plan", "plan_only", is_flag=True, help="Say what would change, and change nothing.")
+@yes_option
+@json_option
+def command(node: str | None, environment: str, plan_only: bool, yes: bool, as_json: bool) -> None:
+    """Deploy the project to NODE.
+
+    Without NODE it goes where kraftwerk.yaml says, or where it is deployed already. The plan comes first, then a
+    question. Whatever fails before the switch leaves the release that is live untouched. --json prints the plan.
+    """
+    here = project.find()
+    run = rollout.Rollout(here, target.resolve(here, environment, node))
+    deploy.check(run)
+    if not yes or plan_only:
+        with screen.working("Planning") as step:
+            run.progress = step.progress
+            deploy.plan(run)
+        if run.plan and as_json:
+            screen.emit_json(run.plan.as_dict())
+        elif run.plan:
+            screen.say("\n".join(run.plan.lines()))
+        if plan_only or not screen.confirm("Deploy?"):
+            return
+    with Tokens() as tokens:
+        rollout.go(run, deploy.DEPLOY, tokens)
+    undo = "kraftwerk rollback" if run.history.live else "kraftwerk destroy"
+    suffix = "" if environment == "production" else f" --env {environment}"
+    live = f"Release {run.release.number} is live in {run.seconds:.0f}s   {run.instance.url}"
+    screen.say(f"{live.ljust(52)} undo: {undo}{suffix}")

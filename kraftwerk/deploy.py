@@ -1,0 +1,156 @@
+"""Deploy: a flat list of named phases. Whatever fails before `switch` leaves the old release serving untouched."""
+
+import time
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from kraftwerk import gate as gates
+from kraftwerk import highstate, migration, nodevenv, slot
+from kraftwerk import lock as locks
+from kraftwerk import plan as plans
+from kraftwerk import release as releases
+from kraftwerk import upload as uploads
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.release import FAILED, NEW
+from kraftwerk.remote import script
+from kraftwerk.rollout import SECONDS, Phase, Rollout
+
+
+def check(run: Rollout) -> None:
+    """See that the project can be uploaded and what the node has, before anything is touched."""
+    run.source = uploads.source(run.project.root)
+    run.files = uploads.files(run.project.root, run.source.tracked)
+    _learn(run)
+    if not run.history.python:
+        missing = f"{run.target.node.name} has no python{run.instance.python}"
+        raise KraftwerkError(missing, next_command="python: '3' in kraftwerk.yaml is Debian's own", code=2)
+    uploads.check_space(run.history.free, uploads.size(run.project.root, run.files))
+
+
+def plan(run: Rollout) -> None:
+    """Work out what would change."""
+    run.plan = plans.make(run.project, run.target, run.history, run.requirements, run.release, run.progress)
+
+
+def lock(run: Rollout) -> str:
+    """Keep others away, and look again: somebody may have deployed since."""
+    run.locks.enter_context(locks.held(run.target.connection, run.instance.name))
+    _learn(run)
+    begun = (old for old in run.history.releases.values() if old.state == NEW)
+    lost = [replace(old, state=FAILED, reason="interrupted") for old in begun]
+    if lost:
+        releases.write(run.target.connection, run.instance, lost)
+    return ""
+
+
+def node(run: Rollout) -> str:
+    """Converge the node, unless the plan just found nothing to change."""
+    if run.plan is not None and not run.plan.states:
+        return "as it is"
+    outcome = highstate.converge(run.target.node, run.instance, project_root=run.project.root, on_progress=run.progress)
+    if outcome.failed:
+        raise KraftwerkError(plans.failures(outcome), next_command=f"kraftwerk highstate {run.target.node.name}")
+    return SECONDS
+
+
+def upload(run: Rollout) -> str:
+    """Send the project's files into the new release's folder."""
+    connection, instance, number = run.target.connection, run.instance, str(run.release.number)
+    connection.script(script("prepare"), instance.name, number)
+    before = instance.release_folder(run.history.live) if run.history.live else None
+    part = PurePosixPath(f"{instance.root}/releases/{number}.part")
+    uploads.send(connection, run.project.root, run.files, part, before)
+    connection.script(script("land"), instance.name, number, run.release.as_json())
+    run.landed = True
+    return SECONDS
+
+
+def virtualenv(run: Rollout) -> str:
+    """Make the virtualenv, unless an earlier release needed the same."""
+    number, name = run.release.number, run.release.virtualenv
+    made = nodevenv.build(run.target.connection, run.instance, run.requirements, number, name)
+    return SECONDS if made else "as it is"
+
+
+def configure(run: Rollout) -> None:
+    """Give the release its virtualenv and a place for static files."""
+    instance = run.instance
+    arguments = (str(run.release.number), run.release.virtualenv, instance.src, *instance.static.values())
+    run.target.connection.script(script("configure"), instance.name, *arguments)
+
+
+def migrate(run: Rollout) -> str | None:
+    """Run the release commands in the new release, once."""
+    if not run.instance.release:
+        return None
+    applied = migration.run(run.target.connection, run.instance, run.release.number)
+    migration.seal(run.target.connection, run.instance, run.release.number)
+    run.release = replace(run.release, migrations=applied)
+    return str(applied) if applied else ""
+
+
+def boot(run: Rollout) -> None:
+    """Start the release beside the one that serves."""
+    run.slot, run.booting, run.booted = run.history.free_slot, time.monotonic(), True
+    run.log_size = slot.boot(run.target.connection, run.instance, run.slot, run.release.number)
+
+
+def gate(run: Rollout) -> str:
+    """Let nothing pass that doesn't answer."""
+    answer, reason = gates.check(run.target.connection, run.instance, run.slot)
+    if reason:
+        log = slot.log(run.target.connection, run.instance, run.slot, run.log_size)
+        raise KraftwerkError("\n".join([reason, *(f"  {line}" for line in log.splitlines())]))
+    return f"{answer} in {time.monotonic() - run.booting:.1f}s"
+
+
+def switch(run: Rollout) -> str:
+    """Make it the live one: a rename, so that no request fails; then workers follow."""
+    slot.switch(run.target.connection, run.instance, run.slot, run.release.number)
+    run.switched = True
+    slot.restart_workers(run.target.connection, run.instance)
+    return ""
+
+
+def drain(run: Rollout) -> None:
+    """Let the old one finish its requests, then stop it."""
+    if run.history.live_slot:
+        slot.stop(run.target.connection, run.instance, run.history.live_slot)
+
+
+def record(run: Rollout) -> None:
+    """Write down what became of the releases."""
+    seconds = run.release.seconds if run.back else round(run.seconds, 1)
+    run.release = replace(run.release, seconds=seconds)
+    after = {**run.history.releases, run.release.number: run.release}
+    changed = releases.went_live(replace(run.history, releases=after), run.release.number, rolled_back=run.back)
+    releases.write(run.target.connection, run.instance, changed)
+
+
+def prune(run: Rollout) -> str:
+    """Remove old releases, and virtualenvs that none needs."""
+    history = releases.read(run.target.connection, run.instance)
+    gone = releases.prune(run.target.connection, run.instance, history)
+    return f"{gone} removed" if gone else ""
+
+
+def unlock(run: Rollout) -> None:
+    """Let others in again."""
+    run.locks.close()
+
+
+BEFORE: tuple[Phase, ...] = (check, plan)
+DEPLOY: tuple[Phase, ...] = (
+    lock, node, upload, virtualenv, configure, migrate, boot, gate, switch, drain, record, prune, unlock,
+)  # fmt: skip
+ROLLBACK: tuple[Phase, ...] = (lock, boot, gate, switch, drain, record, unlock)
+
+
+def _learn(run: Rollout) -> None:
+    """Read the instance's state from the node, and number the release by it."""
+    run.history = releases.read(run.target.connection, run.instance)
+    if run.back:
+        return
+    number = run.history.next_number
+    venv = nodevenv.name(run.requirements, run.history.python, number)
+    run.release = releases.begin(number, run.source.commit, run.source.dirty, venv)

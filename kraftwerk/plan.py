@@ -1,0 +1,163 @@
+"""What a deploy would change, told before it is asked for."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kraftwerk import highstate, pending, requirements, virtualenv
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.highstate import Outcome
+from kraftwerk.project import Project
+from kraftwerk.release import History, Release
+from kraftwerk.requirements import Changes, Requirements
+from kraftwerk.target import Target
+
+MIGRATIONS_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A deploy that has not begun.
+
+    Attributes:
+        instance, node, environment: what goes where.
+        states: the IDs of states that would change the node.
+        areas: what they model: nginx, postgres ….
+        packages: what changes in the virtualenv; None when it can't be told from here, and then why.
+        database: to be created, or empty.
+        migrations: to be applied, by name; None when it can't be told before the release is on the node.
+        release: the new one; first: nothing is live yet.
+    """
+
+    instance: str
+    node: str
+    environment: str
+    states: tuple[str, ...]
+    areas: tuple[str, ...]
+    packages: Changes | None
+    packages_unknown: str
+    named_packages: frozenset[str]
+    database: str
+    migrations: tuple[str, ...] | None
+    release: Release
+    first: bool
+
+    def lines(self) -> list[str]:
+        """Return the plan as it is printed."""
+        title = f"Plan for {self.instance} → {self.node} ({self.environment})"
+        packages = [("packages", line) for line in self._packages()]
+        rows = [("node", self._node()), *packages, ("database", self._database())]
+        body = [f"  {name:<9} {text}" for name, text in rows if text]
+        return [title, *body, f"  {'release':<9} {self._release().ljust(40)} downtime: none"]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as plain JSON types."""
+        return {
+            "instance": self.instance,
+            "node": self.node,
+            "environment": self.environment,
+            "states": list(self.states),
+            "packages": None if self.packages is None else asdict(self.packages),
+            "database": self.database,
+            "migrations": None if self.migrations is None else list(self.migrations),
+            "release": self.release.number,
+            "commit": self.release.commit,
+            "dirty": self.release.dirty,
+            "downtime": 0,
+        }
+
+    def _node(self) -> str:
+        if not self.states:
+            return "nothing to change"
+        one = len(self.states) == 1
+        return f"{len(self.states)} state{'' if one else 's'} to change ({', '.join(self.areas)})"
+
+    def _packages(self) -> list[str]:
+        if self.packages is None:
+            return [self.packages_unknown]
+        return self.packages.lines(first=self.named_packages) or ["nothing to change"]
+
+    def _database(self) -> str:
+        return "; ".join(filter(None, [f"create {self.database}" if self.database else "", self._migrations()]))
+
+    def _migrations(self) -> str:
+        if self.migrations is None:
+            return "migrations are told by the new release"
+        count = len(self.migrations)
+        if not count:
+            return ""
+        named = f": {', '.join(self.migrations)}" if count <= MIGRATIONS_NAMED else ""
+        return f"{count} migration{'' if count == 1 else 's'}{named}"
+
+    def _release(self) -> str:
+        words = [str(self.release.number), "(first)" if self.first else "", self.release.commit[:8]]
+        return " ".join(filter(None, [*words, "with changes that are not committed" if self.release.dirty else ""]))
+
+
+def make(
+    project: Project,
+    target: Target,
+    history: History,
+    wanted: Requirements,
+    release: Release,
+    on_progress: Callable[[str], None] | None = None,
+) -> Plan:
+    """Work out what a deploy would change; nothing is changed by it.
+
+    Raises:
+        KraftwerkError: the node can't be reached, or its states don't render.
+    """
+    instance = target.instance
+    settings = pending.settings_module(project.root, instance)
+    with ThreadPoolExecutor() as pool:
+        packages = pool.submit(changes, history, wanted, release)
+        here = pool.submit(pending.here, project.root, instance, settings) if settings else None
+        live = pool.submit(pending.live, target.connection, instance, settings) if settings and history.live else None
+        outcome = highstate.converge(
+            target.node, instance, test=True, project_root=project.root, on_progress=on_progress
+        )
+        known = here.result() if here else set()
+        applied = live.result() if live else set()
+        found, unknown = packages.result()
+    return Plan(
+        instance=instance.name,
+        node=target.node.name,
+        environment=instance.environment,
+        states=tuple(result.id for result in outcome.changed),
+        areas=areas(outcome),
+        packages=found,
+        packages_unknown=unknown,
+        named_packages=wanted.names,
+        database=instance.name if history.live is None and "postgres" in instance.services else "",
+        migrations=None if known is None or applied is None else tuple(sorted(known - applied)),
+        release=release,
+        first=history.live is None,
+    )
+
+
+def changes(history: History, wanted: Requirements, release: Release) -> tuple[Changes | None, str]:
+    """Return how the virtualenv changes, or None and why that can't be told from here."""
+    if history.virtualenv == release.virtualenv:
+        return requirements.diff({}, {}), ""
+    try:
+        versions = virtualenv.resolve(wanted, history.python)
+    except KraftwerkError as error:
+        return None, f"unknown from here: {error.cause.splitlines()[0]}"
+    return requirements.diff(history.packages, versions), ""
+
+
+def areas(outcome: Outcome) -> tuple[str, ...]:
+    """Return what the changing states model, in their order: `services.postgres` is postgres, `nginx.config` nginx."""
+    names = [result.sls.removeprefix("services.").split(".")[0] for result in outcome.changed]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def failures(outcome: Outcome) -> str:
+    """Return the failed states, a line for each: its ID, file and what it says."""
+    return "\n".join(f"{result.id} ({result.sls}): {_first_line(result.comment)}" for result in outcome.failed)
+
+
+def _first_line(text: str) -> str:
+    lines: Sequence[str] = text.strip().splitlines()
+    return lines[0] if lines else "no comment"

@@ -1,0 +1,29 @@
+# Start a release in the slot that isn't live. Prints the size of its log before, so that the new lines can be told.
+# boot.sh INSTANCE SLOT NUMBER
+main() {
+  instance=$1 slot=$2 service=/etc/service/$1-web-$2
+  [ "$(readlink "/web/$1/slots/live")" != "$slot" ] || { echo "slot $slot is live" >&2; return 1; }
+  stat -c %s "/var/log/kraftwerk/$1/web-$2/current" 2>/dev/null || echo 0
+  touch "/etc/sv/$1-web-$2/down"
+  ln -sfn "/etc/sv/$1-web-$2" "$service"
+  wait_for 100 watched "$service" || { echo "runit doesn't watch $service" >&2; return 1; }
+  sv -w 10 force-stop "$service" >/dev/null || true
+  ln -sfn "../releases/$3" "/web/$1/slots/.$slot"
+  mv -T "/web/$1/slots/.$slot" "/web/$1/slots/$slot"
+  rm -f "/run/kraftwerk/$1/$slot.sock"
+  # `once`, not `up`: a release that exits isn't started again and again, and the gate sees it at once.
+  sv once "$service" >/dev/null
+  wait_for 10 running "$service" || true
+}
+watched() { case $(sv status "$1") in run:* | down:* | finish:*) ;; *) return 1 ;; esac; }
+running() { case $(sv status "$1") in run:*) ;; *) return 1 ;; esac; }
+wait_for() {
+  tries=$1
+  shift
+  while ! "$@" >/dev/null 2>&1; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || return 1
+    sleep 0.1
+  done
+}
+main "$@" </dev/null

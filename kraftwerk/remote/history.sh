@@ -1,0 +1,22 @@
+# Print all that a deploy needs to know of an instance: a line for each fact, its name and value split by a tab.
+# history.sh INSTANCE PYTHON
+main() {
+  printf 'python\t%s\n' "$("python$2" -c 'import platform; print(platform.python_version())' 2>/dev/null)"
+  mkdir -p /web
+  printf 'free\t%s\n' "$(df --output=avail -k /web | tail -n 1)"
+  cd "/web/$1" 2>/dev/null || return 0
+  for link in current slots/live slots/a slots/b; do
+    printf '%s\t%s\n' "$link" "$(readlink "$link")"
+  done
+  for folder in releases/*; do
+    [ -f "$folder/release.json" ] || continue
+    printf 'release\t%s\n' "$(tr -d '\n' <"$folder/release.json")"
+  done
+  [ -d current/. ] || return 0
+  printf 'venv\t%s\n' "$(readlink current/venv)"
+  for folder in current/venv/lib/python*/site-packages/*.dist-info; do
+    [ -d "$folder" ] && printf 'package\t%s\n' "${folder##*/}"
+  done
+  find current/ -path '*/migrations/[0-9]*.py' -not -path '*/venv/*' -printf 'migration\t%P\n'
+}
+main "$@" </dev/null

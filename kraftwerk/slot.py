@@ -1,0 +1,39 @@
+"""The two slots of an instance: one serves, in the other the next release boots beside it."""
+
+from kraftwerk.instance import Instance
+from kraftwerk.remote import script
+from kraftwerk.transport import Connection
+
+DRAIN = 30  # seconds that requests are given to finish
+LOG_LINES = 20
+
+
+def boot(connection: Connection, instance: Instance, slot: str, number: int) -> int:
+    """Start a release in the slot that isn't live, and return how large its log was before.
+
+    Raises:
+        KraftwerkError: runit on the node doesn't know the slot, or the slot is live.
+    """
+    return int(connection.script(script("boot"), instance.name, slot, str(number)).stdout)
+
+
+def switch(connection: Connection, instance: Instance, slot: str, number: int) -> None:
+    """Make a booted slot the live one: nginx follows a symlink that is renamed, so no request fails."""
+    connection.script(script("switch"), instance.name, slot, str(number))
+
+
+def restart_workers(connection: Connection, instance: Instance) -> None:
+    """Have the instance's workers run the live release."""
+    if instance.processes:
+        connection.script(script("workers"), instance.name, *instance.processes)
+
+
+def stop(connection: Connection, instance: Instance, slot: str, seconds: int = DRAIN) -> None:
+    """Stop a slot that isn't live, as soon as its requests are finished, at the latest after that many seconds."""
+    connection.script(script("stop"), instance.name, slot, str(seconds), timeout=seconds + 30)
+
+
+def log(connection: Connection, instance: Instance, slot: str, since: int) -> str:
+    """Return the last lines that a slot logged since its log had that size."""
+    arguments = (instance.name, slot, str(since), str(LOG_LINES))
+    return connection.script(script("log"), *arguments, check=False).stdout.decode(errors="replace").rstrip()
