@@ -20,6 +20,7 @@ def command(name: str, template: str, services: str) -> None:
     there replaces the shipped one.
     """
     chosen = tuple(dict.fromkeys(word.strip() for word in services.split(",") if word.strip()))
-    made = newproject.create(Choice(name, template, chosen), Path.cwd())
+    with screen.working(f"Making {name} and its virtualenv"):
+        made = newproject.create(Choice(name, template, chosen), Path.cwd())
     files = f"{made.files} file{'' if made.files == 1 else 's'}"
     screen.hint(f"{name} virtualenv is ready ({made.headline}, {files})", f"cd {name} && source bin/activate")
