@@ -1,0 +1,199 @@
+"""
+The environment of an instance: its env file, and the secrets that are made on the node and stay there.
+
+Values never leave this module by a return value, a log line or a state's changes: only the names of keys do.
+"""
+
+import grp
+import os
+import platform
+import secrets
+import shlex
+
+__virtualname__ = "kw_environ"
+SECRETS = "/etc/kraftwerk/secrets"
+GENERATED = ("SECRET_KEY",)
+
+
+def __virtual__():
+    """Load on Linux only: files are owned by Linux users and groups."""
+    if platform.system() != "Linux":
+        return False, "kw_environ: instances run on Linux nodes only"
+    return __virtualname__
+
+
+def generate(instance, key="SECRET_KEY", test=False):
+    """
+    Make a secret of an instance unless it exists, in a file that only root can read.
+
+    instance
+        Name of the instance.
+    key
+        Name of the secret. Default: ``SECRET_KEY``.
+    test
+        Only say whether it would be made. Default: ``False``.
+
+    Returns whether it was made. Raises ``ValueError`` for a name that isn't a plain one.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_environ.generate mysite
+    """
+    path = _secret_path(instance, key)
+    if os.path.exists(path):
+        return False
+    if not test:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        _write(path, secrets.token_urlsafe(50) + "\n", 0o600, 0)
+    return True
+
+
+def keys(name):
+    """
+    The names of the variables in an env file, sorted, without their values.
+
+    name
+        Path of the env file, such as ``/web/mysite/env``. One that doesn't exist has no keys.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_environ.keys /web/mysite/env
+    """
+    return sorted(_read(name))
+
+
+def write(name, instance, services=(), environ=None, hosts=(), static_root="", group="root", test=False):
+    """
+    Write an env file: what services say, generated secrets, hosts, and what the project says, which wins.
+
+    name
+        Path of the env file.
+    instance
+        Name of the instance.
+    services
+        Names of its services; each is asked by ``kw_<service>.environ``. Default: none.
+    environ
+        The project's own variables. Default: none.
+    hosts
+        Domains and aliases, for ``ALLOWED_HOSTS``. Default: none, and then the variable isn't set.
+    static_root
+        Folder in the release that static files are collected in, for ``STATIC_ROOT``. Default: not set.
+    group
+        Group that may read the file. Default: ``root``.
+    test
+        Only say what would change. Default: ``False``.
+
+    Returns the changes as ``{key: "added" | "changed" | "removed"}``, and ``"permissions"`` where those were wrong.
+    Raises ``KeyError`` for a service without a module and ``ValueError`` for a variable that can't be written.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_environ.write /web/mysite/env mysite services='[files]' test=True
+    """
+    wanted = _collect(instance, services, environ or {}, hosts, static_root, test)
+    changes = _compare(_read(name), wanted)
+    gid = _gid(group)
+    if not _has_permissions(name, gid):
+        changes["permissions"] = f"root:{group} 0640"
+    if changes and not test:
+        text = "".join(f"{key}={_quote(key, value)}\n" for key, value in sorted(wanted.items()))
+        _write(name, text, 0o640, gid)
+    return changes
+
+
+def _collect(instance, services, environ, hosts, static_root, test):
+    """All variables of an instance; what comes later wins."""
+    found = {}
+    for service in services:
+        function = f"kw_{service}.environ"
+        if function not in __salt__:
+            raise KeyError(f"service {service}: no module kw_{service} on this node")
+        found.update(__salt__[function](instance))
+    for key in GENERATED:
+        if key not in environ:
+            generate(instance, key, test=test)
+            found[key] = _secret(instance, key)
+    if hosts:
+        found["ALLOWED_HOSTS"] = ",".join(hosts)
+    if static_root:
+        found["STATIC_ROOT"] = static_root
+    found.update(environ)
+    return {key: str(value) for key, value in found.items()}
+
+
+def _compare(old, new):
+    """What differs between two environments, by key and never by value."""
+    changes = {key: "added" for key in new if key not in old}
+    changes.update({key: "removed" for key in old if key not in new})
+    changes.update({key: "changed" for key in new if key in old and old[key] != new[key]})
+    return changes
+
+
+def _read(path):
+    """The variables of an env file, as a shell would read them."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            words = shlex.split(stream.read(), comments=True)
+    except FileNotFoundError:
+        return {}
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def _quote(key, value):
+    """A value as one single-quoted shell word."""
+    if not (key.isascii() and key.isidentifier()) or "\0" in value:
+        raise ValueError(f"{key}: not a name or value that an environment can hold")
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+def _secret_path(instance, key):
+    """Where a secret is kept. Both parts are plain names, so that none leads out of the folder."""
+    for part in (instance, key):
+        if not part.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"{part!r} is not a plain name")
+    return os.path.join(SECRETS, instance, key)
+
+
+def _secret(instance, key):
+    """A secret's value, or nothing while a test run doesn't make it."""
+    try:
+        with open(_secret_path(instance, key), encoding="utf-8") as stream:
+            return stream.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _gid(group):
+    """The group's number; root's while a test run finds a node that lacks it."""
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        return 0
+
+
+def _has_permissions(path, gid):
+    """Whether the file belongs to root and the group with mode 0640; one that doesn't exist yet gets that anyway."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return True
+    return (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, gid, 0o640)
+
+
+def _write(path, text, mode, gid):
+    """Replace a file at once, never readable by more than it should be."""
+    temporary = f"{path}.new"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        os.fchown(descriptor, 0, gid)
+        os.fchmod(descriptor, mode)
+    os.replace(temporary, path)

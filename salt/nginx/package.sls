@@ -1,0 +1,6 @@
+{%- from "nginx/map.jinja" import nginx with context %}
+
+nginx/package/installed:
+  pkg.installed:
+    - pkgs: [{{ nginx.package }}]
+    - aggregate: True

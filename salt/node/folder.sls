@@ -1,0 +1,17 @@
+# Secrets and the registry of instances are root's; logs are opened per instance by the project states.
+{%- for path, mode in {
+  "/etc/kraftwerk": "0755",
+  "/etc/kraftwerk/secrets": "0700",
+  "/opt/kraftwerk": "0755",
+  "/var/lib/kraftwerk": "0750",
+  "/var/lib/kraftwerk/instances": "0750",
+  "/var/log/kraftwerk": "0755",
+}.items() %}
+
+node/folder{{ path }}:
+  file.directory:
+    - name: {{ path }}
+    - user: root
+    - group: root
+    - mode: '{{ mode }}'
+{%- endfor %}

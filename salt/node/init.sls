@@ -1,0 +1,6 @@
+include:
+  - node.package
+  - node.user
+  - node.folder
+  - node.name
+  - node.time

@@ -1,0 +1,49 @@
+{%- from "project/map.jinja" import removed with context %}
+{%- from "nginx/map.jinja" import nginx with context %}
+
+# Instances with `present: false` leave, as far as their `remove` says; data is the services' business.
+{%- for name, instance in removed.items() %}
+  {%- if "processes" in instance.remove %}
+
+project/clean/{{ name }}/processes:
+  kw_runit.only:
+    - name: {{ instance.root }}/exec
+
+project/clean/{{ name }}/files:
+  file.absent:
+    - names:
+      - {{ nginx.sites }}/{{ name }}.conf
+      - /etc/cron.d/kraftwerk-{{ name }}
+      - /etc/tmpfiles.d/kraftwerk-{{ name }}.conf
+      - {{ instance.run }}
+    - require_in:
+      - cmd: nginx/service/valid
+    - watch_in:
+      - service: nginx/service/running
+  {%- endif %}
+  {%- if "source" in instance.remove %}
+
+project/clean/{{ name }}/source:
+  file.absent:
+    - names:
+      {%- for path in ["current", "releases", "venvs", "slots", "logs", "exec"] %}
+      - {{ instance.root }}/{{ path }}
+      {%- endfor %}
+      - {{ instance.log }}
+  {%- endif %}
+  {%- if "owner" in instance.remove %}
+
+project/clean/{{ name }}/home:
+  file.absent:
+    - names:
+      - {{ instance.root }}
+      - /etc/kraftwerk/secrets/{{ name }}
+      - /var/lib/kraftwerk/instances/{{ name }}.json
+
+project/clean/{{ name }}/user:
+  user.absent:
+    - name: {{ instance.user }}
+    - require:
+      - file: project/clean/{{ name }}/home
+  {%- endif %}
+{%- endfor %}

@@ -1,0 +1,53 @@
+{%- from "project/map.jinja" import instances with context %}
+
+# Workers, and the log of every process. A worker's service is linked and restarted by deploy, like the web slots.
+{%- for name, instance in instances.items() %}
+  {%- for process, command in instance.processes.items() %}
+
+project/process/{{ name }}/{{ process }}:
+  file.managed:
+    - name: /etc/sv/{{ name }}-{{ process }}/run
+    - source: salt://project/files/process.jinja
+    - template: jinja
+    - mode: '0755'
+    - makedirs: True
+    - context: {{ {"instance": instance, "process": process, "command": command} | tojson }}
+    - require:
+      - pkg: runit/package/installed
+  {%- endfor %}
+
+  {%- for process in ["web-a", "web-b"] + (instance.processes | list) %}
+
+project/process/{{ name }}/{{ process }}/log:
+  file.managed:
+    - name: /etc/sv/{{ name }}-{{ process }}/log/run
+    - source: salt://project/files/log.jinja
+    - template: jinja
+    - mode: '0755'
+    - makedirs: True
+    - context: {{ {"folder": instance.log ~ "/" ~ process} | tojson }}
+    - require:
+      - pkg: runit/package/installed
+
+project/process/{{ name }}/{{ process }}/log/folder:
+  file.directory:
+    - name: {{ instance.log }}/{{ process }}
+    - user: _runit-log
+    - group: {{ instance.user }}
+    - mode: '2750'
+    - require:
+      - pkg: runit/package/installed
+      - file: project/folder/{{ name }}/log
+  {%- endfor %}
+
+# What kraftwerk.yaml doesn't name any more stops and goes.
+project/process/{{ name }}/only:
+  kw_runit.only:
+    - name: {{ instance.root }}/exec
+    - keep:
+      {%- for process in ["web-a", "web-b"] + (instance.processes | list) %}
+      - {{ name }}-{{ process }}
+      {%- endfor %}
+    - require:
+      - pkg: runit/package/installed
+{%- endfor %}

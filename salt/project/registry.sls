@@ -1,0 +1,16 @@
+{%- from "project/map.jinja" import instances with context %}
+
+# The truth about what this node hosts: another checkout reads it before it touches anything.
+{%- for name in instances %}
+
+project/registry/{{ name }}:
+  file.serialize:
+    - name: /var/lib/kraftwerk/instances/{{ name }}.json
+    - dataset: {{ salt["pillar.get"]("kraftwerk:instances")[name] | tojson }}
+    - serializer: json
+    - user: root
+    - group: root
+    - mode: '0640'
+    - require:
+      - file: node/folder/var/lib/kraftwerk/instances
+{%- endfor %}

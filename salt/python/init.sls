@@ -1,0 +1,4 @@
+include:
+  - python.package
+  - python.config
+  - python.uv

@@ -1,0 +1,6 @@
+{%- from "python/map.jinja" import python with context %}
+
+python/package/installed:
+  pkg.installed:
+    - pkgs: {{ python.packages | tojson }}
+    - aggregate: True

@@ -1,0 +1,3 @@
+include:
+  - runit.package
+  - runit.service

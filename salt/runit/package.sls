@@ -1,0 +1,6 @@
+{%- from "runit/map.jinja" import runit with context %}
+
+runit/package/installed:
+  pkg.installed:
+    - pkgs: {{ runit.packages | tojson }}
+    - aggregate: True

@@ -1,0 +1,2 @@
+include:
+  - services.files.folder

@@ -1,0 +1,10 @@
+{%- from "services/map.jinja" import used, left with context %}
+
+include:
+  - project.user
+{%- for service in used %}
+  - services.{{ service }}
+{%- endfor %}
+{%- for service in left %}
+  - services.{{ service }}.clean
+{%- endfor %}

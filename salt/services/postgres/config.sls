@@ -1,0 +1,20 @@
+{%- from "services/postgres/map.jinja" import postgres with context %}
+
+# conf.d comes after postgresql.conf, so what stands here holds.
+services/postgres/config/file:
+  file.managed:
+    - name: {{ postgres.conf_d }}/kraftwerk.conf
+    - source: salt://services/postgres/files/kraftwerk.conf.jinja
+    - template: jinja
+    - mode: '0644'
+    - context: {{ {"options": postgres.options} | tojson }}
+    - require:
+      - pkg: services/postgres/package/installed
+
+services/postgres/config/service:
+  service.running:
+    - name: {{ postgres.unit }}
+    - enable: True
+    - reload: True
+    - watch:
+      - file: services/postgres/config/file

@@ -1,0 +1,4 @@
+include:
+  - services.postgres.package
+  - services.postgres.config
+  - services.postgres.database

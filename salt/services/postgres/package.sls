@@ -1,0 +1,6 @@
+{%- from "services/postgres/map.jinja" import postgres with context %}
+
+services/postgres/package/installed:
+  pkg.installed:
+    - pkgs: {{ postgres.packages | tojson }}
+    - aggregate: True
