@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -50,10 +51,12 @@ def write(path: Path, manifest: Manifest, source: Source) -> None:
     temporary = path.with_name(f".{manifest.instance}-{manifest.node}.kw.part")
     try:
         with _create(temporary) as file:
-            _write_small(file, MANIFEST, manifest.as_bytes())
-            _write_small(file, CHECKSUMS, manifest.checksums())
+            time = int(datetime.fromisoformat(manifest.created).timestamp())
+            for name, content in ((MANIFEST, manifest.as_bytes()), (CHECKSUMS, manifest.checksums())):
+                file.write(header(name, len(content), time) + content + bytes(-len(content) % BLOCK))
             for dump in manifest.services:
                 for member in dump.members:
+                    file.write(header(f"{dump.service}/{member.name}", member.size, time))
                     with source(dump.service, member) as stream:
                         _write_member(file, f"{dump.service}/{member.name}", member, stream)
             file.write(bytes(2 * BLOCK))
@@ -73,19 +76,14 @@ def _create(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
 
 
-def header(name: str, size: int) -> bytes:
-    """Return the tar header of a member of that size in bytes."""
+def header(name: str, size: int, time: int = 0) -> bytes:
+    """Return the tar header of a member of that size in bytes, made at that time in seconds."""
     info = tarfile.TarInfo(name)
-    info.size, info.mode, info.uname, info.gname = size, 0o600, "root", "root"
+    info.size, info.mtime, info.mode, info.uname, info.gname = size, time, 0o600, "root", "root"
     return info.tobuf(tarfile.GNU_FORMAT)  # GNU's form of the size has no limit at 8 GiB
 
 
-def _write_small(file: BinaryIO, name: str, content: bytes) -> None:
-    file.write(header(name, len(content)) + content + bytes(-len(content) % BLOCK))
-
-
 def _write_member(file: BinaryIO, name: str, member: Member, stream: IO[bytes]) -> None:
-    file.write(header(name, member.size))
     digest, size = hashlib.sha256(), 0
     while chunk := stream.read(CHUNK):
         digest.update(chunk)

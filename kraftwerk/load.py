@@ -202,8 +202,7 @@ def _load_service(target: Target, plan: Plan, index: int, source: PurePosixPath,
     service = plan.services[index].service
     try:
         result = saltssh.call(target.node, f"kw_{service}.load", plan.instance.name, str(source))
-        counted = isinstance(result, dict) and isinstance(result.get("counts"), dict)
-        counts: Counts = result["counts"] if counted else inspect(target, plan.instance, service)
+        counts: Counts = result if isinstance(result, dict) else inspect(target, plan.instance, service)
         return counts
     except KraftwerkError as error:
         new = [one.service for one in plan.services[:index]]

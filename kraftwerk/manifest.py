@@ -71,10 +71,12 @@ class ServiceDump:
         return sum(member.size for member in self.members)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Where and when an archive was made, and what is in it; `order` is the order of dumping and loading."""
 
+    format: int = FORMAT
+    kraftwerk: str = __version__
     project: str
     environment: str
     instance: str
@@ -83,8 +85,6 @@ class Manifest:
     created: str
     order: tuple[str, ...]
     services: tuple[ServiceDump, ...]
-    kraftwerk: str = __version__
-    format: int = FORMAT
 
     def as_bytes(self) -> bytes:
         """Return the manifest as it stands in the archive: JSON for people too."""

@@ -11,7 +11,16 @@ from kraftwerk.manifest import Manifest, ServiceDump, headline
 
 POSTGRES = ServiceDump("postgres", "15.14", (), {"tables": 2, "rows": 31, "by": {"auth_user": 30, "site": 1}})
 FILES = ServiceDump("files", "1", (), {"files": 0, "bytes": 0})
-MANIFEST = Manifest("mysite", "production", "mysite", "blue", 1, "", ("postgres", "files"), (POSTGRES, FILES))
+MANIFEST = Manifest(
+    project="mysite",
+    environment="production",
+    instance="mysite",
+    node="blue",
+    release=1,
+    created="2026-11-20T10:12:00+00:00",
+    order=("postgres", "files"),
+    services=(POSTGRES, FILES),
+)
 
 
 def plan(environment="production"):
