@@ -104,3 +104,8 @@ def ssh_keygen(file: Path) -> list[str]:
 def ssh_public_key(file: Path) -> list[str]:
     """Return the argv that prints the public half of a private key."""
     return ["ssh-keygen", "-y", "-f", str(file)]
+
+
+def ssh_keyscan(host: str, port: int, timeout: int) -> list[str]:
+    """Return the argv that prints the host keys that an address shows."""
+    return ["ssh-keyscan", "-T", str(timeout), "-p", str(port), "-t", "ed25519,ecdsa,rsa", "--", host]

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from kraftwerk import flock, localbase, localboot, localnet, privilege, process, surroundings
+from kraftwerk import flock, hosts, localbase, localboot, localnet, privilege, process, surroundings
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import (
     Node,
@@ -23,6 +23,7 @@ from kraftwerk.node import (
     save_node,
 )
 from kraftwerk.paths import private, state_home, write_atomic
+from kraftwerk.transport import Connection
 
 INSTEAD = "use a server instead: kraftwerk create-node NAME --provider ssh --host ADDRESS"
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
@@ -104,6 +105,20 @@ def check() -> None:
         raise KraftwerkError(f"{state_home()}: local nodes can't live in a path with any of , : \\ \" or spaces")
 
 
+def check_free(name: str) -> None:
+    """Make sure that a name is one, and that no node has it; what an interrupted creation left doesn't count.
+
+    Raises:
+        KraftwerkError: it is no hostname, or it is taken (code 2).
+    """
+    check_name(name)
+    machine, listed = load(name), all_nodes().get(name)
+    if (machine and machine.ready) or (listed and listed.status != "creating" and not machine):
+        raise KraftwerkError(
+            f"a node called {name} exists already", next_command=f"kraftwerk destroy-node {name}", code=2
+        )
+
+
 def create(name: str, *, release: str = "bookworm", base: str = "") -> Node:
     """Create and boot a local node; what an interrupted creation left is cleared first.
 
@@ -118,11 +133,13 @@ def create(name: str, *, release: str = "bookworm", base: str = "") -> Node:
     Raises:
         KraftwerkError: the name is taken (code 2), local nodes can't run here, or a step failed; then nothing is left.
     """
-    check_name(name)
+    check_free(name)
     check()
     lowers = snapshot_layers(base) if base else (str(localbase.ensure(release)),)
     with _busy(name):
-        _clear_for(name)
+        check_free(name)
+        if load(name):
+            _remove(name)
         try:
             return _create(name, release, lowers)
         except BaseException:
@@ -135,8 +152,9 @@ def _create(name: str, release: str, lowers: tuple[str, ...]) -> Node:
     machine = Machine(name, release, localnet.reserve(folder), lowers)
     machine.save()
     save_node(machine.node)
-    host_key = _lay_files(machine)
-    pin_host_keys(machine.node, [host_key])
+    key = _lay_files(machine)
+    pin_host_keys(machine.node, [key])
+    write_atomic(folder / "host_key.pub", key)
     _boot(machine)
     ready = replace(machine, ready=True)
     ready.save()
@@ -169,6 +187,7 @@ def stop(name: str) -> Node:
     machine = _existing(name)
     check()
     with _busy(name):
+        Connection(machine.node).close()
         localboot.power_off(machine.folder)
         localnet.detach(machine.address)
     return machine.node
@@ -182,6 +201,11 @@ def destroy(name: str) -> None:
     check()
     with _busy(name):
         _remove(name)
+
+
+def host_key(name: str) -> str:
+    """Return the public host key of a local node."""
+    return (folder_of(name) / "host_key.pub").read_text()
 
 
 def names() -> list[str]:
@@ -206,17 +230,6 @@ def _busy(name: str) -> AbstractContextManager[None]:
     )
 
 
-def _clear_for(name: str) -> None:
-    """Make room for a new node, unless its name is taken."""
-    machine = load(name)
-    if machine and not machine.ready:
-        _remove(name)
-    elif machine or (name in all_nodes() and all_nodes()[name].status != "creating"):
-        raise KraftwerkError(
-            f"a node called {name} exists already", next_command=f"kraftwerk destroy-node {name}", code=2
-        )
-
-
 def _boot(machine: Machine) -> None:
     localnet.attach(machine.address)
     localboot.boot(machine.name, machine.address, machine.folder, [Path(lower) for lower in machine.lowers])
@@ -228,6 +241,9 @@ def _remove(name: str) -> None:
     folder, machine = folder_of(name), load(name)
     if machine and machine.ready:
         replace(machine, ready=False).save()
+    if machine and machine.address:
+        Connection(machine.node).close()
+        hosts.remove(machine.address)
     localboot.kill(folder)
     privilege.run(["rm", "--recursive", "--force", "--one-file-system", str(folder)], timeout=300)
     localnet.release(folder)
@@ -237,7 +253,7 @@ def _remove(name: str) -> None:
 
 def _lay_files(machine: Machine) -> str:
     """Write the node's own files into its upper folder and return its public host key."""
-    private_key, public_key = _host_key(machine.name)
+    private_key, public_key = _make_host_key(machine.name)
     files = {
         "etc/hostname": f"{machine.name}\n".encode(),
         "etc/hosts": f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n{machine.address} {machine.name}\n".encode(),
@@ -264,7 +280,7 @@ def _lay(files: dict[str, bytes], machine: Machine) -> None:
     privilege.run(["tar", "--extract", f"--directory={machine.folder}", "--file=-"], input=archive)
 
 
-def _host_key(name: str) -> tuple[bytes, bytes]:
+def _make_host_key(name: str) -> tuple[bytes, bytes]:
     with tempfile.TemporaryDirectory(prefix="kraftwerk-") as scratch:
         path = Path(scratch) / "key"
         process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"root@{name}", "-f", str(path)])

@@ -133,9 +133,4 @@ def attach_here(address: str) -> str:
 
 def attach_there(address: str) -> str:
     """Return the `ip -n NAMESPACE -batch` lines that give a node its address."""
-    return (
-        f"address add {address}/24 dev host0\n"
-        "link set host0 up\n"
-        "link set lo up\n"
-        f"route add default via {GATEWAY}\n"
-    )
+    return f"address add {address}/24 dev host0\nlink set host0 up\nlink set lo up\nroute add default via {GATEWAY}\n"

@@ -1,7 +1,6 @@
 """The Debian roots that local nodes are clones of: made once for each release, and again when the admin's changed."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +9,18 @@ from kraftwerk import flock, localargv, localproc, privilege, process, surroundi
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.paths import cache_home
 
-RELEASES = ("bookworm", "trixie")
+RELEASES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 LAYOUT = "1"  # counts up when a base is made differently
 
 
 def bases_home() -> Path:
     """Return the folder of bases and snapshots."""
     return cache_home() / "bases"
+
+
+def title(release: str) -> str:
+    """Return how people call a release."""
+    return RELEASES.get(release, release)
 
 
 def base_path(release: str) -> Path:
@@ -103,10 +107,3 @@ def missing_tools() -> list[str]:
         "ssh-keygen": "openssh-client",
     }
     return [package for program, package in needed.items() if not privilege.which(program)]
-
-
-def free_space(folder: Path) -> int:
-    """Return the bytes free where a folder is or will be."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

@@ -41,7 +41,8 @@ def wait_for_ssh(name: str, address: str, folder: Path, port: int = 22) -> None:
     Raises:
         KraftwerkError: it didn't, with the last line of the node's console.
     """
-    if not localproc.wait_until(lambda: greets(address, port) or not running(folder), timeout=SSH_WAIT):
+    keepers = localproc.supervisors(folder / "root")
+    if not localproc.wait_until(lambda: greets(address, port) or not localproc.alive(keepers), timeout=SSH_WAIT):
         raise KraftwerkError(f"{name} booted, but sshd does not answer after {SSH_WAIT} s: {_last_words(folder)}")
     if not running(folder):
         raise KraftwerkError(f"{name} did not boot: {_last_words(folder)}")

@@ -2,18 +2,92 @@
 
 import click
 
-from kraftwerk import admin, local, localbase, screen
+from kraftwerk import admin, adopt, hosts, local, localbase, provider, screen
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.node import Node
 from kraftwerk.options import yes_option
+from kraftwerk.transport import Connection
 
 
 @click.command()
 @click.argument("name")
-@click.option("--provider", default="local", show_default=True, help="Who runs the node.")
-@click.option("--release", type=click.Choice(localbase.RELEASES), default="bookworm", show_default=True)
+@click.option("--provider", "who", metavar="NAME", help="Who runs the node: local (this computer) or ssh (a server).")
+@click.option("--release", type=click.Choice(localbase.RELEASES), help="The Debian release of a local node.")
+@click.option("--host", metavar="ADDRESS", help="The address of an existing Debian server to adopt; implies ssh.")
+@click.option("--port", default=22, show_default=True, help="The port of its sshd.")
+@click.option("--user", default="root", show_default=True, help="The user to log in as; must be root by its rights.")
+@click.option("--host-key", metavar="SHA256:…", help="The fingerprint that its host key must have.")
+@click.option("--hosts/--no-hosts", "to_hosts", default=None, help="Whether to add the name to /etc/hosts.")
 @yes_option
-def command(name: str, provider: str, release: str, yes: bool) -> None:
-    """Create a node with root SSH access."""
-    admin.ensure()
-    with screen.step(f"Creating local node {name}"):
-        local.create(name, release=release)
+def command(
+    name: str,
+    who: str | None,
+    release: str | None,
+    host: str | None,
+    port: int,
+    user: str,
+    host_key: str | None,
+    to_hosts: bool | None,
+    yes: bool,
+) -> None:
+    """Create a node with root SSH access.
+
+    A local node is a real Debian server on this computer, ready in a second or two; the first one takes longer.
+    With --provider ssh, a Debian server that exists is adopted by its address.
+
+    \b
+    kraftwerk create-node blue --provider local
+    kraftwerk create-node web1 --provider ssh --host 192.0.2.7
+    """
+    config = admin.ensure()
+    who = who or ("ssh" if host else config.provider)
+    if who == "local":
+        node = _create(name, release or config.local.release)
+    elif who == "ssh":
+        if not host:
+            raise KraftwerkError("--provider ssh needs the server's address: --host ADDRESS", code=2)
+        node = _adopt(Node(name=name, host=host, provider="ssh", user=user, port=port), host_key, yes)
+    else:
+        known = ", ".join(provider.PROVIDERS)
+        raise KraftwerkError(f"no provider is called {who} ({known})", next_command="--provider local", code=2)
+    if to_hosts is None:
+        to_hosts = {"always": True, "never": False}.get(config.hosts)
+    _offer_hosts(node, to_hosts, yes)
     screen.hint("root SSH access is now ready.", "kraftwerk init mysite --template django")
+
+
+def _create(name: str, release: str) -> Node:
+    local.check()
+    local.check_free(name)
+    if not localbase.base_path(release).is_dir():
+        with screen.step(f"Making the base of local nodes ({localbase.title(release)}), once"):
+            localbase.ensure(release)
+    with screen.step(f"Creating local node {name} ({localbase.title(release)})"):
+        node = provider.create_local(name, release)
+    with screen.step("Waiting for node") as step:
+        Connection(node).check()
+        step.note = f"host key {adopt.fingerprint(local.host_key(name))} pinned"
+    return node
+
+
+def _adopt(node: Node, wanted: str | None, yes: bool) -> Node:
+    adopt.check_free(node)
+    keys = adopt.scan(node.host, node.port)
+    shown = wanted or next(iter(keys))
+    if shown not in keys:
+        raise KraftwerkError(f"{node.host} shows another host key than {shown}: {', '.join(keys)}")
+    if not wanted and not screen.confirm(f"{node.host} shows the host key {shown}. Is it the right one?", yes=yes):
+        raise KraftwerkError("the host key was not accepted", next_command=f"--host-key {shown} accepts it in scripts")
+    with screen.step(f"Adopting {node.name} ({node.host})") as step:
+        adopted = adopt.adopt(node, keys[shown])
+        step.note = f"host key {shown} pinned"
+    return adopted
+
+
+def _offer_hosts(node: Node, wanted: bool | None, yes: bool) -> None:
+    if node.name == node.host or node.name in hosts.entries().get(node.host, ()):
+        return
+    if wanted is None:
+        wanted = screen.confirm(f'Add "{node.host} {node.name}" to /etc/hosts?', yes=yes)
+    if wanted:
+        hosts.add(node.host, [node.name])

@@ -1,0 +1,17 @@
+"""`kraftwerk start-node`."""
+
+import click
+
+from kraftwerk import provider, screen
+from kraftwerk.node import get_node
+from kraftwerk.options import node_argument
+
+
+@click.command()
+@node_argument
+def command(node: str) -> None:
+    """Start a local node that was stopped, also after this computer was."""
+    found = get_node(node)
+    with screen.step(f"Starting {node}"):
+        provider.start(found)
+    screen.say("root SSH access is ready.")
