@@ -34,7 +34,7 @@ def build(connection: Connection, instance: Instance, wanted: Requirements, numb
         return False
     release = str(instance.release_folder(number))
     for words in requirements.build_argv(wanted, folder=release, venv=folder, python=instance.python):
-        command = ["env", "HOME=/web", *words]
+        command = ["env", "-C", release, "HOME=/web", *words]
         done = leash.run(connection, argv.as_user("web", command), timeout=PATIENCE)
         if done.returncode:
             raise KraftwerkError(failure(wanted, done.stderr.decode(errors="replace")))
