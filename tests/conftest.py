@@ -1,0 +1,45 @@
+"""For all tests: no test touches the developer's own configuration, and CI takes no skipped node test for an answer."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+from kraftwerk import privilege, screen
+from kraftwerk.errors import KraftwerkError
+
+
+def pytest_configure(config):
+    """Give the whole run an empty KRAFTWERK_HOME; tests that write take one of their own."""
+    for name in [name for name in os.environ if name.startswith("KRAFTWERK_")]:
+        del os.environ[name]
+    folder = tempfile.mkdtemp(prefix="kw-tests-")
+    os.environ["KRAFTWERK_HOME"] = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+@pytest.fixture(autouse=True)
+def _plain_screen(monkeypatch):
+    """Undo what a test's -v, -q or --debug set."""
+    monkeypatch.setattr(screen.settings, "verbosity", 0)
+    monkeypatch.setattr(screen.settings, "debug", False)
+
+
+def pytest_runtest_setup(item):
+    """Skip tests on real nodes where nobody can make one."""
+    if item.get_closest_marker("node"):
+        try:
+            privilege.obtain()
+        except KraftwerkError as error:
+            pytest.skip(f"no local node here: {error.cause}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """In CI, turn the skip of a test on a node into a failure."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and item.get_closest_marker("node") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI doesn't take: {call.excinfo.value if call.excinfo else ''}"
+    return report

@@ -1,0 +1,222 @@
+"""kraftwerk.yaml and pillar files: defaults, precedence, names, and the commented sample."""
+
+import json
+import re
+
+import jinja2
+import pytest
+
+from kraftwerk import project
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
+from kraftwerk.paths import PACKAGE
+
+WHOLE = """
+wsgi: mysite.wsgi:application
+workers: 2
+services: [postgres, files]
+processes:
+  mail: python manage.py send_queued_mail
+cron:
+  clear-sessions: {at: "17 3 * * *", run: python manage.py clearsessions}
+release:
+  - python manage.py migrate --noinput
+  - python manage.py collectstatic --noinput
+static: {/static/: staticfiles}
+health: /
+environ: {DJANGO_SETTINGS_MODULE: mysite.settings}
+environments:
+  staging:    {nodes: [blue]}
+  production: {nodes: [web1], domain: [www.example.com], aliases: [example.com]}
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Return the folder of a project that says only what it must."""
+    folder = tmp_path / "mysite"
+    (folder / "pillar").mkdir(parents=True)
+    (folder / "kraftwerk.yaml").write_text("wsgi: mysite.wsgi\n")
+    return folder
+
+
+def mistakes(root):
+    with pytest.raises(KraftwerkError) as caught:
+        project.parse(root)
+    assert caught.value.code == 2
+    return caught.value.cause
+
+
+def test_the_whole_file_of_the_design(root):
+    (root / "kraftwerk.yaml").write_text(WHOLE)
+    found = project.parse(root)
+    assert found.nodes("staging") == ("blue",)
+    assert found.nodes("production") == ("web1",)
+    assert found.instance("production", "web1") == Instance(
+        name="mysite",
+        project="mysite",
+        environment="production",
+        wsgi="mysite.wsgi:application",
+        workers=2,
+        services=("postgres", "files"),
+        processes={"mail": "python manage.py send_queued_mail"},
+        cron={"clear-sessions": {"at": "17 3 * * *", "run": "python manage.py clearsessions"}},
+        release=("python manage.py migrate --noinput", "python manage.py collectstatic --noinput"),
+        static={"/static/": "staticfiles"},
+        environ={"DJANGO_SETTINGS_MODULE": "mysite.settings"},
+        domains=("www.example.com",),
+        aliases=("example.com",),
+        package="mysite",
+    )
+    assert found.instance("staging", "blue").domains == ("mysite-staging.blue",)
+
+
+def test_only_wsgi_is_needed(root):
+    instance = project.parse(root).instance("production", "blue")
+    assert instance.wsgi == "mysite.wsgi:application"
+    assert instance.domains == ("mysite.blue",)
+    assert (instance.release, instance.static, instance.services) == ((), {}, ())
+    assert Instance.from_dict(json.loads(json.dumps(instance.as_dict()))) == instance
+
+
+def test_the_keys_of_2012(root):
+    (root / "site").mkdir()
+    (root / "kraftwerk.yaml").write_text(
+        "domain: example.com\naliases: [www.example.com, example.com]\nservices: [postgres]\nworkers: 4\n"
+        "wsgi: site.wsgi\nenviron: {A: b}\nsrc: site\npackage: shop.web\n"
+    )
+    instance = project.parse(root).instance("production", "blue")
+    assert (instance.domains, instance.aliases) == (("example.com",), ("www.example.com",))
+    assert (instance.src, instance.package, instance.workers) == ("site", "shop.web", 4)
+    assert project.parse(root).instance("staging", "blue").domains == ("mysite-staging.blue",)
+
+
+def test_a_django_project_needs_no_release_commands(root):
+    (root / "manage.py").touch()
+    instance = project.parse(root).instance("production", "blue")
+    assert instance.release == project.DJANGO_RELEASE
+    assert instance.static == project.DJANGO_STATIC
+    (root / "kraftwerk.yaml").write_text("wsgi: mysite.wsgi\nrelease: []\nstatic: {}\n")
+    instance = project.parse(root).instance("production", "blue")
+    assert (instance.release, instance.static) == ((), {})
+
+
+def test_pillar_wins_over_the_file_and_the_environment_over_base(root):
+    (root / "kraftwerk.yaml").write_text(
+        "wsgi: mysite.wsgi\nworkers: 1\nhealth: /file\nenviron: {A: file, B: file}\n"
+        "environments: {staging: {domain: s.example.com}}\n"
+    )
+    (root / "pillar" / "base.sls").write_text("workers: 2\nhealth: /base\nenviron: {B: base, C: base}\nnginx: {x: y}\n")
+    (root / "pillar" / "staging.sls").write_text("workers: 3\ndomain: pillar.example.com\n")
+    found = project.parse(root)
+    staging, production = found.deployment("staging"), found.deployment("production")
+    assert (staging.workers, production.workers) == (3, 2)
+    assert staging.health == production.health == "/base"
+    assert staging.environ == {"A": "file", "B": "base", "C": "base"}
+    assert (staging.domain, production.domain) == (("pillar.example.com",), ())
+    assert found.sources("staging")["workers"].endswith("pillar/staging.sls")
+    assert found.sources("production")["workers"].endswith("pillar/base.sls")
+
+
+def test_mistakes_name_the_right_file(root, monkeypatch):
+    monkeypatch.chdir(root)
+    (root / "kraftwerk.yaml").write_text("wsgi: mysite.wsgi\nworker: 2\n")
+    (root / "pillar" / "base.sls").write_text("# common\nworkers: none\n")
+    (root / "pillar" / "staging.sls").write_text("health: here\n")
+    assert mistakes(root).splitlines() == [
+        "kraftwerk.yaml:2: worker: unknown key; did you mean workers?",
+        "pillar/base.sls:2: workers: must be a whole number, not 'none'",
+        "pillar/staging.sls:1: health: 'here' is not a URL's path, such as /",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "part"),
+    [
+        ("workers: 2", ":1: wsgi: missing"),
+        ("wsgi: my site", "wsgi: 'my site' is not module or module:callable"),
+        ("asgi: mysite.asgi", "asgi: ASGI applications are not served yet"),
+        ("services: [postgre]", "services[0]: unknown service postgre; did you mean postgres?"),
+        ("services: [..]", "services[0]: '..' is not a name"),
+        ("processes: {web: x}", "processes.web: web is what kraftwerk calls the web process"),
+        ("processes: {my-web-a: x}", "my-web-a is what kraftwerk calls"),
+        ("processes: {Mail: x}", "'Mail' is not a name"),
+        ("processes: {mail: ''}", "processes.mail: '' is not a command on one line"),
+        ("cron: {x: {at: daily, run: y}}", "cron.x.at: 'daily' is not five fields of cron"),
+        ("cron: {x: {run: y}}", "cron.x: at missing"),
+        ("static: {/static/: ../secrets}", "leads out of the project"),
+        ("static: {/static/: a/../../b}", "leads out of the project"),
+        ("static: {/static/: /etc}", "'/etc' is not a folder inside the project"),
+        ("static: {static: build}", "static.static: 'static' is not a URL that begins and ends with a slash"),
+        ("src: ..", "src: '..' leads out of the project"),
+        ("src: nowhere", "src: there is no folder nowhere"),
+        ("health: 'https://x/'", "is not a URL's path"),
+        ("environ: {A-B: c}", "environ.A-B: 'A-B' is not the name of an environment variable"),
+        ('environ: {A: "b\\nC=d"}', "is not one line of text"),
+        ("domain: Example_com", "domain: 'Example_com' is not a domain"),
+        ("domain: ['a.com; return 444']", "is not a domain"),
+        ("environments: {staging: {node: blue}}", "environments.staging.node: unknown key; did you mean nodes?"),
+        ("environments: {'../x': {}}", "environments.../x: '../x' is not a name"),
+        ("environments: {staging: {nodes: ['-oProxy']}}", "'-oProxy' is not a node's name"),
+        ("python: 2.7", "python: '2.7' is not a version of Python 3"),
+        ("package: a/b", "package: 'a/b' is not the name of a Python package"),
+    ],
+)
+def test_bad_values_are_refused(root, written, part):
+    (root / "kraftwerk.yaml").write_text(written)
+    assert part in mistakes(root)
+
+
+@pytest.mark.parametrize("name", ["MySite", "my_site", "my.site", "-x", "x" * 64, "my site"])
+def test_the_folder_must_be_a_hostname(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "kraftwerk.yaml").write_text("wsgi: x\n")
+    assert "must be a name: lower-case letters, digits and dashes" in mistakes(tmp_path / name)
+
+
+def test_the_name_of_an_instance_fits_a_linux_user(tmp_path):
+    root = tmp_path / ("x" * 20)
+    root.mkdir()
+    (root / "kraftwerk.yaml").write_text("wsgi: x\n")
+    found = project.parse(root)
+    assert len(found.instance("production", "blue").user) <= 32
+    with pytest.raises(KraftwerkError, match="has 28 characters, and the name of an instance at most 27"):
+        found.instance("staging", "blue")
+
+
+def test_an_environment_must_be_known(root):
+    found = project.parse(root)
+    with pytest.raises(KraftwerkError, match=r"mysite has no environment stagin; did you mean staging\?"):
+        found.nodes("stagin")
+    (root / "kraftwerk.yaml").write_text("wsgi: x\nenvironments: {qa: {nodes: green}}\n")
+    assert project.parse(root).nodes("qa") == ("green",)
+
+
+def test_a_service_of_the_projects_own(root):
+    (root / "salt" / "services" / "search").mkdir(parents=True)
+    (root / "kraftwerk.yaml").write_text("wsgi: x\nservices: [search]\n")
+    assert project.parse(root).deployment("production").services == ("search",)
+
+
+def test_find_walks_up(root, tmp_path):
+    (root / "a" / "b").mkdir(parents=True)
+    assert project.find(root / "a" / "b").root == root
+    with pytest.raises(KraftwerkError, match=r"there is no kraftwerk.yaml in .* or above it") as caught:
+        project.find(tmp_path)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("django", [True, False])
+@pytest.mark.parametrize("services", [(), ("postgres", "files")])
+@pytest.mark.parametrize("samples", [False, True])
+def test_the_commented_sample(root, django, services, samples):
+    """The file that `init` writes parses, and so do its samples once their # is taken away."""
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    template = environment.from_string((PACKAGE / "templates" / "kraftwerk.yaml").read_text())
+    written = template.render(name="mysite", package="mysite", services=services, django=django)
+    if samples:
+        written = re.sub(r"(?m)^#(?=\S|  )", "", written)
+    (root / "kraftwerk.yaml").write_text(written)
+    instance = project.parse(root).instance("production", "blue")
+    assert instance.services == services
+    assert (instance.workers, instance.domains) == ((2, ("www.example.com",)) if samples else (None, ("mysite.blue",)))
