@@ -3,4 +3,5 @@
 nginx/package/installed:
   pkg.installed:
     - pkgs: [{{ nginx.package }}]
+    - install_recommends: False
     - aggregate: True

@@ -4,4 +4,5 @@
 node/package/installed:
   pkg.installed:
     - pkgs: {{ node.packages | tojson }}
+    - install_recommends: False
     - aggregate: True

@@ -3,4 +3,5 @@
 python/package/installed:
   pkg.installed:
     - pkgs: {{ python.packages | tojson }}
+    - install_recommends: False
     - aggregate: True

@@ -3,4 +3,5 @@
 runit/package/installed:
   pkg.installed:
     - pkgs: {{ runit.packages | tojson }}
+    - install_recommends: False
     - aggregate: True

@@ -3,4 +3,5 @@
 services/postgres/package/installed:
   pkg.installed:
     - pkgs: {{ postgres.packages | tojson }}
+    - install_recommends: False
     - aggregate: True
