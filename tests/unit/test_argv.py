@@ -1,0 +1,129 @@
+"""The builders of argv against literal lists; nothing is started, nothing stands in for anything."""
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from kraftwerk import argv
+from kraftwerk.node import Node
+
+BLUE = Node("blue", "10.77.0.11", "local")
+WEB1 = Node("web1", "web1.example.com", "ssh", user="debian", port=2222)
+OPTIONS = ["BatchMode=yes", "IdentityFile=/k y"]
+
+
+def test_ssh_options():
+    options = argv.ssh_options(key=Path("/c/keys/id_ed25519"), known_hosts=Path("/c/known_hosts"), socket=Path("/s/%C"))
+    assert options == [
+        "BatchMode=yes",
+        "IdentityFile=/c/keys/id_ed25519",
+        "IdentitiesOnly=yes",
+        "UserKnownHostsFile=/c/known_hosts",
+        "GlobalKnownHostsFile=/dev/null",
+        "StrictHostKeyChecking=yes",
+        "CheckHostIP=no",
+        "ConnectTimeout=8",
+        "ServerAliveInterval=5",
+        "ServerAliveCountMax=3",
+        "ControlMaster=auto",
+        "ControlPersist=600",
+        "ControlPath=/s/%C",
+        "LogLevel=ERROR",
+    ]
+
+
+HEAD = ["ssh", "-o", "BatchMode=yes", "-o", "IdentityFile=/k y", "-p"]
+
+
+@pytest.mark.parametrize(
+    ("words", "remote"),
+    [
+        (["true"], "true"),
+        (["printf", "%s", "two words"], "printf %s 'two words'"),
+        (["echo", "$HOME", "a'b", 'c"d', "e\nf", ""], """echo '$HOME' 'a'"'"'b' 'c"d' 'e\nf' ''"""),
+        (["sh", "-c", "a | b; c"], "sh -c 'a | b; c'"),
+    ],
+)
+def test_ssh_delivers_words_exactly(words, remote):
+    assert argv.ssh(BLUE, OPTIONS, words) == [*HEAD, "22", "-T", "root@10.77.0.11", remote]
+
+
+def test_ssh_without_words_is_a_login():
+    assert argv.ssh(WEB1, OPTIONS, [], tty=True) == [*HEAD, "2222", "-tt", "debian@web1.example.com"]
+
+
+@pytest.mark.parametrize("verb", ["check", "exit"])
+def test_ssh_control(verb):
+    assert argv.ssh_control(BLUE, OPTIONS, verb) == [*HEAD, "22", "-O", verb, "root@10.77.0.11"]
+
+
+RSH = "--rsh=ssh -o BatchMode=yes -o 'IdentityFile=/k y' -p 22"
+
+
+def test_rsync_of_a_whole_folder():
+    assert argv.rsync(BLUE, OPTIONS, Path("/src"), PurePosixPath("/web/x")) == [
+        "rsync",
+        "--archive",
+        "--compress",
+        "--delay-updates",
+        "--delete",
+        RSH,
+        "/src/",
+        "root@10.77.0.11:/web/x/",
+    ]
+
+
+def test_rsync_of_a_release():
+    found = argv.rsync(
+        BLUE,
+        OPTIONS,
+        Path("/src"),
+        PurePosixPath("/web/x/releases/2"),
+        link_dest=PurePosixPath("/web/x/releases/1"),
+        owner="web:web-x",
+        files_from=True,
+    )
+    assert found == [
+        "rsync",
+        "--archive",
+        "--compress",
+        "--delay-updates",
+        "--from0",
+        "--files-from=-",
+        "--chown=web:web-x",
+        "--link-dest=/web/x/releases/1",
+        RSH,
+        "/src/",
+        "root@10.77.0.11:/web/x/releases/2/",
+    ]
+
+
+def test_as_user():
+    assert argv.as_user("web-x", ["/web/x/exec", "python", "-c", "1"]) == [
+        "setpriv",
+        "--reuid=web-x",
+        "--regid=web-x",
+        "--init-groups",
+        "--",
+        "/web/x/exec",
+        "python",
+        "-c",
+        "1",
+    ]
+
+
+def test_ssh_keygen():
+    file = Path("/c/keys/id_ed25519")
+    assert argv.ssh_keygen(file) == ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kraftwerk", "-f", str(file)]
+    assert argv.ssh_public_key(file) == ["ssh-keygen", "-y", "-f", "/c/keys/id_ed25519"]
+
+
+def test_ssh_keyscan():
+    expected = ["ssh-keyscan", "-T", "5", "-p", "2222", "-t", "ed25519,ecdsa,rsa", "--", "web1"]
+    assert argv.ssh_keyscan("web1", 2222, 5) == expected
+
+
+def test_every_builder_is_tested():
+    builders = [name for name, value in vars(argv).items() if getattr(value, "__module__", "") == argv.__name__]
+    text = Path(__file__).read_text()
+    assert [name for name in builders if f"argv.{name}(" not in text] == []
