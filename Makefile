@@ -32,7 +32,7 @@ demo: $(READY) ## the main job, on two local nodes; `$(BIN)/kraftwerk demo --cle
 	$(BIN)/kraftwerk demo
 
 bench: $(READY) ## figures, as ratios
-	$(BIN)/pytest tests/benchmarks
+	$(BIN)/pytest -s tests/benchmarks
 
 clean: ## remove what was made here; nodes stay (kraftwerk destroy-node)
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
