@@ -139,6 +139,16 @@ def unlock(run: Rollout) -> None:
     run.locks.close()
 
 
+def find_earlier(run: Rollout, number: int | None) -> None:
+    """Find the release to go back to: the one with that number, or the one that was live before.
+
+    Raises:
+        KraftwerkError: there is none, it is live already, or it never was healthy.
+    """
+    run.back, run.history = True, releases.read(run.target.connection, run.instance)
+    run.release = run.history.earlier(number)
+
+
 BEFORE: tuple[Phase, ...] = (check, plan)
 DEPLOY: tuple[Phase, ...] = (
     lock, node, upload, virtualenv, configure, migrate, boot, gate, switch, drain, record, prune, unlock,

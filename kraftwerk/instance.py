@@ -35,6 +35,7 @@ class Instance:
     src: str = "."
     package: str = ""
     present: bool = True
+    remove: tuple[str, ...] = ()  # where it isn't present, what goes: processes, source, tables, database, owner
 
     @property
     def user(self) -> str:

@@ -102,16 +102,23 @@ class History:
         """Return the slot that isn't live."""
         return "b" if self.live_slot == "a" else "a"
 
-    def rollback_number(self) -> int:
-        """Return the release that was live before: the newest healthy one that wasn't rolled back.
+    def earlier(self, number: int | None = None) -> Release:
+        """Return the release to go back to.
+
+        Args:
+            number: which one; else the newest one that was live and wasn't rolled back.
 
         Raises:
-            KraftwerkError: there is none.
+            KraftwerkError: there is none, it is live already, or it never was healthy.
         """
-        before = [release.number for release in self.releases.values() if release.state == PREVIOUS]
-        if not before:
-            raise KraftwerkError("there is no earlier release to go back to", next_command="kraftwerk releases")
-        return max(before)
+        healthy = [each for each in self.releases.values() if each.state in (PREVIOUS, ROLLED_BACK)]
+        fitting = [each for each in healthy if each.number == number or (number is None and each.state == PREVIOUS)]
+        if fitting:
+            return fitting[-1]
+        kept = ", ".join(str(each.number) for each in healthy) or "none"
+        cause = "there is no earlier release" if number is None else f"release {number} can't be gone back to"
+        live = " (it is live)" if number is not None and number == self.live else ""
+        raise KraftwerkError(f"{cause}{live}; releases to go back to: {kept}", next_command="kraftwerk releases")
 
     def surplus(self, keep: int = KEEP) -> list[int]:
         """Return the releases to prune: all but the newest healthy ones, the live one, those in slots, and the last."""

@@ -55,6 +55,11 @@ class Rollout:
     progress: Callable[[str], None] = lambda text: None
 
     @property
+    def left(self) -> Release:
+        """Return the release that was live before."""
+        return self.history.releases.get(self.history.live or 0, Release(0))
+
+    @property
     def instance(self) -> Instance:
         """Return the instance that is deployed."""
         return self.target.instance

@@ -43,10 +43,34 @@ def choose(project: Project, environment: str) -> str:
         KraftwerkError: none or several to choose from (code 2).
     """
     named = project.nodes(environment)
-    roster = all_nodes()
     instance = instance_name(project.name, environment)
-    deployed = () if named else tuple(name for name in roster if instance in registry.instances(roster[name]))
-    return pick(instance, named, deployed, tuple(roster))
+    return pick(instance, named, () if named else tuple(_deployed(instance)), tuple(all_nodes()))
+
+
+def places(project: Project | None, environment: str, node_name: str | None = None) -> list[tuple[Node, Instance]]:
+    """Return where a project's instance is, or should be, to look at; without a project, all instances everywhere.
+
+    Args:
+        node_name: only there.
+
+    Raises:
+        KraftwerkError: no such node (code 2).
+    """
+    nodes = {node_name: get_node(node_name)} if node_name else all_nodes()
+    if project is None:
+        return [(node, instance) for node in nodes.values() for instance in _present(node).values()]
+    name = instance_name(project.name, environment)
+    wanted = (node_name,) if node_name else dict.fromkeys([*project.nodes(environment), *_deployed(name)])
+    return [(get_node(each), project.instance(environment, each)) for each in wanted]
+
+
+def _present(node: Node) -> dict[str, Instance]:
+    return {name: instance for name, instance in registry.instances(node).items() if instance.present}
+
+
+def _deployed(instance: str) -> list[str]:
+    """Return the names of the nodes where an instance is known to be."""
+    return [name for name, node in all_nodes().items() if instance in _present(node)]
 
 
 def pick(instance: str, named: Sequence[str], deployed: Sequence[str], roster: Sequence[str]) -> str:

@@ -3,12 +3,12 @@
 import click
 
 from kraftwerk import deploy, project, rollout, screen, target
-from kraftwerk.options import environment_option, json_option, yes_option
+from kraftwerk.options import environment_option, json_option, optional_node_argument, yes_option
 from kraftwerk.tokens import Tokens
 
 
 @click.command("deploy")
-@click.argument("node", required=False)
+@optional_node_argument
 @environment_option
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would change, and change nothing.")
 @yes_option

@@ -1,0 +1,30 @@
+"""kraftwerk destroy: remove a project from a node."""
+
+import click
+
+from kraftwerk import project, removal, screen, target
+from kraftwerk.options import environment_option, optional_node_argument, yes_option
+
+
+@click.command("destroy")
+@optional_node_argument
+@environment_option
+@click.option("--keep-data", is_flag=True, help="Leave tables, uploaded files, database and owner.")
+@yes_option
+def command(node: str | None, environment: str, keep_data: bool, yes: bool) -> None:
+    """Remove the project from its node.
+
+    It says what will go, asks for the project's name, and then separately for the source, the tables, the database and
+    its owner. Whatever is answered, the project stops being served. --yes removes everything.
+    """
+    here = target.resolve(project.find(), environment, node)
+    name = here.instance.name
+    screen.say("\n".join(removal.look(here).lines(here)))
+    screen.confirm_name(f"{name} will stop being served by {here.node.name}.", name, yes=yes)
+    parts = removal.choose(here, lambda question: screen.confirm(question, yes=yes), keep_data)
+    with screen.step(f"Removing {', '.join(parts)}") as step:
+        removal.remove(here, parts, step.progress)
+    if removal.OWNER in parts:
+        screen.say(f"{name} is gone from {here.node.name}.")
+    else:
+        screen.hint(f"{name} is not served any more; what was not named stays.", "kraftwerk destroy removes more")

@@ -1,0 +1,98 @@
+"""Removing an instance from its node: the parts that go, and the states that take them away."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from kraftwerk import highstate, lock, plan, registry, release, saltssh
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.release import History
+from kraftwerk.remote import script
+from kraftwerk.screen import OnProgress
+from kraftwerk.target import Target
+
+PROCESSES, SOURCE, TABLES, DATABASE, OWNER = "processes", "source", "tables", "database", "owner"
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What an instance has on its node.
+
+    Attributes:
+        data: for each service what it holds, such as `postgres 10 tables 31 rows`.
+    """
+
+    history: History
+    data: tuple[str, ...]
+
+    def lines(self, target: Target) -> list[str]:
+        """Return it as it is printed before the questions."""
+        instance = target.instance
+        live = f"release {self.history.live}, {instance.url}" if self.history.live else "no release"
+        data = [f"  data      {' · '.join(self.data)}"] if self.data else []
+        return [f"{instance.name} on {target.node.name} ({instance.environment})", f"  live      {live}", *data]
+
+
+def look(target: Target) -> Inventory:
+    """Look at what is there.
+
+    Raises:
+        KraftwerkError: the node can't be reached, or the instance isn't there.
+    """
+    known = registry.sync(target.connection)
+    if target.instance.name not in known:
+        raise KraftwerkError(
+            f"{target.instance.name} is not on {target.node.name}", next_command="kraftwerk status", code=2
+        )
+    services = known[target.instance.name].services
+    data = tuple(f"{service} {_counts(target, service)}" for service in services)
+    return Inventory(release.read(target.connection, target.instance), data)
+
+
+def _counts(target: Target, service: str) -> str:
+    try:
+        counts = saltssh.call(target.node, f"kw_{service}.inspect", target.instance.name)["counts"]
+    except (KraftwerkError, KeyError, TypeError):
+        return "(can't be counted)"
+    return " ".join(f"{count} {what}" for what, count in counts.items())
+
+
+def choose(target: Target, ask: Callable[[str], bool], keep_data: bool) -> tuple[str, ...]:
+    """Return the parts that shall go; each question is asked only if the one that it builds upon was answered with yes.
+
+    Args:
+        ask: asks a question.
+        keep_data: leave tables, database and owner without asking.
+    """
+    name, has_data = target.instance.name, bool(target.instance.services)
+    parts = [PROCESSES]
+    if ask(f"Remove the source of {name} (releases, virtualenvs, logs)?"):
+        parts.append(SOURCE)
+    if keep_data:
+        return tuple(parts)
+    if has_data and ask(f"Drop the tables of {name}, and its uploaded files?"):
+        parts.append(TABLES)
+        if ask(f"Drop the database {name}?"):
+            parts.append(DATABASE)
+    without_data = not has_data or DATABASE in parts
+    if SOURCE in parts and without_data and ask(f"Remove the owner {target.instance.user}, with its secrets?"):
+        parts.append(OWNER)
+    return tuple(parts)
+
+
+def remove(target: Target, parts: tuple[str, ...], on_progress: OnProgress | None = None) -> None:
+    """Take parts of an instance away. The node's registry is told first: whatever interrupts this, the next try goes on.
+
+    Raises:
+        KraftwerkError: the node can't be reached, somebody else works on the instance, or a state failed.
+    """
+    leaving = replace(target.instance, present=False, remove=parts)
+    with lock.held(target.connection, leaving.name):
+        plain = json.dumps(leaving.as_dict(), indent=2, sort_keys=True)
+        target.connection.script(script("leave"), leaving.name, plain)
+        outcome = highstate.converge(target.node, leaving, only=(leaving.project,), on_progress=on_progress)
+        if outcome.failed:
+            raise KraftwerkError(plan.failures(outcome), next_command="kraftwerk destroy, once more")
+        if OWNER in parts:
+            target.connection.script(script("gone"), leaving.name)
+            registry.forget(target.node, leaving.name)
