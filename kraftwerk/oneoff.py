@@ -36,6 +36,6 @@ def shell(instance: Instance, user: str = PROJECT) -> list[str]:
 
 
 def become(connection: Connection, command: Sequence[str]) -> NoReturn:
-    """Become a command on the node, with our terminal where there is one, else with our stdin and stdout as they are."""
+    """Become a command on the node, with our terminal where there is one, else with our stdin and stdout."""
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     connection.interactive(command if terminal else leash.words(command))

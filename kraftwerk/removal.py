@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from kraftwerk import highstate, lock, plan, registry, release, saltssh
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
 from kraftwerk.release import History
 from kraftwerk.remote import script
 from kraftwerk.screen import OnProgress
@@ -19,18 +20,20 @@ class Inventory:
     """What an instance has on its node.
 
     Attributes:
+        instance: as the node's registry has it: its services may be others than kraftwerk.yaml names by now.
         data: for each service what it holds, such as `postgres 10 tables 31 rows`.
     """
 
+    instance: Instance
     history: History
     data: tuple[str, ...]
 
-    def lines(self, target: Target) -> list[str]:
+    def lines(self, node_name: str) -> list[str]:
         """Return it as it is printed before the questions."""
-        instance = target.instance
+        instance = self.instance
         live = f"release {self.history.live}, {instance.url}" if self.history.live else "no release"
         data = [f"  data      {' · '.join(self.data)}"] if self.data else []
-        return [f"{instance.name} on {target.node.name} ({instance.environment})", f"  live      {live}", *data]
+        return [f"{instance.name} on {node_name} ({instance.environment})", f"  live      {live}", *data]
 
 
 def look(target: Target) -> Inventory:
@@ -44,9 +47,9 @@ def look(target: Target) -> Inventory:
         raise KraftwerkError(
             f"{target.instance.name} is not on {target.node.name}", next_command="kraftwerk status", code=2
         )
-    services = known[target.instance.name].services
-    data = tuple(f"{service} {_counts(target, service)}" for service in services)
-    return Inventory(release.read(target.connection, target.instance), data)
+    instance = known[target.instance.name]
+    data = tuple(f"{service} {_counts(target, service)}" for service in instance.services)
+    return Inventory(instance, release.read(target.connection, target.instance), data)
 
 
 def _counts(target: Target, service: str) -> str:
@@ -57,14 +60,14 @@ def _counts(target: Target, service: str) -> str:
     return " ".join(f"{count} {what}" for what, count in counts.items())
 
 
-def choose(target: Target, ask: Callable[[str], bool], keep_data: bool) -> tuple[str, ...]:
+def choose(instance: Instance, ask: Callable[[str], bool], keep_data: bool) -> tuple[str, ...]:
     """Return the parts that shall go; each question is asked only if the one that it builds upon was answered with yes.
 
     Args:
         ask: asks a question.
         keep_data: leave tables, database and owner without asking.
     """
-    name, has_data = target.instance.name, bool(target.instance.services)
+    name, has_data = instance.name, bool(instance.services)
     parts = [PROCESSES]
     if ask(f"Remove the source of {name} (releases, virtualenvs, logs)?"):
         parts.append(SOURCE)
@@ -75,18 +78,18 @@ def choose(target: Target, ask: Callable[[str], bool], keep_data: bool) -> tuple
         if ask(f"Drop the database {name}?"):
             parts.append(DATABASE)
     without_data = not has_data or DATABASE in parts
-    if SOURCE in parts and without_data and ask(f"Remove the owner {target.instance.user}, with its secrets?"):
+    if SOURCE in parts and without_data and ask(f"Remove the owner {instance.user}, with its secrets?"):
         parts.append(OWNER)
     return tuple(parts)
 
 
-def remove(target: Target, parts: tuple[str, ...], on_progress: OnProgress | None = None) -> None:
-    """Take parts of an instance away. The node's registry is told first: whatever interrupts this, the next try goes on.
+def remove(target: Target, instance: Instance, parts: tuple[str, ...], on_progress: OnProgress | None = None) -> None:
+    """Take parts of an instance away. The node's registry is told first: what is interrupted goes on with the next try.
 
     Raises:
         KraftwerkError: the node can't be reached, somebody else works on the instance, or a state failed.
     """
-    leaving = replace(target.instance, present=False, remove=parts)
+    leaving = replace(instance, present=False, remove=parts)
     with lock.held(target.connection, leaving.name):
         plain = json.dumps(leaving.as_dict(), indent=2, sort_keys=True)
         target.connection.script(script("leave"), leaving.name, plain)

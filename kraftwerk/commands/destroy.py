@@ -19,11 +19,12 @@ def command(node: str | None, environment: str, keep_data: bool, yes: bool) -> N
     """
     here = target.resolve(project.find(), environment, node)
     name = here.instance.name
-    screen.say("\n".join(removal.look(here).lines(here)))
+    found = removal.look(here)
+    screen.say("\n".join(found.lines(here.node.name)))
     screen.confirm_name(f"{name} will stop being served by {here.node.name}.", name, yes=yes)
-    parts = removal.choose(here, lambda question: screen.confirm(question, yes=yes), keep_data)
+    parts = removal.choose(found.instance, lambda question: screen.confirm(question, yes=yes), keep_data)
     with screen.step(f"Removing {', '.join(parts)}") as step:
-        removal.remove(here, parts, step.progress)
+        removal.remove(here, found.instance, parts, step.progress)
     if removal.OWNER in parts:
         screen.say(f"{name} is gone from {here.node.name}.")
     else:
