@@ -31,7 +31,7 @@ import salt.utils.cloud
 from salt.exceptions import SaltCloudNotFound, SaltCloudSystemExit
 
 try:
-    from kraftwerk import local, localbase
+    from kraftwerk import admin, local, localbase
     from kraftwerk.errors import KraftwerkError
 
     HAS_KRAFTWERK = True
@@ -86,6 +86,7 @@ def create(vm_):
     release = config.get_cloud_config_value("image", vm_, __opts__, default="bookworm", search_global=False)
     base = config.get_cloud_config_value("base", vm_, __opts__, default="", search_global=False)
     try:
+        admin.ensure()
         local.create(vm_["name"], release=release, base=base)
     except KraftwerkError as error:
         raise SaltCloudSystemExit(str(error)) from error

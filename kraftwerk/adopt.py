@@ -9,7 +9,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, all_nodes, check_name, pin_host_keys, remove_node, save_node
 from kraftwerk.transport import Connection
 
-PREFERRED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
+PREFERRED = ("ssh-ed25519", "ecdsa-sha2", "ssh-rsa")  # the kinds of keys, the one to be asked about first
 FACTS = """. /etc/os-release 2>/dev/null || true
 echo "uid=$(id -u)"
 echo "system=${ID:-unknown}"
@@ -29,7 +29,7 @@ def scan(host: str, port: int = 22) -> dict[str, str]:
     keys = [line.split(" ", 1)[1] for line in answer.stdout.decode().splitlines() if not line.startswith("#")]
     if not keys:
         raise KraftwerkError(f"no sshd answers at {host} port {port}", next_command=f"ping {host}")
-    keys.sort(key=lambda key: PREFERRED.index(key.split()[0]))
+    keys.sort(key=lambda key: [not key.startswith(kind) for kind in PREFERRED])
     return {fingerprint(key): key for key in keys}
 
 
@@ -40,13 +40,17 @@ def fingerprint(key: str) -> str:
 
 
 def check_free(node: Node) -> None:
-    """Make sure that no other node has the name; the same server may be adopted again.
+    """Make sure that no other node has the name or the address; the same server may be adopted again by its name.
 
     Raises:
         KraftwerkError: another has it (code 2).
     """
     check_name(node.name)
-    other = all_nodes().get(node.name)
+    nodes = all_nodes()
+    other = nodes.get(node.name)
+    for each in nodes.values():
+        if each.name != node.name and (each.host, each.port) == (node.host, node.port):
+            raise KraftwerkError(f"{node.host} is the node {each.name} already", code=2)
     if other and (other.provider, other.host, other.port) != (node.provider, node.host, node.port):
         raise KraftwerkError(
             f"a node called {node.name} exists already, at {other.host}",

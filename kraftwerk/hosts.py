@@ -56,7 +56,7 @@ def parse(text: str) -> tuple[str, Entries, str]:
     begin = next((number for number, line in enumerate(lines) if line.startswith(BEGIN)), None)
     if begin is None:
         return text, {}, ""
-    end = next((number for number in range(begin, len(lines)) if lines[number].startswith(END)), len(lines) - 1)
+    end = next((number for number in range(begin, len(lines)) if lines[number].startswith(END)), len(lines))
     before = "".join(lines[:begin])
     if lines[begin].startswith(BEGIN_JOINED):
         before = before.removesuffix("\n")

@@ -119,6 +119,27 @@ def check_free(name: str) -> None:
         )
 
 
+def make_base(release: str) -> Path:
+    """Return a release's base; when it has to be made, older ones that no node is a clone of are removed.
+
+    Raises:
+        KraftwerkError: as `localbase.ensure`.
+    """
+    known = release in localbase.RELEASES and localbase.base_path(release).is_dir()
+    path = localbase.ensure(release)
+    if not known:
+        localbase.remove_unused([path, *layers_in_use()])
+    return path
+
+
+def layers_in_use() -> list[Path]:
+    """Return the folders that nodes and snapshots of all homes stand on, as far as this user can see them."""
+    files = [folder / "machine.json" for folder in localnet.folders()]
+    lowers = [json.loads(path.read_text())["lowers"] for path in files if os.access(path, os.R_OK)]
+    lowers += [json.loads(path.read_text()) for path in localbase.bases_home().glob("*/lowers.json")]
+    return [Path(lower) for layers in lowers for lower in layers]
+
+
 def create(name: str, *, release: str = "bookworm", base: str = "") -> Node:
     """Create and boot a local node; what an interrupted creation left is cleared first.
 
@@ -135,7 +156,7 @@ def create(name: str, *, release: str = "bookworm", base: str = "") -> Node:
     """
     check_free(name)
     check()
-    lowers = snapshot_layers(base) if base else (str(localbase.ensure(release)),)
+    lowers = snapshot_layers(base) if base else (str(make_base(release)),)
     with _busy(name):
         check_free(name)
         if load(name):
@@ -172,7 +193,7 @@ def start(name: str) -> Node:
     check()
     with _busy(name):
         if not localboot.running(machine.folder):
-            localnet.reserve(machine.folder)
+            localnet.reserve(machine.folder, machine.address)
             _lay({"etc/resolv.conf": surroundings.resolver()}, machine)
             _boot(machine)
     return machine.node
@@ -320,3 +341,8 @@ def snapshot(name: str, base: str) -> None:
     privilege.run(["cp", "--archive", "--reflink=auto", str(machine.folder / "upper"), str(temporary)], timeout=600)
     privilege.run(["rm", "--recursive", "--force", str(folder)], timeout=300)
     temporary.rename(folder)
+
+
+def remove_snapshot(base: str) -> None:
+    """Remove a base that `snapshot` made; the nodes that are clones of it must be gone."""
+    privilege.run(["rm", "--recursive", "--force", str(_snapshot_folder(base))], timeout=300)

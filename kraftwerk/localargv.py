@@ -121,6 +121,11 @@ table ip {TABLE} {{
 """
 
 
+def forward(action: str) -> list[list[str]]:
+    """Return the argvs that let nodes through a firewall which drops by default: -C asks, -I inserts, -D deletes."""
+    return [["iptables", "-w", action, "FORWARD", side, BRIDGE, "-j", "ACCEPT"] for side in ("-i", "-o")]
+
+
 def attach_here(address: str) -> str:
     """Return the `ip -batch` lines that make a node's namespace and tie it to the bridge."""
     link = link_of(address)

@@ -13,23 +13,29 @@ NUMBERS = range(11, 255)
 FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
 
-def reserve(folder: Path) -> str:
+def reserve(folder: Path, wanted: str = "") -> str:
     """Return an address that no other node of this machine has, kept for the node of a folder until `release`.
 
+    Args:
+        folder: the node's; it has one address at most.
+        wanted: the only one that will do.
+
     Raises:
-        KraftwerkError: all are taken.
+        KraftwerkError: all are taken, or the one that is wanted.
     """
+    numbers = [number for number in NUMBERS if localargv.address_of(number) == wanted or not wanted]
     with _registry():
         taken = dict(_reservations())
         for number, owner in taken.items():
             if owner == folder:
                 return localargv.address_of(number)
-        for number in NUMBERS:
+        for number in numbers:
             if number not in taken or _gone(taken[number]):
                 _remove_link(number)
                 (REGISTRY / str(number)).symlink_to(folder)
                 return localargv.address_of(number)
-    raise KraftwerkError(f"all {len(NUMBERS)} addresses of local nodes are taken", next_command="kraftwerk nodes")
+    cause = f"{wanted} belongs to another node now" if wanted else "all addresses of local nodes are taken"
+    raise KraftwerkError(cause, next_command="kraftwerk nodes")
 
 
 def release(folder: Path) -> None:
@@ -109,6 +115,16 @@ def _network_up() -> None:
     privilege.run(["nft", "-f", "-"], input=localargv.masquerade().encode())
     if FORWARD.read_text().strip() != "1":
         privilege.run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])
+    if privilege.which("iptables") and _drops_forwarded():
+        for present, insert in zip(localargv.forward("-C"), localargv.forward("-I"), strict=True):
+            if privilege.run(present, check=False).returncode:
+                privilege.run(insert)
+
+
+def _drops_forwarded() -> bool:
+    """Say whether a firewall here, such as Docker's, drops what isn't named in its own rules."""
+    listed = privilege.run(["iptables", "-w", "-S", "FORWARD"], check=False)
+    return b"-P FORWARD DROP" in listed.stdout
 
 
 def _network_down() -> None:
@@ -119,6 +135,9 @@ def _network_down() -> None:
     if bridge.exists():
         privilege.run(["ip", "link", "delete", localargv.BRIDGE], check=False)
     privilege.run(["nft", "delete", "table", "ip", localargv.TABLE], check=False)
+    if privilege.which("iptables"):
+        for delete in localargv.forward("-D"):
+            privilege.run(delete, check=False)
 
 
 def _ip(lines: str, namespace: str = "") -> None:

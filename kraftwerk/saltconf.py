@@ -1,6 +1,7 @@
 """The Salt configuration that kraftwerk writes: one for itself and for plain salt-ssh and salt-cloud beside it."""
 
 import getpass
+import os
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ def cloud(folder: Path) -> dict[str, Any]:
         "conf_file": str(folder / "cloud"),
         "extension_modules": str(folder / "ext"),
         "log_file": str(folder / "log"),
+        "kraftwerk_home": os.environ.get("KRAFTWERK_HOME", ""),  # for kw_local under plain salt-cloud
         "deploy": False,
     }
 

@@ -61,7 +61,7 @@ def _create(name: str, release: str) -> Node:
     local.check_free(name)
     if not localbase.base_path(release).is_dir():
         with screen.step(f"Making the base of local nodes ({localbase.title(release)}), once"):
-            localbase.ensure(release)
+            local.make_base(release)
     with screen.step(f"Creating local node {name} ({localbase.title(release)})"):
         node = provider.create_local(name, release)
     with screen.step("Waiting for node") as step:

@@ -1,0 +1,80 @@
+"""For tests on real nodes: a home of its own for the run, and factories that remove the nodes that they made."""
+
+import os
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from kraftwerk import admin, local, process
+from kraftwerk.transport import Connection
+
+
+@pytest.fixture(scope="session")
+def home():
+    """The run's KRAFTWERK_HOME with its key; the cache with the bases is everybody's."""
+    admin.ensure()
+    return Path(os.environ["KRAFTWERK_HOME"])
+
+
+@contextmanager
+def node_factory():
+    """Yield a function that makes a local node (`local.create`) and returns a connection to it."""
+    with ExitStack() as stack:
+
+        def make(name, **options):
+            stack.callback(local.destroy, name)
+            return Connection(local.create(name, **options))
+
+        yield make
+
+
+@pytest.fixture
+def make_node(home):
+    """Make nodes that are removed after the test: `make_node("blue", release="trixie")`."""
+    with node_factory() as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def make_shared_node(home):
+    """Make nodes that are removed after the run."""
+    with node_factory() as make:
+        yield make
+
+
+@pytest.fixture
+def forget_node(home):
+    """Have nodes removed after the test that something else made."""
+    with ExitStack() as stack:
+        yield lambda name: stack.callback(local.destroy, name)
+
+
+@pytest.fixture
+def kraftwerk(home):
+    """Run the command line in a process of its own: `kraftwerk("nodes", "--json").stdout`."""
+
+    def run(*arguments, check=True, timeout=120, **options):
+        command = [sys.executable, "-m", "kraftwerk", *arguments]
+        answer = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False, **options
+        )
+        assert not check or answer.returncode == 0, answer.stderr + answer.stdout
+        return answer
+
+    return run
+
+
+@pytest.fixture
+def salt_cloud(home):
+    """Run the real salt-cloud on the configuration that kraftwerk wrote."""
+    from kraftwerk import saltconf
+
+    def run(*arguments):
+        program = Path(sys.executable).with_name("salt-cloud")
+        folder = saltconf.write().parent
+        return process.run([str(program), "-c", str(folder), "--out=json", *arguments], check=False, timeout=60)
+
+    return run
