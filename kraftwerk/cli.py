@@ -47,6 +47,14 @@ def common_options(*, hidden: bool = False) -> list[click.Option]:
     ]
 
 
+def _add_common_options(command: click.Command) -> None:
+    """Let a verb, and the verbs below it, take the common options that it has no option like."""
+    taken = {name for parameter in command.params for name in parameter.opts}
+    command.params += [option for option in common_options(hidden=True) if not taken & set(option.opts)]
+    for child in command.commands.values() if isinstance(command, click.Group) else ():
+        _add_common_options(child)
+
+
 class Verbs(click.Group):
     """A group whose commands are the files of a folder."""
 
@@ -61,8 +69,7 @@ class Verbs(click.Group):
             return None
         command: click.Command = importlib.import_module(f"kraftwerk.commands.{stem}").command
         command.name = cmd_name
-        taken = {name for parameter in command.params for name in parameter.opts}
-        command.params += [option for option in common_options(hidden=True) if not taken & set(option.opts)]
+        _add_common_options(command)
         return command
 
     def resolve_command(

@@ -100,7 +100,7 @@ def test_nothing_at_all_is_help(run):
 def test_short_help_is_the_first_line_of_the_real_help(name):
     command = cli.cli.get_command(click.Context(cli.cli), name)
     assert command.help.splitlines()[0] == cli.short_help(name) != ""
-    assert len(cli.short_help(name)) <= 80
+    assert len(cli.short_help(name)) <= 100
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -189,6 +189,13 @@ def test_a_verbs_own_exit_code_is_passed_on(verb, run):
     assert run("try-it")[0] == 7
     verb("raise SystemExit(9)")
     assert run("try-it")[0] == 9
+
+
+def test_common_options_reach_the_verbs_below_a_verb(run, tmp_path):
+    (tmp_path / "broken.kw").write_bytes(b"no archive")
+    code, _, err = run("archive", "show", str(tmp_path / "broken.kw"), "--debug")
+    assert code == 1
+    assert "Traceback" in err
 
 
 def test_version(run):
