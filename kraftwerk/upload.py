@@ -138,8 +138,7 @@ def _ignored(path: str, rules: Sequence[tuple[str, GitIgnoreSpec]]) -> bool:
     verdict = False
     for folder, spec in rules:
         found = spec.check_file(path[len(folder) :]).include
-        if found is not None:
-            verdict = found
-        if verdict and spec in (NEVER, VIRTUALENV):
+        if found and spec in (NEVER, VIRTUALENV):
             return True
+        verdict = verdict if found is None else found
     return verdict

@@ -1,0 +1,33 @@
+"""Release commands and requirements: what is counted, and what is said when they fail."""
+
+from kraftwerk.migration import count, failure
+from kraftwerk.nodevenv import failure as venv_failure
+from kraftwerk.requirements import Requirements
+
+
+def test_applied_migrations_are_counted():
+    printed = """\
+Operations to perform:
+  Apply all migrations: admin, auth
+Running migrations:
+  Applying contenttypes.0001_initial... OK
+  Applying auth.0001_initial... OK
+"""
+    assert count(printed) == 2
+    assert count("  No migrations to apply.\n") == 0
+
+
+def test_a_failure_names_the_command_and_ends_with_its_last_lines():
+    output = "".join(f"line {number}\n\n" for number in range(40))
+    lines = failure("python manage.py migrate", 1, output).splitlines()
+    assert lines[0] == "`python manage.py migrate` failed with exit code 1:"
+    assert (len(lines), lines[1], lines[-1]) == (26, "  line 15", "  line 39")
+
+
+def test_requirements_that_do_not_resolve_are_told_in_uvs_words(tmp_path):
+    said = "  × No solution found when resolving dependencies:\n  ╰─▶ Because django==99 …\n"
+    assert venv_failure(Requirements(tmp_path, "requirements.txt"), said).splitlines() == [
+        "requirements.txt can't be installed on the node:",
+        "    × No solution found when resolving dependencies:",
+        "    ╰─▶ Because django==99 …",
+    ]

@@ -1,0 +1,85 @@
+"""The plan, as it is printed."""
+
+from dataclasses import replace
+
+from kraftwerk.highstate import Outcome, StateResult
+from kraftwerk.plan import Plan, areas, failures
+from kraftwerk.release import Release
+from kraftwerk.requirements import diff
+
+FIRST = Plan(
+    instance="mysite",
+    node="blue",
+    environment="production",
+    states=("nginx/package/installed", "runit/package/installed"),
+    areas=("nginx", "runit"),
+    packages=diff({}, {"django": "5.2.8", "gunicorn": "23.0.0", "asgiref": "3.8", "sqlparse": "0.5"}),
+    packages_unknown="",
+    named_packages=frozenset({"django", "gunicorn"}),
+    database="mysite",
+    migrations=tuple(f"auth.{number:04}" for number in range(18)),
+    release=Release(1),
+    first=True,
+)
+
+
+def state(sls, *, result=True, changes=None, comment=""):
+    return StateResult("an/id", sls, "name", "file.managed", result, comment, changes or {}, 0.1, 1)
+
+
+def test_a_first_deploy():
+    assert FIRST.lines() == [
+        "Plan for mysite → blue (production)",
+        "  node      2 states to change (nginx, runit)",
+        "  packages  +4: django 5.2.8, gunicorn 23.0.0, asgiref 3.8 …",
+        "  database  create mysite; 18 migrations",
+        "  release   1 (first)                                downtime: none",
+    ]
+
+
+def test_a_redeploy_of_code():
+    again = replace(
+        FIRST,
+        states=(),
+        packages=diff({}, {}),
+        database="",
+        migrations=("shop.0002_price",),
+        release=Release(7, commit="0123456789abcdef", dirty=True),
+        first=False,
+    )
+    assert again.lines() == [
+        "Plan for mysite → blue (production)",
+        "  node      nothing to change",
+        "  packages  nothing to change",
+        "  database  1 migration: shop.0002_price",
+        "  release   7 01234567 with changes that are not committed downtime: none",
+    ]
+
+
+def test_what_can_not_be_told_is_said():
+    unknown = replace(
+        FIRST, packages=None, packages_unknown="unknown from here: no index", database="", migrations=None
+    )
+    assert unknown.lines()[2:4] == [
+        "  packages  unknown from here: no index",
+        "  database  migrations are told by the new release",
+    ]
+
+
+def test_a_project_without_database_says_nothing_of_one():
+    assert not any("database" in line for line in replace(FIRST, database="", migrations=()).lines())
+
+
+def test_areas_are_what_the_changing_states_model():
+    results = (
+        state("node.user", changes={"a": 1}),
+        state("services.postgres.package", result=None),
+        state("nginx.config"),
+        state("node.folder", changes={"a": 1}),
+    )
+    assert areas(Outcome("blue", results, 1.0, True)) == ("node", "postgres")
+
+
+def test_failed_states_are_told_by_id_file_and_comment():
+    results = (state("nginx.service", result=False, comment="nginx -t failed\nmore"), state("node.user"))
+    assert failures(Outcome("blue", results, 1.0, False)) == "an/id (nginx.service): nginx -t failed"

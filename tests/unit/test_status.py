@@ -1,0 +1,35 @@
+"""Status: what the node prints becomes checks, and one line."""
+
+from kraftwerk.status import Check, Status, parse
+
+GOOD = "disk\t11\nrelease\t3\nweb\t2\t2\nprocess\tmail\trun\nhttp\t200\n"
+
+
+def status(printed):
+    web, rest = parse(printed)
+    return Status("blue", "mysite", (*web, Check("postgres", "postgres ✓"), *rest))
+
+
+def test_all_is_well():
+    found = status(GOOD)
+    assert found.ok
+    assert found.line() == "blue  ✓ web 2/2 · mail ✓ · postgres ✓ · disk 11% · release 3"
+    assert found.line(named=True).startswith("blue  mysite  ✓ web 2/2")
+
+
+def test_each_thing_that_is_wrong_is_said_with_what_to_do_about_the_first():
+    found = status("disk\t97\nrelease\t3\nweb\t\t2\nprocess\tmail\tdown\nhttp\t502\n")
+    assert not found.ok
+    assert found.line() == (
+        "blue  ✗ web 0/2 · answers 502 · mail ✗ · postgres ✓ · disk 97% · release 3 → kraftwerk logs --process web"
+    )
+    assert status(GOOD.replace("http\t200", "http\t000")).line().startswith("blue  ✗ web 2/2 · does not answer")
+
+
+def test_an_instance_that_is_not_deployed():
+    found = status("disk\t11\nrelease\t\n")
+    assert (found.ok, found.next_command) == (False, "kraftwerk deploy")
+
+
+def test_json_has_every_check():
+    assert status(GOOD).as_dict()["checks"]["web"] == {"ok": True, "text": "web 2/2"}
