@@ -10,6 +10,7 @@ import os
 import platform
 import pwd
 import shutil
+import stat
 import subprocess
 import tarfile
 
@@ -79,13 +80,15 @@ def inspect(instance):
 
         salt '*' kw_files.inspect mysite
     """
-    counts = {"files": 0, "bytes": 0}
+    counts, seen = {"files": 0, "bytes": 0}, set()
     for folder, _, names in os.walk(_folder(instance)):
         for name in names:
-            path = os.path.join(folder, name)
-            if os.path.isfile(path) and not os.path.islink(path):
+            status = os.lstat(os.path.join(folder, name))
+            if stat.S_ISREG(status.st_mode):
                 counts["files"] += 1
-                counts["bytes"] += os.path.getsize(path)
+                # A second hard link brings no bytes, in an archive neither.
+                counts["bytes"] += 0 if status.st_ino in seen else status.st_size
+                seen.add(status.st_ino)
     return {"version": _version(), "size": counts["bytes"], "counts": counts}
 
 

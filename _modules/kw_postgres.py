@@ -232,7 +232,7 @@ def remnants(instance):
     gone = missing(instance)
     if "database" in gone:
         return [] if "role" in gone else ["owner"]
-    tables = json.loads(_sql(instance, COUNTS))
+    tables = _sql(instance, "SELECT 1 FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)' LIMIT 1")
     return ["tables"] * bool(tables) + ["database"] + ["owner"] * ("role" not in gone)
 
 
@@ -276,7 +276,8 @@ class _Snapshot:
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, **_as("postgres"))
 
     def __enter__(self):
-        self.name = self.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot()")
+        begin = "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        self.name = self.query(f"{begin}; SELECT pg_export_snapshot()")
         return self
 
     def query(self, sql):

@@ -30,6 +30,8 @@ project/clean/{{ name }}/source:
       - {{ instance.root }}/{{ path }}
       {%- endfor %}
       - {{ instance.log }}
+      - /var/log/nginx/{{ name }}.access.log
+      - /var/log/nginx/{{ name }}.error.log
   {%- endif %}
   {%- if "owner" in instance.remove %}
 

@@ -11,6 +11,8 @@ project/web/{{ name }}/tmpfiles:
         # Written by kraftwerk: sockets of {{ name }}, which nginx may enter and other users may not.
         d /run/kraftwerk 0755 root root -
         d {{ instance.run }} 0750 {{ instance.user }} www-data -
+        d {{ instance.run }}/ctl-a 0700 {{ instance.user }} {{ instance.user }} -
+        d {{ instance.run }}/ctl-b 0700 {{ instance.user }} {{ instance.user }} -
     - mode: '0644'
     - makedirs: True
     - require:
@@ -19,7 +21,7 @@ project/web/{{ name }}/tmpfiles:
 project/web/{{ name }}/run:
   cmd.run:
     - name: systemd-tmpfiles --create /etc/tmpfiles.d/kraftwerk-{{ name }}.conf
-    - unless: test "$(stat -c '%U:%G:%a' {{ instance.run }})" = {{ instance.user }}:www-data:750
+    - unless: test "$(stat -c '%U:%G:%a' {{ instance.run }})" = {{ instance.user }}:www-data:750 -a -d {{ instance.run }}/ctl-b
     - require:
       - file: project/web/{{ name }}/tmpfiles
 
