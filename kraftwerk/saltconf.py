@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from kraftwerk import admin
 from kraftwerk.node import known_hosts_file, private_key_file, roster_file
 from kraftwerk.paths import config_home, private, share, state_home, write_atomic
 from kraftwerk.transport import ssh_options
@@ -68,7 +69,7 @@ def master(folder: Path, extensions: Path) -> dict[str, Any]:
 def external_pillar(only: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Return the setting of our external pillar; `only` names the projects to show, none means all."""
     places = {"mirror": str(state_home() / "instances"), "roster": str(roster_file())}
-    return [{"kw_instances": {**places, "only": list(only)}}]
+    return [{"kw_instances": {**places, "index_url": admin.load().index_url, "only": list(only)}}]
 
 
 def file_roots(project_root: Path) -> dict[str, list[str]]:
