@@ -31,7 +31,7 @@ import salt.utils.cloud
 from salt.exceptions import SaltCloudNotFound, SaltCloudSystemExit
 
 try:
-    from kraftwerk import admin, local, localbase
+    from kraftwerk import admin, local, localbase, machine
     from kraftwerk.errors import KraftwerkError
 
     HAS_KRAFTWERK = True
@@ -179,7 +179,7 @@ def list_nodes_full(call=None):
 
         salt-cloud -F
     """
-    return {name: _details(name) | {"folder": str(local.folder_of(name))} for name in local.names()}
+    return {name: _details(name) | {"folder": str(machine.folder_of(name))} for name in local.names()}
 
 
 def list_nodes_min(call=None):
@@ -263,13 +263,13 @@ def avail_locations(call=None):
 
 def _details(name):
     """Return a node as salt-cloud lists it."""
-    machine = local.load(name)
+    found = machine.load(name)
     return {
         "id": name,
-        "image": machine.release,
+        "image": found.release,
         "size": "small",
         "state": local.status(name),
-        "private_ips": [machine.address] if machine.address else [],
+        "private_ips": [found.address] if found.address else [],
         "public_ips": [],
     }
 

@@ -8,7 +8,10 @@ from pathlib import Path
 from kraftwerk import localargv, localproc, privilege
 from kraftwerk.errors import KraftwerkError
 
+NSPAWN = Path("/run/systemd/nspawn/propagate")
 BOOT_WAIT = 2  # seconds until the shell that keeps a node running must be there
+WATCHES = Path("/proc/sys/fs/inotify/max_user_instances")
+WATCHES_NEEDED = 4096
 SSH_WAIT = 60  # seconds until a node that booted must answer
 OFF_WAIT = 40  # seconds that a node has to power off by itself
 RESEND = 2  # seconds after which a node that was too young to hear it is told again
@@ -21,6 +24,7 @@ def boot(name: str, address: str, folder: Path, lowers: Sequence[Path]) -> None:
         folder: holds upper/, work/ and root/; the console's output goes to `console` in it.
         lowers: the topmost first.
     """
+    _allow_watches()
     root = folder / "root"
     options = localargv.overlay_options(lowers, folder / "upper", folder / "work")
     scope = f"kraftwerk-{localargv.link_of(address)}" if Path("/run/systemd/system").is_dir() else ""
@@ -28,6 +32,12 @@ def boot(name: str, address: str, folder: Path, lowers: Sequence[Path]) -> None:
     with (folder / "console").open("ab") as console:
         privilege.run(command, stdout=console, stderr=console)
     localproc.wait_until(lambda: bool(localproc.supervisors(root)), timeout=BOOT_WAIT)
+
+
+def _allow_watches() -> None:
+    """Raise the kernel's limit of inotify instances, which all nodes share: each takes about ten of the usual 128."""
+    if int(WATCHES.read_text()) < WATCHES_NEEDED:
+        privilege.run(["sysctl", "-q", "-w", f"fs.inotify.max_user_instances={WATCHES_NEEDED}"], check=False)
 
 
 def running(folder: Path) -> bool:
@@ -80,10 +90,18 @@ def kill(folder: Path) -> None:
     localproc.kill(_processes(folder))
 
 
+def remove_remains(address: str) -> None:
+    """Remove what nspawn leaves behind where /run is on a disk."""
+    remains = NSPAWN / localargv.link_of(address)
+    if remains.exists():
+        privilege.run(["rm", "--recursive", "--force", "--one-file-system", str(remains)])
+
+
 def _processes(folder: Path) -> list[int]:
     return localproc.with_argument(f"--directory={folder / 'root'}")
 
 
 def _last_words(folder: Path) -> str:
-    lines = (folder / "console").read_text(errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    lines = [line.strip() for line in (folder / "console").read_text(errors="replace").splitlines()]
+    said = [line for line in lines if line and not line.startswith("Attempted to remove")]  # nspawn's last, always
+    return said[-1] if said else "it said nothing"

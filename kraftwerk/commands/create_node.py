@@ -2,7 +2,7 @@
 
 import click
 
-from kraftwerk import admin, adopt, hosts, local, localbase, provider, screen
+from kraftwerk import admin, adopt, hosts, local, localbase, machine, provider, screen
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
 from kraftwerk.options import yes_option
@@ -66,7 +66,7 @@ def _create(name: str, release: str) -> Node:
         node = provider.create_local(name, release)
     with screen.step("Waiting for node") as step:
         Connection(node).check()
-        step.note = f"host key {adopt.fingerprint(local.host_key(name))} pinned"
+        step.note = f"host key {adopt.fingerprint(machine.host_key(name))} pinned"
     return node
 
 

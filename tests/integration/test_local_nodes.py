@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kraftwerk import hosts, local, localargv, localbase, localboot, localnet, localproc, privilege
+from kraftwerk import hosts, local, localargv, localbase, localboot, localnet, localproc, machine, privilege, snapshot
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import all_nodes, get_node, known_hosts_file
 from kraftwerk.transport import Connection
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.node
 
 def traces(name):
     """Return what is left of a node: folder, processes, address, roster, host keys."""
-    folder = local.folder_of(name)
+    folder = machine.folder_of(name)
     found = [str(folder)] if folder.exists() else []
     found += [f"process {pid}" for pid in localproc.with_argument(f"--directory={folder / 'root'}")]
     found += ["address"] if folder in localnet.folders() else []
@@ -32,7 +32,8 @@ def traces(name):
 
 def network_traces(address):
     link = localargv.link_of(address)
-    return [path for path in (Path("/run/netns", link), Path("/sys/class/net", link)) if path.exists()]
+    paths = [Path("/run/netns", link), Path("/sys/class/net", link), Path("/run/systemd/nspawn/propagate", link)]
+    return [path for path in paths if path.exists()]
 
 
 def test_a_node_is_a_debian_server_with_systemd(make_node):
@@ -113,7 +114,7 @@ def test_a_node_comes_back_after_its_host_went_down(make_node):
     node = make_node("outage")
     node.run(["sh", "-c", "echo kept > /root/kept"])
     node.close()
-    localboot.kill(local.folder_of("outage"))
+    localboot.kill(machine.folder_of("outage"))
     localnet.detach(node.node.host)
     assert local.status("outage") == "stopped"
     local.start("outage")
@@ -162,10 +163,10 @@ def test_a_taken_name_is_refused(make_node, kraftwerk):
 @pytest.mark.parametrize(
     "reached",
     [
-        lambda name: local.folder_of(name).exists(),
+        lambda name: machine.folder_of(name).exists(),
         lambda name: name in all_nodes(),
-        lambda name: (local.folder_of(name) / "upper").exists(),
-        lambda name: bool(localproc.supervisors(local.folder_of(name) / "root")),
+        lambda name: (machine.folder_of(name) / "upper").exists(),
+        lambda name: bool(localproc.supervisors(machine.folder_of(name) / "root")),
     ],
     ids=["folder", "roster", "files", "booting"],
 )
@@ -219,9 +220,9 @@ def test_a_snapshot_is_a_base_for_clones(make_node):
     node = make_node("source")
     node.run(["sh", "-c", "echo installed > /opt/program; rm /etc/motd"])
     with pytest.raises(KraftwerkError, match="source runs"):
-        local.snapshot("source", "test-snapshot")
+        snapshot.keep("source", "test-snapshot")
     local.stop("source")
-    local.snapshot("source", "test-snapshot")
+    snapshot.keep("source", "test-snapshot")
     try:
         clone = make_node("clone", base="test-snapshot")
         assert clone.text(["cat", "/opt/program"]) == "installed"
@@ -229,7 +230,7 @@ def test_a_snapshot_is_a_base_for_clones(make_node):
         assert clone.run(["test", "-e", "/etc/motd"], check=False).returncode == 1
         local.destroy("clone")
     finally:
-        local.remove_snapshot("test-snapshot")
+        snapshot.remove("test-snapshot")
     local.start("source")
     assert node.text(["cat", "/opt/program"]) == "installed"
 
@@ -267,5 +268,5 @@ def test_an_outdated_base_goes_unless_a_node_stands_on_it(tmp_path, monkeypatch)
 
 
 def test_what_nodes_stand_on_is_known(make_node):
-    made_from = [Path(lower) for lower in make_node("user") and local.load("user").lowers]
-    assert set(made_from) <= set(local.layers_in_use())
+    made_from = [Path(lower) for lower in make_node("user") and machine.load("user").lowers]
+    assert set(made_from) <= set(snapshot.layers_in_use())
