@@ -25,8 +25,9 @@ format: $(READY) ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## write docs/cli.md anew
+docs: $(READY) ## write anew what is generated: docs/cli.md, the sample in docs/kraftwerk-yaml.md
 	$(BIN)/python -m tests.cli_reference
+	$(BIN)/python -m tests.sample_page
 
 demo: $(READY) ## the main job, on two local nodes; `$(BIN)/kraftwerk demo --clean` removes them
 	$(BIN)/kraftwerk demo
