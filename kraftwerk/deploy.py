@@ -29,7 +29,8 @@ def check(run: Rollout) -> None:
 
 def plan(run: Rollout) -> None:
     """Work out what would change."""
-    run.plan = plans.make(run.project, run.target, run.history, run.requirements, run.release, run.progress)
+    found = (run.project, run.target, run.history, run.requirements, run.release)
+    run.plan = plans.make(*found, converged=run.converged, on_progress=run.progress)
 
 
 def lock(run: Rollout) -> str:
@@ -44,8 +45,8 @@ def lock(run: Rollout) -> str:
 
 
 def node(run: Rollout) -> str:
-    """Converge the node, unless the plan just found nothing to change."""
-    if run.plan is not None and not run.plan.states:
+    """Converge the node, unless that was done a short while ago or the plan just found nothing to change."""
+    if run.converged or (run.plan is not None and not run.plan.states):
         return "as it is"
     outcome = highstate.converge(run.target.node, run.instance, project_root=run.project.root, on_progress=run.progress)
     if outcome.failed:

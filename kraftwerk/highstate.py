@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import lock, registry, saltconf, saltssh
+from kraftwerk import converged, lock, registry, saltconf, saltssh
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node
@@ -102,6 +102,9 @@ def converge(
         known = registry.sync(connection)
         if instance is not None:
             registry.record(node, instance)
+        stamp = "" if test else converged.digest(node, registry.instances(node), project_root)
+        if not test:
+            converged.write(connection, "")
         try:
             value = saltssh.call(
                 node, "state.highstate", test=test, on_line=_progress(on_progress), options=_options(only, project_root)
@@ -110,7 +113,10 @@ def converge(
             saltssh.clean(connection)
             if test and instance is not None:
                 _restore(node, known, instance)
-    return Outcome(node.name, parse(node, value), time.monotonic() - start, test)
+        outcome = Outcome(node.name, parse(node, value), time.monotonic() - start, test)
+        if not (test or only or outcome.failed):
+            converged.write(connection, stamp)
+    return outcome
 
 
 def _restore(node: Node, known: Mapping[str, Instance], instance: Instance) -> None:

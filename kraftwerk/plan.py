@@ -101,9 +101,17 @@ def make(
     history: History,
     wanted: Requirements,
     release: Release,
+    *,
+    converged: bool = False,
     on_progress: Callable[[str], None] | None = None,
 ) -> Plan:
     """Work out what a deploy would change; nothing is changed by it.
+
+    Args:
+        project, target, history, release: what shall be deployed where, and what is there.
+        wanted: the project's requirements.
+        converged: the node's states are known to have nothing to change, and needn't be tested.
+        on_progress: is told which state is being tested.
 
     Raises:
         KraftwerkError: the node can't be reached, or its states don't render.
@@ -114,9 +122,11 @@ def make(
         packages = pool.submit(changes, history, wanted, release)
         here = pool.submit(pending.here, project.root, instance, settings) if settings else None
         live = pool.submit(pending.live, target.connection, instance, settings) if settings and history.live else None
-        outcome = highstate.converge(
-            target.node, instance, test=True, project_root=project.root, on_progress=on_progress
-        )
+        outcome = Outcome(target.node.name, (), 0.0, test=True)
+        if not converged:
+            outcome = highstate.converge(
+                target.node, instance, test=True, project_root=project.root, on_progress=on_progress
+            )
         known = here.result() if here else set()
         applied = live.result() if live else set()
         found, unknown = packages.result()

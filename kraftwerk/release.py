@@ -79,7 +79,8 @@ class History:
         free: kilobytes left on the disk of /web.
         packages: what the live release's virtualenv holds: versions by normalized name.
         virtualenv: its name.
-        migrations: files of migrations in the live release.
+        converged: the mark of what the node was converged to, if it still counts (see converged.py).
+        hosted: all instances on the node, by name.
     """
 
     releases: Mapping[int, Release] = field(default_factory=dict)
@@ -90,7 +91,8 @@ class History:
     free: int = 0
     virtualenv: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
-    migrations: frozenset[str] = frozenset()
+    converged: str = ""
+    hosted: Mapping[str, Instance] = field(default_factory=dict)
 
     @property
     def next_number(self) -> int:
@@ -156,7 +158,8 @@ def parse(printed: str) -> History:
         free=int(first.get("free", "0").strip() or 0),
         virtualenv=first.get("venv", "").rpartition("/")[2],
         packages=dict(_package(value) for name, value in facts if name == "package"),
-        migrations=frozenset(value for name, value in facts if name == "migration"),
+        converged=first.get("converged", ""),
+        hosted=_hosted(value for name, value in facts if name == "instance"),
     )
 
 
@@ -174,6 +177,11 @@ def _releases(records: Iterable[str], live: int | None) -> dict[int, Release]:
             release = replace(release, state=PREVIOUS)
         found[release.number] = release
     return dict(sorted(found.items()))
+
+
+def _hosted(files: Iterable[str]) -> dict[str, Instance]:
+    instances = (Instance.from_dict(json.loads(file)) for file in files)
+    return {instance.name: instance for instance in instances}
 
 
 def _number(link: str) -> int | None:

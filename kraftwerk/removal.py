@@ -42,7 +42,8 @@ def look(target: Target) -> Inventory:
     Raises:
         KraftwerkError: the node can't be reached, or the instance isn't there.
     """
-    known = registry.sync(target.connection)
+    with lock.held(target.connection, highstate.LOCK, wait=highstate.WAIT):
+        known = registry.sync(target.connection)
     if target.instance.name not in known:
         raise KraftwerkError(
             f"{target.instance.name} is not on {target.node.name}", next_command="kraftwerk status", code=2

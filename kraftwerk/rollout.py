@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
+from kraftwerk import converged, requirements, slot
 from kraftwerk import release as releases
-from kraftwerk import requirements, slot
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.plan import Plan
@@ -63,6 +63,12 @@ class Rollout:
     def instance(self) -> Instance:
         """Return the instance that is deployed."""
         return self.target.instance
+
+    @property
+    def converged(self) -> bool:
+        """Tell whether the node was converged to just this a short while ago."""
+        hosted = {**self.history.hosted, self.instance.name: self.instance}
+        return self.history.converged == converged.digest(self.target.node, hosted, self.project.root)
 
     @property
     def requirements(self) -> Requirements:

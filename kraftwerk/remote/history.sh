@@ -4,6 +4,10 @@ main() {
   printf 'python\t%s\n' "$("python$2" -c 'import platform; print(platform.python_version())' 2>/dev/null)"
   mkdir -p /web
   printf 'free\t%s\n' "$(df --output=avail -k /web | tail -n 1)"
+  printf 'converged\t%s\n' "$(find /var/lib/kraftwerk/converged -mmin -60 -exec cat {} + 2>/dev/null)"
+  for file in /var/lib/kraftwerk/instances/*.json; do
+    [ -f "$file" ] && printf 'instance\t%s\n' "$(tr -d '\n' <"$file")"
+  done
   cd "/web/$1" 2>/dev/null || return 0
   for link in current slots/live slots/a slots/b; do
     printf '%s\t%s\n' "$link" "$(readlink "$link")"
@@ -17,6 +21,5 @@ main() {
   for folder in current/venv/lib/python*/site-packages/*.dist-info; do
     [ -d "$folder" ] && printf 'package\t%s\n' "${folder##*/}"
   done
-  find current/ -path '*/migrations/[0-9]*.py' -not -path '*/venv/*' -printf 'migration\t%P\n'
 }
 main "$@" </dev/null

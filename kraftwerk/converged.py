@@ -1,0 +1,40 @@
+"""A mark on the node that says what it was converged to: a deploy that would converge it to the same skips that.
+
+The mark counts for an hour only, and every highstate that isn't whole and successful removes it: what somebody changed
+by hand on the node meanwhile is found by `kraftwerk highstate`, which always looks, or by the first deploy after that.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kraftwerk import __version__, saltconf
+from kraftwerk.instance import Instance
+from kraftwerk.node import Node
+from kraftwerk.paths import config_home, share
+from kraftwerk.remote import script
+from kraftwerk.transport import Connection
+
+
+def digest(node: Node, hosted: Mapping[str, Instance], project_root: Path | None = None) -> str:
+    """Return what stands for everything that a highstate goes by: trees, configuration, node and instances."""
+    found = hashlib.sha256()
+    instances = {name: instance.as_dict() for name, instance in hosted.items()}
+    for part in (__version__, saltconf.write().read_text(), [node.name, node.as_roster()], instances):
+        found.update(json.dumps(part, sort_keys=True).encode() + b"\n")
+    for path in _files(project_root):
+        found.update(f"{path}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def _files(project_root: Path | None) -> Iterator[Path]:
+    trees = [share("salt"), share("pillar"), share("_modules"), share("_states"), share("_pillar")]
+    trees += [config_home() / "salt", config_home() / "pillar", *([project_root / "salt"] if project_root else [])]
+    for tree in trees:
+        yield from sorted(path for path in tree.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def write(connection: Connection, stamp: str) -> None:
+    """Put the mark on a node, or with an empty one remove it."""
+    connection.script(script("converged"), stamp)
