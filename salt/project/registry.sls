@@ -1,4 +1,4 @@
-{%- from "project/map.jinja" import instances with context %}
+{%- from "project/map.jinja" import instances, registry with context %}
 
 # The truth about what this node hosts: another checkout reads it before it touches anything.
 {%- for name in instances %}
@@ -6,7 +6,7 @@
 project/registry/{{ name }}:
   file.serialize:
     - name: /var/lib/kraftwerk/instances/{{ name }}.json
-    - dataset: {{ salt["pillar.get"]("kraftwerk:instances")[name] | tojson }}
+    - dataset: {{ registry[name] | tojson }}
     - serializer: json
     - user: root
     - group: root

@@ -1,0 +1,63 @@
+"""Salt's own loaders over the shipped trees, as they are loaded on a node."""
+
+from pathlib import Path
+
+import pytest
+import salt.config
+import salt.loader
+from saltfactories.utils.functional import Loaders
+
+TOP = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def minion_opts(tmp_path_factory):
+    """The configuration that states run with on a node; nothing of it touches this machine's own."""
+    root = tmp_path_factory.mktemp("minion")
+    extensions = root / "ext"
+    extensions.mkdir()
+    for folder in ("_modules", "_states"):
+        (extensions / folder).symlink_to(TOP / folder)
+    opts = salt.config.minion_config(None)
+    return {
+        **opts,
+        "id": "blue",
+        "root_dir": str(root),
+        "cachedir": str(root / "cache"),
+        "file_client": "local",
+        "file_roots": {"base": [str(TOP / "salt")]},
+        "pillar_roots": {"base": [str(TOP / "pillar")]},
+        "module_dirs": [str(extensions)],
+        "enable_fqdns_grains": False,
+        "enable_gpu_grains": False,
+    }
+
+
+@pytest.fixture(scope="session")
+def loaders(minion_opts):
+    """The loaders; execution functions are `loaders.modules.kw_files.dump` and so on."""
+    return Loaders(minion_opts)
+
+
+@pytest.fixture
+def patch_module(loaders, monkeypatch):
+    """Point a constant of an execution module somewhere else: `patch_module("kw_files", ROOT=tmp_path)`."""
+
+    def patch(module, **values):
+        loaded = next(loaders.modules[name] for name in loaders.modules if name.startswith(f"{module}."))
+        for key, value in values.items():
+            monkeypatch.setitem(loaded.func.__globals__, key, value)
+
+    return patch
+
+
+@pytest.fixture
+def state(loaders, minion_opts):
+    """Run a state function over execution modules as `patch_module` left them: `state("kw_runit.dead", name=…)`."""
+
+    def run(function, test=False, **arguments):
+        opts = {**minion_opts, "test": test, "grains": loaders.grains}
+        states = salt.loader.states(opts, loaders.modules, loaders.utils, loaders.serializers)
+        return states[function](**arguments)
+
+    return run

@@ -1,0 +1,112 @@
+"""The whole tree, compiled by Salt for several nodes: it renders, requisites resolve, and the right states come out."""
+
+import copy
+
+import pytest
+import salt.state
+
+GRAINS = {"nodename": "blue", "osfinger": "Debian-12", "num_cpus": 2, "mem_total": 2000, "ipv6": ["::1"], "id": "blue"}
+MYSITE = {
+    "name": "mysite",
+    "project": "mysite",
+    "environment": "production",
+    "wsgi": "mysite.wsgi",
+    "workers": None,
+    "services": ["postgres", "files"],
+    "processes": {"mail": "python manage.py 'send mail'"},
+    "cron": {"clear": {"at": "17 3 * * *", "run": "date +%F"}},
+    "static": {"/static/": "staticfiles"},
+    "domains": ["mysite.blue"],
+    "aliases": ["old.blue"],
+    "present": True,
+}
+BARE = {"name": "bare", "project": "bare", "wsgi": "app:app", "present": True}
+
+
+@pytest.fixture
+def compile_tree(loaders, minion_opts):
+    """Compile top.sls for a node with some instances; returns the low states by ID."""
+
+    def compiled(*instances, grains=None, **pillar):
+        opts = copy.deepcopy(minion_opts)
+        opts["grains"] = {**loaders.grains, **GRAINS, **(grains or {})}
+        node = {"name": "blue", "address": "192.0.2.1", "provider": "local"}
+        tree = {"node": node, "instances": {each["name"]: each for each in instances}, **pillar}
+        high = salt.state.HighState(opts, pillar_override={"kraftwerk": tree})
+        low = high.compile_low_chunks()
+        assert all(isinstance(chunk, dict) for chunk in low), low
+        problems = [chunk for chunk in low if "state" not in chunk]
+        assert not problems
+        return {chunk["__id__"]: chunk for chunk in low}
+
+    return compiled
+
+
+def test_an_empty_node_has_no_instances_and_no_services(compile_tree):
+    low = compile_tree()
+    assert "nginx/service/running" in low
+    assert not [name for name in low if name.startswith(("project/", "services/"))]
+
+
+def test_services_follow_from_what_instances_use(compile_tree):
+    assert not [name for name in compile_tree(BARE) if name.startswith("services/")]
+    low = compile_tree(MYSITE, BARE)
+    assert [name for name in low if name.startswith("services/postgres/database/")] == [
+        "services/postgres/database/mysite"
+    ]
+    assert low["services/files/folder/mysite"]["name"] == "/web/mysite/uploads"
+
+
+def test_the_map_fills_in_what_an_instance_leaves_out(compile_tree):
+    low = compile_tree(BARE, MYSITE)
+    bare = low["project/web/bare/a"]["context"]["instance"]
+    assert (bare["user"], bare["root"], bare["callable"], bare["workers"]) == ("web-bare", "/web/bare", "app:app", 4)
+    assert low["project/web/mysite/a"]["context"]["instance"]["callable"] == "mysite.wsgi:application"
+
+
+def test_workers_never_use_up_a_small_node_s_memory(compile_tree):
+    low = compile_tree(BARE, grains={"num_cpus": 8, "mem_total": 1000})
+    assert low["project/web/bare/a"]["context"]["instance"]["workers"] == 3
+
+
+def test_the_registry_holds_the_instance_as_it_came(compile_tree):
+    assert compile_tree(MYSITE)["project/registry/mysite"]["dataset"] == MYSITE
+
+
+def test_the_env_follows_the_services_data(compile_tree):
+    low = compile_tree(MYSITE)
+    required = [next(iter(each.values())) for each in low["project/env/mysite"]["require"]]
+    assert {"services/postgres/database/mysite", "services/files/folder/mysite"} <= set(required)
+
+
+def test_an_instance_on_its_way_out_goes_only_as_far_as_it_is_told(compile_tree):
+    gone = {**MYSITE, "present": False}
+    low = compile_tree(gone, BARE)
+    assert not [name for name in low if name.startswith("project/clean/")]
+    assert low["services/postgres/clean/mysite"]["what"] == []
+    low = compile_tree({**gone, "remove": ["processes", "source"]})
+    assert {"project/clean/mysite/processes", "project/clean/mysite/source"} <= set(low)
+    assert "project/clean/mysite/home" not in low
+
+
+def test_settings_of_the_admin_win_over_defaults(compile_tree):
+    low = compile_tree(
+        MYSITE,
+        index_url="https://index.example/simple",
+        settings={
+            "postgres": {"options": {"shared_buffers": "1GB"}},
+            "nginx": {"options": {"types_hash_max_size": 4096}},
+        },
+    )
+    assert low["services/postgres/config/file"]["context"]["options"] == {
+        "listen_addresses": "'localhost'",
+        "shared_buffers": "1GB",
+    }
+    assert low["nginx/config/kraftwerk.conf"]["context"]["options"]["types_hash_max_size"] == 4096
+    assert low["python/config/uv"]["context"]["index_url"] == "https://index.example/simple"
+
+
+@pytest.mark.parametrize(("osfinger", "version"), [("Debian-12", "15"), ("Debian-13", "17"), ("Ubuntu-24.04", "16")])
+def test_the_server_s_folder_follows_the_distribution(compile_tree, osfinger, version):
+    low = compile_tree(MYSITE, grains={"osfinger": osfinger})
+    assert low["services/postgres/config/file"]["name"] == f"/etc/postgresql/{version}/main/conf.d/kraftwerk.conf"
