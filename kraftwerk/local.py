@@ -186,9 +186,8 @@ def _remove(name: str) -> None:
         Connection(machine.node).close()
         hosts.remove(machine.address)
     localboot.kill(folder)
-    if machine and machine.address:
-        localboot.remove_remains(machine.address)
-    privilege.run(["rm", "--recursive", "--force", "--one-file-system", str(folder)], timeout=300)
+    folders = [str(folder), *([str(localboot.remains(machine.address))] if machine and machine.address else [])]
+    privilege.run(["rm", "--recursive", "--force", "--one-file-system", *folders], timeout=300)
     localnet.release(folder)
     remove_node(name)
     (state_home() / "local" / f".{name}.lock").unlink(missing_ok=True)

@@ -74,6 +74,7 @@ def nspawn(name: str, address: str, root: Path) -> list[str]:
         f"--machine={link_of(address)}",
         f"--hostname={name}",
         f"--network-namespace-path=/run/netns/{link_of(address)}",
+        "--capability=CAP_NET_ADMIN",  # its network is its own, so its firewall is too
         "--register=no",
         "--keep-unit",
         "--resolv-conf=off",
@@ -94,6 +95,7 @@ def supervise(options: str, root: Path, command: Sequence[str], *, scope: str = 
         scope: the name of a systemd scope to run in, where this machine runs systemd.
     """
     unit = ["systemd-run", "--quiet", "--scope", "--collect", "--property=Delegate=yes", f"--unit={scope}"]
+    unit += ["--description=a local node of kraftwerk"]
     return [
         *["setsid", "--fork"],
         *(unit if scope else []),

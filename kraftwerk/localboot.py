@@ -90,11 +90,9 @@ def kill(folder: Path) -> None:
     localproc.kill(_processes(folder))
 
 
-def remove_remains(address: str) -> None:
-    """Remove what nspawn leaves behind where /run is on a disk."""
-    remains = NSPAWN / localargv.link_of(address)
-    if remains.exists():
-        privilege.run(["rm", "--recursive", "--force", "--one-file-system", str(remains)])
+def remains(address: str) -> Path:
+    """Return the folder that nspawn leaves behind where /run is on a disk."""
+    return NSPAWN / localargv.link_of(address)
 
 
 def _processes(folder: Path) -> list[int]:

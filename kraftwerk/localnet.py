@@ -1,6 +1,7 @@
 """The network of local nodes: one bridge for this machine, and an address for each node of every user and home."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -70,10 +71,15 @@ def attach(address: str) -> None:
 def detach(address: str) -> None:
     """Remove a node's link and namespace, if they are there."""
     link = localargv.link_of(address)
-    if Path("/sys/class/net", link).exists():
+    if has_link(link):
         privilege.run(["ip", "link", "delete", link], check=False)
     if Path("/run/netns", link).exists():
         privilege.run(["ip", "netns", "delete", link], check=False)
+
+
+def has_link(name: str) -> bool:
+    """Say whether this machine has a network link; /sys may show another namespace's."""
+    return name in [link for _, link in socket.if_nameindex()]
 
 
 def _registry() -> AbstractContextManager[None]:
@@ -110,7 +116,7 @@ def _remove_link(number: int) -> None:
 
 
 def _network_up() -> None:
-    if not Path("/sys/class/net", localargv.BRIDGE).exists():
+    if not has_link(localargv.BRIDGE):
         _ip(localargv.bridge_up())
     privilege.run(["nft", "-f", "-"], input=localargv.masquerade().encode())
     if FORWARD.read_text().strip() != "1":
@@ -129,10 +135,9 @@ def _drops_forwarded() -> bool:
 
 def _network_down() -> None:
     """Remove the bridge, unless somebody else has put links on it, and the rules."""
-    bridge = Path("/sys/class/net", localargv.BRIDGE)
-    if bridge.exists() and any((bridge / "brif").iterdir()):
-        return
-    if bridge.exists():
+    if has_link(localargv.BRIDGE):
+        if privilege.run(["ip", "-oneline", "link", "show", "master", localargv.BRIDGE]).stdout:
+            return
         privilege.run(["ip", "link", "delete", localargv.BRIDGE], check=False)
     privilege.run(["nft", "delete", "table", "ip", localargv.TABLE], check=False)
     if privilege.which("iptables"):

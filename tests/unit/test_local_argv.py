@@ -48,6 +48,7 @@ def test_nspawn():
         "--machine=kw-11",
         "--hostname=blue",
         "--network-namespace-path=/run/netns/kw-11",
+        "--capability=CAP_NET_ADMIN",
         "--register=no",
         "--keep-unit",
         "--resolv-conf=off",
@@ -78,7 +79,7 @@ def test_supervise():
 
 def test_supervise_in_a_scope_where_systemd_runs():
     command = localargv.supervise("o", Path("/n/root"), ["true"], scope="kraftwerk-kw-11")
-    assert command[:8] == [
+    assert command[:9] == [
         "setsid",
         "--fork",
         "systemd-run",
@@ -87,6 +88,7 @@ def test_supervise_in_a_scope_where_systemd_runs():
         "--collect",
         "--property=Delegate=yes",
         "--unit=kraftwerk-kw-11",
+        "--description=a local node of kraftwerk",
     ]
 
 
