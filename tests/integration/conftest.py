@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kraftwerk import admin, local, process
+from kraftwerk import admin, highstate, local, process, snapshot
+from kraftwerk.instance import Instance
 from kraftwerk.transport import Connection
 
 
@@ -43,6 +44,39 @@ def make_shared_node(home):
     """Make nodes that are removed after the run."""
     with node_factory() as make:
         yield make
+
+
+@pytest.fixture(scope="session")
+def converged(home, make_shared_node):
+    """Return the name of a base that has on it what a converged node has; its only instance is `mysite`, not deployed.
+
+    Clones of it are made with `make_node(name, base=converged)` and have all packages already.
+    """
+    name = f"converged-{os.getpid()}"
+    instance = Instance(
+        name="mysite",
+        project="mysite",
+        environment="production",
+        wsgi="mysite.wsgi:application",
+        services=("postgres", "files"),
+        domains=("mysite.test",),
+    )
+    connection = make_shared_node(name)
+    outcome = highstate.converge(connection.node, instance)
+    assert not outcome.failed, highstate.report(outcome)
+    connection.close()
+    local.stop(name)
+    snapshot.keep(name, name)
+    local.destroy(name)
+    yield name
+    snapshot.remove(name)
+
+
+@pytest.fixture(scope="module")
+def node(converged):
+    """Return a converged node with the instance `mysite`, which nothing is deployed of."""
+    with node_factory() as make:
+        yield make("converged", base=converged).node
 
 
 @pytest.fixture

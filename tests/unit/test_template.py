@@ -120,7 +120,7 @@ def test_the_admins_own_template(home, tmp_path):
     (home / "ours" / "app.py.jinja").write_text("name = '{{ name }}'\n")
     (home / "ours+postgres" / "db.py").write_text("")
     assert template.names() == ["django", "ours", "wsgi"]
-    common = {".gitignore", "kraftwerk.yaml", "pillar/base.sls", "pillar/production.sls"}
+    common = {".gitignore", "Saltfile", "kraftwerk.yaml", "pillar/base.sls", "pillar/production.sls"}
     assert template.sources(Choice("a", "ours")).keys() == {"app.py", *common}
     assert template.sources(Choice("a", "ours", ALL)).keys() == {"app.py", "db.py", *common}
 
