@@ -1,15 +1,22 @@
 """Programs on a node that end when we do: after Ctrl-C nothing goes on there behind the next deploy's back."""
 
+import os
 from collections.abc import Sequence
+from typing import Literal
 
 from kraftwerk.process import Completed
 from kraftwerk.remote import program
 from kraftwerk.transport import Connection
 
 
-def words(command: Sequence[str]) -> list[str]:
-    """Return the words that run a program on the node until it ends, or we do."""
-    return ["python3", "-ISc", program("leash"), *command]
+def words(command: Sequence[str], watched: Literal["output", "stdin"] = "output") -> list[str]:
+    """Return the words that run a program on the node until it ends, or we do.
+
+    Args:
+        command: the program and its arguments.
+        watched: what tells that we are gone: nobody reads its output any more, or stdin (then not the program's) ends.
+    """
+    return ["python3", "-ISc", program("leash"), watched, *command]
 
 
 def run(connection: Connection, command: Sequence[str], *, timeout: float | None = None) -> Completed:
@@ -22,4 +29,9 @@ def run(connection: Connection, command: Sequence[str], *, timeout: float | None
     Raises:
         KraftwerkError: the node can't be reached, or it took too long. Its exit code is for the caller to see.
     """
-    return connection.run(words(command), timeout=timeout, check=False)
+    reading, writing = os.pipe()
+    try:
+        with os.fdopen(reading, "rb") as stdin:
+            return connection.run(words(command, "stdin"), stdin=stdin, timeout=timeout, check=False)
+    finally:
+        os.close(writing)

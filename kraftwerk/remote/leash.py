@@ -1,7 +1,10 @@
-"""Runs on a node, as an argument of python3: a program that is stopped when nobody reads its output any more.
+"""Runs on a node, as an argument of python3: a program that is stopped when its caller is gone.
+
+leash.py output|stdin PROGRAM [ARGUMENT…]
 
 A program without a terminal isn't told when the connection to its caller breaks. But the pipe that its output goes into
-loses its reader then, and poll sees that.
+loses its reader then. With `output` that is what is watched, and stdin is the program's own. With `stdin` it is our
+stdin, which ends when the caller does: that is sure even where the caller's ssh outlives it.
 """
 
 import os
@@ -14,27 +17,32 @@ import threading
 GRACE = 10  # seconds between asking it to stop and making it
 
 
-def stop(group: int) -> None:
-    """Wait for the reader of our output to go; then stop the program and all that it started."""
-    poll = select.poll()
-    poll.register(1, 0)
-    poll.poll()
+def stop(watched: str, group: int) -> None:
+    """Wait for our caller to go; then stop the program and all that it started."""
+    if watched == "output":
+        poll = select.poll()
+        poll.register(1, 0)
+        poll.poll()
+    else:
+        while os.read(0, 1000):
+            pass
     os.killpg(group, signal.SIGTERM)
     threading.Event().wait(GRACE)
     os.killpg(group, signal.SIGKILL)
 
 
-def main(words: list[str]) -> int:
+def main(watched: str, *words: str) -> int:
     """Run the program; return its exit code as a shell would, 128 and more for a signal."""
+    stdin = None if watched == "output" else subprocess.DEVNULL
     try:
-        program = subprocess.Popen(words, start_new_session=True)
+        program = subprocess.Popen(words, stdin=stdin, start_new_session=True)
     except OSError as error:
         print(f"{words[0]}: {error.strerror}", file=sys.stderr)
         return 127 if isinstance(error, FileNotFoundError) else 126
-    threading.Thread(target=stop, args=(program.pid,), daemon=True).start()
+    threading.Thread(target=stop, args=(watched, program.pid), daemon=True).start()
     code = program.wait()
     return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))

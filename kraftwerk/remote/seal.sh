@@ -7,6 +7,7 @@ main() {
   for folder in "$@"; do
     [ "$(stat -c %U "$folder" 2>/dev/null)" = "$user" ] || continue
     chown -R web:www-data "$folder"
+    chmod -R u=rwX,go=rX "$folder" # readable, too, where the application looks up names in it; others don't get here
   done
 }
 main "$@" </dev/null

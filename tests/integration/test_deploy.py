@@ -218,11 +218,9 @@ def test_release_commands_may_write_static_files_and_nobody_after_them(live):
     (live.root / "kraftwerk.yaml").write_text(yaml)
     live.deploy()
     assert live.answer("/static/site.css") == (200, "style\n")
-    assert live.run(
-        "run", "--", "sh", "-c", "echo hacked >collected/site.css; cat collected/site.css", code=0
-    ).endswith("style\n") or "Permission denied" in live.run(
-        "run", "--", "sh", "-c", "echo hacked >collected/site.css", code=2
-    )
+    printed = live.run("run", "--", "sh", "-c", "echo hacked >collected/site.css; cat collected/site.css")
+    assert "Permission denied" in printed
+    assert "style\n" in printed
 
 
 def test_requirements_that_do_not_resolve_are_told_in_uvs_words(live):
@@ -273,7 +271,7 @@ def test_ctrl_c_without_a_terminal_ends_the_command_on_the_node(site):
 
 
 def test_a_terminal_here_is_a_terminal_there_and_ctrl_c_reaches_it(site):
-    script = "test -t 0 && test -t 1 && echo terminal; trap 'echo caught; exit 9' INT; sleep 987 & wait"
+    script = "trap 'echo caught; exit 9' INT; test -t 0 && test -t 1 && echo terminal; sleep 987 & wait"
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(site.root)
@@ -299,8 +297,7 @@ def test_an_interrupted_deploy_leaves_nothing_running_and_the_next_one_heals(liv
     (live.root / "kraftwerk.yaml").write_text(YAML)
     live.on("mkdir -p /web/shop/releases/99.part/half; touch /web/shop/releases/99.part/half/sent")
     live.deploy()
-    states = {each["number"]: each["state"] for each in live.releases()}
-    assert states[before + 2] == "live"
+    assert live_number(live) == max(each["number"] for each in live.releases()) > before
     assert live.on("ls -d /web/shop/releases/*.part 2>/dev/null || true") == ""
 
 

@@ -21,8 +21,10 @@ def test_a_script_is_a_main_that_is_called_last(name):
     assert subprocess.run(["sh", "-n"], input=text.encode(), check=False).returncode == 0
 
 
-def leash(*words, **options):
-    return subprocess.Popen([sys.executable, "-ISc", program("leash"), *words], stdout=subprocess.PIPE, **options)
+def leash(*words, watched="output", **options):
+    return subprocess.Popen(
+        [sys.executable, "-ISc", program("leash"), watched, *words], stdout=subprocess.PIPE, **options
+    )
 
 
 def test_a_leashed_program_keeps_its_words_stdin_and_exit_code():
@@ -43,13 +45,15 @@ def test_a_missing_program_is_127():
     assert (running.returncode, errors) == (127, b"no-such-program: No such file or directory\n")
 
 
-def test_a_leashed_program_is_stopped_when_nobody_reads_its_output(tmp_path):
-    running = leash("sh", "-c", f"echo $$ >{tmp_path}/pid; sleep 60 & wait")
+@pytest.mark.parametrize("watched", ["output", "stdin"])
+def test_a_leashed_program_is_stopped_when_its_caller_is_gone(tmp_path, watched):
+    script = f"echo $$ >{tmp_path}/pid; sleep 60 & wait"
+    running = leash("sh", "-c", script, watched=watched, stdin=subprocess.PIPE)
     deadline = time.monotonic() + 10
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    running.stdout.close()
+    (running.stdout if watched == "output" else running.stdin).close()
     assert running.wait(10) == 143
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
