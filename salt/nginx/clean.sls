@@ -9,6 +9,10 @@ nginx/clean/sites:
   file.absent:
     - name: {{ nginx.sites }}
 
+nginx/clean/stamp:
+  file.absent:
+    - name: {{ nginx.stamp }}
+
 nginx/clean/reload:
   service.running:
     - name: nginx

@@ -17,5 +17,3 @@ nginx/config/kraftwerk.conf:
     - context: {{ {"options": nginx.options, "sites": nginx.sites} | tojson }}
     - require:
       - pkg: nginx/package/installed
-    - watch_in:
-      - service: nginx/service/running

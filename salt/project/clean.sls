@@ -1,6 +1,9 @@
 {%- from "project/map.jinja" import removed with context %}
 {%- from "nginx/map.jinja" import nginx with context %}
 
+include:
+  - nginx
+
 # Instances with `present: false` leave, as far as their `remove` says; data is the services' business.
 {%- for name, instance in removed.items() %}
   {%- if "processes" in instance.remove %}
@@ -18,8 +21,6 @@ project/clean/{{ name }}/files:
       - {{ instance.run }}
     - require_in:
       - cmd: nginx/service/valid
-    - watch_in:
-      - service: nginx/service/running
   {%- endif %}
   {%- if "source" in instance.remove %}
 

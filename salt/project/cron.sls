@@ -1,4 +1,7 @@
 {%- from "project/map.jinja" import instances with context %}
+
+include:
+  - node.package
 {%- for name, instance in instances.items() %}
 
 project/cron/{{ name }}:

@@ -1,5 +1,10 @@
 {%- from "project/map.jinja" import instances with context %}
 {%- from "node/map.jinja" import node with context %}
+
+include:
+  - node.user
+  - node.package
+  - node.folder
 {%- for name, instance in instances.items() %}
 
 project/folder/{{ name }}:

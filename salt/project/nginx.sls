@@ -1,5 +1,8 @@
 {%- from "project/map.jinja" import instances with context %}
 {%- from "nginx/map.jinja" import nginx with context %}
+
+include:
+  - nginx
 {%- for name, instance in instances.items() %}
 
 project/nginx/{{ name }}:
@@ -13,6 +16,4 @@ project/nginx/{{ name }}:
       - file: nginx/config/sites
     - require_in:
       - cmd: nginx/service/valid
-    - watch_in:
-      - service: nginx/service/running
 {%- endfor %}

@@ -1,5 +1,8 @@
 {%- from "project/map.jinja" import instances with context %}
 
+include:
+  - runit.package
+
 # Workers, and the log of every process. A worker's service is linked and restarted by deploy, like the web slots.
 {%- for name, instance in instances.items() %}
   {%- for process, command in instance.processes.items() %}

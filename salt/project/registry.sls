@@ -1,5 +1,8 @@
 {%- from "project/map.jinja" import instances, registry with context %}
 
+include:
+  - node.folder
+
 # The truth about what this node hosts: another checkout reads it before it touches anything.
 {%- for name in instances %}
 

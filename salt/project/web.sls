@@ -1,5 +1,8 @@
 {%- from "project/map.jinja" import instances with context %}
 
+include:
+  - runit.package
+
 # Two slots: the next release boots in the free one beside the live one. Which slots run is deploy's business:
 # it links /etc/service/<instance>-web-<slot>. /run is empty after a boot, hence tmpfiles.d.
 {%- for name, instance in instances.items() %}

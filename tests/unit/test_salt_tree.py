@@ -61,6 +61,14 @@ def test_state_ids_carry_their_path(path):
     assert [each for each in ids if not each.startswith(start)] == []
 
 
+@pytest.mark.parametrize("path", [path for path in STATES if path.parent != SALT], ids=name)
+def test_a_file_includes_the_things_that_it_requires(path):
+    text = path.read_text()
+    included = {line.split(".")[0] for line in re.findall(r"(?m)^  - ([a-z.]+)$", text)}
+    required = set(re.findall(rf"(?m)^      - \w+: ({'|'.join(folder.name for folder in THINGS)})/", text))
+    assert required - {path.relative_to(SALT).parts[0]} <= included
+
+
 def test_all_packages_go_into_one_transaction():
     for path in STATES:
         for block in re.split(r"(?m)^(?=\S)", path.read_text()):

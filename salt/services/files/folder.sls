@@ -1,5 +1,9 @@
 {%- from "services/files/map.jinja" import files with context %}
 {%- from "project/map.jinja" import instances with context %}
+
+include:
+  - nginx.package
+  - project
 {%- for name, instance in instances.items() if "files" in instance.services %}
 
 services/files/folder/{{ name }}:

@@ -18,3 +18,12 @@ services/postgres/config/service:
     - reload: True
     - watch:
       - file: services/postgres/config/file
+
+# Some settings, such as listen_addresses, take a restart; the server knows which, so that it stays up otherwise.
+services/postgres/config/restart:
+  cmd.run:
+    - name: systemctl restart {{ postgres.unit }}
+    - onlyif: >-
+        runuser -u postgres -- psql -XqAt -d postgres -c 'SELECT name FROM pg_settings WHERE pending_restart' | grep -q .
+    - require:
+      - service: services/postgres/config/service
