@@ -60,9 +60,12 @@ def debootstrap(release: str, target: Path, *, apt_options: Path, files: Path) -
 
 
 def overlay_options(lowers: Sequence[Path], upper: Path, work: Path) -> str:
-    """Return the mount options of a copy-on-write root; the first lower folder is the topmost."""
+    """Return the mount options of a copy-on-write root; the first lower folder is the topmost.
+
+    With `redirect_dir` a folder of a base can be renamed in its clones, as on any disk.
+    """
     layers = ":".join(map(str, lowers))
-    return f"lowerdir={layers},upperdir={upper},workdir={work},index=off,redirect_dir=off,metacopy=off"
+    return f"lowerdir={layers},upperdir={upper},workdir={work},index=off,redirect_dir=on,metacopy=off"
 
 
 def nspawn(name: str, address: str, root: Path) -> list[str]:

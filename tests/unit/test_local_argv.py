@@ -37,7 +37,7 @@ def test_debootstrap():
 
 def test_overlay_options():
     options = localargv.overlay_options([Path("/top"), Path("/base")], Path("/n/upper"), Path("/n/work"))
-    assert options == ("lowerdir=/top:/base,upperdir=/n/upper,workdir=/n/work,index=off,redirect_dir=off,metacopy=off")
+    assert options == ("lowerdir=/top:/base,upperdir=/n/upper,workdir=/n/work,index=off,redirect_dir=on,metacopy=off")
 
 
 def test_nspawn():
