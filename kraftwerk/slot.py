@@ -1,11 +1,19 @@
 """The two slots of an instance: one serves, in the other the next release boots beside it."""
 
+import re
+
 from kraftwerk.instance import Instance
 from kraftwerk.remote import script
 from kraftwerk.transport import Connection
 
 DRAIN = 30  # seconds that requests are given to finish
-LOG_LINES = 20
+LOG_LINES = 20  # shown of a log
+LOG_READ = 200
+STAMP = re.compile(r"^\d{4}-\d\d-\d\d_[\d:.]+ ?", re.MULTILINE)  # svlogd's
+# What gunicorn says of itself when no worker comes up: its own traceback would hide the application's.
+HALTED = re.compile(
+    r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)+gunicorn\.errors\.HaltServer:.*\n?", re.MULTILINE
+)
 
 
 def boot(connection: Connection, instance: Instance, slot: str, number: int) -> int:
@@ -34,6 +42,12 @@ def stop(connection: Connection, instance: Instance, slot: str, seconds: int = D
 
 
 def log(connection: Connection, instance: Instance, slot: str, since: int) -> str:
-    """Return the last lines that a slot logged since its log had that size."""
-    arguments = (instance.name, slot, str(since), str(LOG_LINES))
-    return connection.script(script("log"), *arguments, check=False).stdout.decode(errors="replace").rstrip()
+    """Return the last telling lines that a slot logged since its log had that size."""
+    arguments = (instance.name, slot, str(since), str(LOG_READ))
+    return telling(connection.script(script("log"), *arguments, check=False).stdout.decode(errors="replace"))
+
+
+def telling(printed: str) -> str:
+    """Return the last lines of a log without the stamps of svlogd and gunicorn's traceback of its own end."""
+    lines = HALTED.sub("", STAMP.sub("", printed)).splitlines()
+    return "\n".join([line for line in lines if line.strip()][-LOG_LINES:])

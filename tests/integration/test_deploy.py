@@ -93,8 +93,8 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(make_shared_node, tmp_path_factory):
-    make_shared_node(NODE)
+def site(make_shared_node, converged, tmp_path_factory):
+    make_shared_node(NODE, base=converged)
     root = tmp_path_factory.mktemp("project") / "shop"
     root.mkdir()
     site = Site(root)
@@ -221,6 +221,21 @@ def test_release_commands_may_write_static_files_and_nobody_after_them(live):
     printed = live.run("run", "--", "sh", "-c", "echo hacked >collected/site.css; cat collected/site.css")
     assert "Permission denied" in printed
     assert "style\n" in printed
+
+
+def test_workers_follow_the_live_release_and_go_when_they_are_not_named_any_more(live):
+    (live.root / "kraftwerk.yaml").write_text(YAML + "processes: {clock: 'pwd; exec sleep 321'}\n")
+    live.deploy()
+    first = wait_for(lambda: live.on("pgrep -fx 'sleep 321' || true"))
+    assert live.on(f"stat -c %U /proc/{first}") == "web-shop"
+    assert "clock ✓" in live.run("status")
+    live.deploy()
+    second = wait_for(lambda: live.on(f"pgrep -fx 'sleep 321' | grep -vx {first} || true"))
+    assert live.on(f"readlink /proc/{second}/cwd") == f"/web/shop/releases/{live_number(live)}"
+    assert f"/web/shop/releases/{live_number(live)}" in live.run("logs", "--process", "clock")
+    (live.root / "kraftwerk.yaml").write_text(YAML)
+    live.deploy()
+    assert live.on("pgrep -fx 'sleep 321' || true") == ""
 
 
 def test_requirements_that_do_not_resolve_are_told_in_uvs_words(live):

@@ -1,0 +1,30 @@
+"""A slot's log, as it is shown when a release doesn't come up."""
+
+from kraftwerk.slot import telling
+
+PRINTED = """\
+2026-11-20_23:28:10.79001 [2026-11-20 23:28:10 +0000] [15] [ERROR] Exception in worker process
+2026-11-20_23:28:10.79002 Traceback (most recent call last):
+2026-11-20_23:28:10.79003   File "/web/hello/releases/3/hello/wsgi.py", line 4
+2026-11-20_23:28:10.79004     def  broken(application(environ):
+2026-11-20_23:28:10.79005 SyntaxError: '(' was never closed
+2026-11-20_23:28:10.79006
+2026-11-20_23:28:10.79106 Traceback (most recent call last):
+2026-11-20_23:28:10.79107   File "/web/hello/venvs/x/bin/gunicorn", line 10, in <module>
+2026-11-20_23:28:10.79108     sys.exit(run())
+2026-11-20_23:28:10.79109 gunicorn.errors.HaltServer: <HaltServer 'Worker failed to boot.' 3>
+"""
+
+
+def test_the_applications_own_traceback_is_shown_without_stamps_and_gunicorns():
+    assert telling(PRINTED).splitlines() == [
+        "[2026-11-20 23:28:10 +0000] [15] [ERROR] Exception in worker process",
+        "Traceback (most recent call last):",
+        '  File "/web/hello/releases/3/hello/wsgi.py", line 4',
+        "    def  broken(application(environ):",
+        "SyntaxError: '(' was never closed",
+    ]
+
+
+def test_no_more_than_twenty_lines_are_shown():
+    assert telling("".join(f"line {number}\n" for number in range(90))).splitlines()[0] == "line 70"
