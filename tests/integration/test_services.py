@@ -15,17 +15,17 @@ SERVICES = sorted(path.name for path in (Path(__file__).parents[2] / "salt" / "s
 INSTANCE = "mysite"
 AS_USER = f"setpriv --reuid=web-{INSTANCE} --regid=web-{INSTANCE} --init-groups --"
 FILL = {
-    "postgres": 'psql -q {DATABASE_URL} -c "CREATE TABLE \\"Odd name\\" (id serial PRIMARY KEY, body text)"'
+    "postgres": 'psql -q $DATABASE_URL -c "CREATE TABLE \\"Odd name\\" (id serial PRIMARY KEY, body text)"'
     ' -c "INSERT INTO \\"Odd name\\" (body) SELECT repeat(\'ä\', n) FROM generate_series(1, 500) AS n"',
-    "files": "cd {UPLOADS_PATH} && mkdir -p a/b && seq 100000 >a/b/numbers && : >'an empty one'",
+    "files": "cd $UPLOADS_PATH; mkdir -p a/b; seq 100000 >a/b/numbers; : >'an empty one'",
 }
 SPOIL = {
-    "postgres": 'psql -q {DATABASE_URL} -c "DELETE FROM \\"Odd name\\"" -c "CREATE TABLE later ()"',
-    "files": "rm -r {UPLOADS_PATH}/a && echo x >{UPLOADS_PATH}/later",
+    "postgres": 'psql -q $DATABASE_URL -c "DELETE FROM \\"Odd name\\"" -c "CREATE TABLE later ()"',
+    "files": "cd $UPLOADS_PATH; rm -r a; echo x >later",
 }
 CHANGE = {  # what an app does after a load: it must own what was loaded
-    "postgres": 'psql -qAt {DATABASE_URL} -c "INSERT INTO \\"Odd name\\" (body) VALUES (\'new\') RETURNING id"',
-    "files": "echo y >>{UPLOADS_PATH}/a/b/numbers && echo 501",
+    "postgres": 'psql -qAt $DATABASE_URL -c "INSERT INTO \\"Odd name\\" (body) VALUES (\'new\') RETURNING id"',
+    "files": "echo y >>$UPLOADS_PATH/a/b/numbers; echo 501",
 }
 
 
@@ -52,13 +52,9 @@ def root(node):
 
 
 @pytest.fixture
-def as_user(do, root):
-    """Run a shell command as the instance's user, with the service's variables filled in."""
-
-    def run(command):
-        return root(f"{AS_USER} sh -c {shlex.quote(command.format(**do('environ')))}")
-
-    return run
+def as_user(root):
+    """Run a shell command as the instance's user, in the environment that the states wrote."""
+    return lambda command: root(f"{AS_USER} sh -ec {shlex.quote(f'. /web/{INSTANCE}/env; {command}')}")
 
 
 @pytest.fixture
