@@ -1,30 +1,20 @@
 """Dump all data of an instance, from each of its services, into one archive."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import IO
 
-from kraftwerk import archive, lock, process, registry, saltssh
+from kraftwerk import archive, lock, registry, saltssh, workspace
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
-from kraftwerk.manifest import Manifest, Member, ServiceDump, service_dump
+from kraftwerk.manifest import Manifest, ServiceDump, service_dump
 from kraftwerk.paths import private, state_home
 from kraftwerk.target import Target
 from kraftwerk.transport import Connection
 
 STAMP = "%Y%m%dT%H%M"
 LAST = "files"  # dumped and loaded after the databases, so that no row names a missing file
-
-# Folders only: they are the halves of killed dumps and loads. Whole archives may be kept beside them.
-PREPARE = """\
-umask 077
-find "$1" -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} + 2>/dev/null || true
-shift
-mkdir -p "$@"
-"""
 
 OnService = Callable[[ServiceDump], None]
 
@@ -46,7 +36,7 @@ def create(target: Target, output: Path | None = None, *, on_service: OnService 
         instance = deployed(target)
         path = _path(output, f"{instance.name}-{target.node.name}", created)
         services = ordered(instance.services)
-        with workspace(target.connection, instance, services) as folder:
+        with workspace.prepared(target.connection, instance, services) as folder:
             dumps = tuple(_dump(target, instance, service, folder, on_service) for service in services)
             manifest = Manifest(
                 project=instance.project,
@@ -58,7 +48,9 @@ def create(target: Target, output: Path | None = None, *, on_service: OnService 
                 order=tuple(services),
                 services=dumps,
             )
-            archive.write(path, manifest, lambda service, member: _open(target.connection, folder, service, member))
+            archive.write(
+                path, manifest, lambda service, member: workspace.receive(target.connection, folder, service, member)
+            )
     return path, manifest
 
 
@@ -92,25 +84,6 @@ def ordered(services: Sequence[str]) -> list[str]:
     return sorted(services, key=lambda service: service == LAST)
 
 
-@contextmanager
-def workspace(connection: Connection, instance: Instance, services: Sequence[str]) -> Iterator[PurePosixPath]:
-    """Make `/web/<instance>/dump/<stamp>/<service>/` on the node, and remove it in any case.
-
-    What killed dumps and loads left there goes first; the instance's lock must be held.
-
-    Raises:
-        KraftwerkError: the node can't be reached or its disk is full.
-    """
-    parent = instance.root / "dump"
-    folder = parent / datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    connection.script(PREPARE, str(parent), str(folder), *(str(folder / service) for service in services))
-    try:
-        yield folder
-    finally:
-        with suppress(KraftwerkError):  # a node that can't be reached now is cleaned by the next dump
-            connection.run(["rm", "-rf", str(folder)], check=False)
-
-
 def _dump(
     target: Target, instance: Instance, service: str, folder: PurePosixPath, on_service: OnService | None
 ) -> ServiceDump:
@@ -119,22 +92,6 @@ def _dump(
     if on_service is not None:
         on_service(dump)
     return dump
-
-
-@contextmanager
-def _open(connection: Connection, folder: PurePosixPath, service: str, member: Member) -> Iterator[IO[bytes]]:
-    """Open a member on the node for reading, as a stream over the connection."""
-    words = ["cat", "--", str(folder / service / member.name)]
-    running = connection.popen(words, stdin=process.DEVNULL, stdout=process.PIPE)
-    assert running.stdout is not None  # noqa: S101 - a pipe was asked for
-    try:
-        yield running.stdout
-    except BaseException:
-        running.terminate()
-        raise
-    finally:
-        running.stdout.close()
-        running.wait()
 
 
 def _release(connection: Connection, instance: Instance) -> int | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from kraftwerk import __version__
+from kraftwerk.counts import Counts, headline
 from kraftwerk.errors import KraftwerkError
 
 FORMAT = 1  # a reader refuses any other
@@ -17,16 +18,6 @@ WORD = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")  # of projects, envir
 SHA256 = re.compile(r"[0-9a-f]{64}")
 LARGEST = 1 << 60  # bytes; more is no size but an attack on arithmetic
 TEXT_LIMIT = 200
-
-Counts = Mapping[str, "int | Mapping[str, int]"]
-
-
-def headline(service: str, counts: Counts) -> str:
-    """Return counts in a few words: `postgres 10 tables 31 rows`, `files 0`; bytes and numbers by name are left out."""
-    numbers = {name: count for name, count in counts.items() if isinstance(count, int) and name != "bytes"}
-    return " ".join(
-        [service, *(str(count) if name == service else f"{count} {name}" for name, count in numbers.items())]
-    )
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from kraftwerk import archive, dump, load, lock, project, screen, target
+from kraftwerk.counts import headline
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.manifest import headline
 from kraftwerk.options import environment_option, yes_option
 
 
@@ -28,13 +28,18 @@ def command(file: Path, node: str | None, environment: str, only: tuple[str, ...
     with lock.held(there.connection, there.instance.name):
         plan = load.plan(there, file, manifest, only=only)
         _ask(plan, there.node.name, backup, yes)
-        saved = dump.safety(there) if backup else None
-        if saved:
-            screen.say(f"safety dump: {saved}")
-        with screen.working(f"Loading {file.name} into {plan.instance.name} on {there.node.name}"):
-            comparisons = load.load(there, plan, backup=saved)
+        saved = _save(there) if backup else None
+        with screen.working(f"Loading {file.name} into {plan.instance.name} on {there.node.name}") as step:
+            comparisons = load.load(there, plan, backup=saved, on_progress=step.progress)
     counts = ", ".join(str(line) for line in comparisons if line.told)
     screen.say(f"loaded and checked against the manifest ✓ {counts}")
+
+
+def _save(there: target.Target) -> Path:
+    with screen.working(f"Dumping {there.instance.name} on {there.node.name}"):
+        path = dump.safety(there)
+    screen.say(f"safety dump: {path}")
+    return path
 
 
 def _ask(plan: load.Plan, node: str, backup: bool, yes: bool) -> None:

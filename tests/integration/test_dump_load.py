@@ -8,16 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from kraftwerk import archive
+from kraftwerk import archive, local
 from kraftwerk.archive import Position
 from kraftwerk.manifest import Member, ServiceDump
 from kraftwerk.node import get_node
@@ -87,18 +85,15 @@ def wait_for(condition, seconds=30):
 
 
 @pytest.fixture(scope="module")
-def site():
+def site(converged, tmp_path_factory):
     """Deploy the same Django project on two nodes and return its folder."""
-    work = Path(tempfile.mkdtemp(prefix="kw-dump-"))
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        patch.setenv("KRAFTWERK_HOME", str(work / "home"))
-        stack.callback(shutil.rmtree, work, ignore_errors=True)
+    work = tmp_path_factory.mktemp("site")
+    kraftwerk("init", "mysite", "--template", "django", "--with", "postgres,files", cwd=work)
+    with ExitStack() as stack:
         for node in (BLUE, GREEN):
-            stack.callback(kraftwerk, "destroy-node", node, "--yes", cwd=work)
-            kraftwerk("create-node", node, "--provider", "local", cwd=work)
-        kraftwerk("init", "mysite", "--template", "django", "--with", "postgres,files", cwd=work)
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda node: kraftwerk("deploy", node, "--yes", cwd=work / "mysite"), (BLUE, GREEN)))
+            stack.callback(local.destroy, node)
+            local.create(node, base=converged)
+            kraftwerk("deploy", node, "--yes", cwd=work / "mysite")
         on(BLUE, DOCUMENTS + ODD)
         yield work / "mysite"
 

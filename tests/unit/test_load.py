@@ -7,7 +7,7 @@ from kraftwerk import load
 from kraftwerk.dump import ordered
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
-from kraftwerk.manifest import Manifest, ServiceDump, headline
+from kraftwerk.manifest import Manifest, ServiceDump
 
 POSTGRES = ServiceDump("postgres", "15.14", (), {"tables": 2, "rows": 31, "by": {"auth_user": 30, "site": 1}})
 FILES = ServiceDump("files", "1", (), {"files": 0, "bytes": 0})
@@ -27,26 +27,6 @@ def plan(environment="production"):
     name = "mysite" if environment == "production" else f"mysite-{environment}"
     instance = Instance(name, "mysite", environment, "mysite.wsgi:application")
     return load.Plan(Path("x.kw"), MANIFEST, instance, MANIFEST.services, {})
-
-
-def test_counts_are_compared_one_by_one():
-    found = load.compare(POSTGRES, {"tables": 2, "rows": 30, "by": {"auth_user": 30}})
-    assert [(line.name, line.wanted, line.found) for line in found] == [
-        ("tables", 2, 2),
-        ("rows", 31, 30),
-        ("by: auth_user", 30, 30),
-        ("by: site", 1, None),
-    ]
-
-
-def test_what_is_told_when_all_is_right():
-    lines = [*load.compare(POSTGRES, POSTGRES.counts), *load.compare(FILES, FILES.counts)]
-    assert ", ".join(str(line) for line in lines if line.told) == "31/31 rows, 0/0 files"
-
-
-def test_headline():
-    assert POSTGRES.headline == "postgres 2 tables 31 rows"
-    assert headline("files", {"files": 3, "bytes": 100}) == "files 3"
 
 
 def test_files_come_last():
@@ -71,3 +51,13 @@ def test_the_way_back_is_a_command():
 def test_an_archive_of_another_environment_is_foreign():
     assert plan("staging").foreign
     assert not plan().foreign
+
+
+@pytest.mark.parametrize("found", ["15.14", "15.20", "17.2", "", "tar 1.34"])
+def test_the_same_or_a_newer_server_is_taken(found):
+    load.check_version("green", POSTGRES, found)
+
+
+def test_an_older_server_is_refused():
+    with pytest.raises(KraftwerkError, match=r"the archive is of postgres 15\.14, which postgres 14\.9 on green can't"):
+        load.check_version("green", POSTGRES, "14.9")
