@@ -1,11 +1,12 @@
 """Deploy: a flat list of named phases. Whatever fails before `switch` leaves the old release serving untouched."""
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
 
 from kraftwerk import gate as gates
-from kraftwerk import highstate, migration, nodevenv, slot
+from kraftwerk import highstate, hosts, migration, nodevenv, slot
 from kraftwerk import lock as locks
 from kraftwerk import plan as plans
 from kraftwerk import release as releases
@@ -126,6 +127,8 @@ def record(run: Rollout) -> None:
     after = {**run.history.releases, run.release.number: run.release}
     changed = releases.went_live(replace(run.history, releases=after), run.release.number, rolled_back=run.back)
     releases.write(run.target.connection, run.instance, changed)
+    with suppress(KraftwerkError):  # without privilege here, the site is live all the same
+        hosts.follow(run.target.node.host, run.instance.domains)
 
 
 def prune(run: Rollout) -> str:

@@ -36,6 +36,18 @@ def add(address: str, names: Sequence[str]) -> None:
         _write(before, moved, after)
 
 
+def follow(address: str, names: Sequence[str]) -> None:
+    """Make sites known whose node is: mysite.blue where the block has blue. Other domains are left to the world's DNS.
+
+    Raises:
+        KraftwerkError: as `add`.
+    """
+    known = entries().get(address, ())
+    below = [name for name in names if any(name.endswith(f".{node}") for node in known)]
+    if not set(below) <= set(known):
+        add(address, below)
+
+
 def remove(address: str, names: Sequence[str] | None = None) -> None:
     """Forget names of an address, or all of them; nothing is asked or written when the block doesn't have it.
 

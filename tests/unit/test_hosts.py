@@ -63,3 +63,12 @@ def test_removing_what_is_not_there_touches_nothing(file):
     before = file.stat()
     hosts.remove("10.77.0.99")
     assert file.stat() == before
+
+
+@pytest.mark.node
+def test_sites_follow_their_node(file):
+    hosts.follow("10.77.0.11", ["mysite.blue"])
+    assert hosts.entries() == {}
+    hosts.add("10.77.0.11", ["blue"])
+    hosts.follow("10.77.0.11", ["mysite.blue", "www.example.com", "mysite.green"])
+    assert hosts.entries() == {"10.77.0.11": ("blue", "mysite.blue")}
