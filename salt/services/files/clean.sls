@@ -1,7 +1,7 @@
 {%- from "project/map.jinja" import removed with context %}
 
-# Uploaded files go with the data, not with the source.
-{%- for name, instance in removed.items() if "files" in instance.services and "database" in instance.remove %}
+# Uploaded files go with the tables that name them, not with the source.
+{%- for name, instance in removed.items() if "files" in instance.services and "tables" in instance.remove %}
 
 services/files/clean/{{ name }}:
   file.absent:
