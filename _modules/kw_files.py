@@ -224,8 +224,6 @@ def _heal(instance):
 
 def _own(folder, owner, group):
     """Give unpacked files to the instance's user and nginx's group; folders hand the group on to new files."""
-    os.chmod(folder, 0o2750)  # noqa: S103 - nginx reads through the group
-    os.chown(folder, owner, group)
     for parent, folders, names in os.walk(folder):
         for name in folders + names:
             path = os.path.join(parent, name)
@@ -233,6 +231,8 @@ def _own(folder, owner, group):
             os.chown(path, owner, group, follow_symlinks=False)
             if name in folders and not os.path.islink(path):
                 os.chmod(path, mode | 0o2000)
+    os.chown(folder, owner, group)  # last: until then only root can come in, and put no link in the way
+    os.chmod(folder, 0o2750)  # noqa: S103 - nginx reads through the group
 
 
 def _counts(path):
