@@ -1,6 +1,7 @@
 """kraftwerk installed from its wheel into a bare virtualenv, as a stranger would have it."""
 
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -20,9 +21,9 @@ def build(folder: Path) -> Path:
     return next(folder.glob("kraftwerk-*.whl"))
 
 
-def install(folder: Path) -> Path:
-    """Install the wheel below a folder, and return the folder of its programs."""
+def install(folder: Path, python: str = sys.executable) -> Path:
+    """Install the wheel below a folder, for a Python, and return the folder of its programs."""
     wheel = build(folder / "dist")
-    uv("venv", "--quiet", folder / "venv")
+    uv("venv", "--quiet", "--python", python, folder / "venv")
     uv("pip", "install", "--quiet", "--python", folder / "venv" / "bin" / "python", wheel)
     return folder / "venv" / "bin"

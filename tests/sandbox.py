@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sysconfig
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,9 +40,11 @@ class Sandbox:
     settings: dict[str, str] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()
     shared_cache: bool = True
+    runtime: Path = field(init=False)
 
     def __post_init__(self) -> None:
-        """Lay pip's configuration of this user into the home."""
+        """Lay pip's configuration of this user into the home, and make a place for sockets: their paths must be short."""
+        self.runtime = Path(tempfile.mkdtemp(prefix="kw-"))
         self.home.mkdir(exist_ok=True)
         for name in (".config/pip", ".pip"):
             if (Path.home() / name).is_dir():
@@ -52,6 +55,7 @@ class Sandbox:
         kept = {name: value for name, value in os.environ.items() if KEPT.fullmatch(name)}
         cache = {"XDG_CACHE_HOME": str(cache_home().parent)} if self.shared_cache else {}
         own = {"HOME": str(self.home), "PATH": self.path, "KRAFTWERK_HOSTS": "never"}
+        own["XDG_RUNTIME_DIR"] = str(self.runtime)
         return {**kept, **cache, **own, **self.settings}
 
     def run(self, *words: str | Path, cwd: Path | str = "/", text: str = "", code: int = 0, timeout: int = 120) -> str:
@@ -79,8 +83,12 @@ class Sandbox:
         """Return the addresses of its nodes by their names."""
         return {node["name"]: node["address"] for node in json.loads(self.run("kraftwerk", "nodes", "--json"))}
 
-    def destroy_nodes(self) -> None:
-        """Remove its nodes, where kraftwerk got as far as to make any."""
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Remove its nodes, where kraftwerk got as far as to make any, and the ends of connections."""
         if (self.home / ".config" / "kraftwerk" / "nodes").exists():
             for name in self.nodes():
                 self.run("kraftwerk", "destroy-node", name, "--yes")
+        shutil.rmtree(self.runtime)
