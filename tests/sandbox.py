@@ -43,7 +43,7 @@ class Sandbox:
     runtime: Path = field(init=False)
 
     def __post_init__(self) -> None:
-        """Lay pip's configuration of this user into the home, and make a place for sockets: their paths must be short."""
+        """Lay pip's configuration of this user into the home; make a place for sockets, whose paths must be short."""
         self.runtime = Path(tempfile.mkdtemp(prefix="kw-"))
         self.home.mkdir(exist_ok=True)
         for name in (".config/pip", ".pip"):
