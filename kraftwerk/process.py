@@ -66,6 +66,7 @@ def run(
 def failure(argv: Sequence[str], completed: Completed) -> str:
     """Return one line that says how a program failed: its name, exit code and last words."""
     words = (completed.stderr or completed.stdout or b"").decode(errors="replace").strip().splitlines()
+    words = [word for word in words if not word.startswith("rsync error:")] or words  # its reason stands before
     last = words[-1].strip() if words else "no output"
     return f"{Path(argv[0]).name} failed with exit code {completed.returncode}: {last}"
 

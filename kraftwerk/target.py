@@ -47,6 +47,14 @@ def choose(project: Project, environment: str) -> str:
     return pick(instance, named, () if named else tuple(_deployed(instance)), tuple(all_nodes()))
 
 
+def is_obvious(project: Project, environment: str, node: Node) -> bool:
+    """Tell whether a command that names no node goes to this one."""
+    try:
+        return choose(project, environment) == node.name
+    except KraftwerkError:
+        return False
+
+
 def places(project: Project | None, environment: str, node_name: str | None = None) -> list[tuple[Node, Instance]]:
     """Return where a project's instance is, or should be, to look at; without a project, all instances everywhere.
 

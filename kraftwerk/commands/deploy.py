@@ -34,7 +34,12 @@ def command(node: str | None, environment: str, plan_only: bool, yes: bool, as_j
             return
     with Tokens() as tokens:
         rollout.go(run, deploy.DEPLOY, tokens)
-    undo = "kraftwerk rollback" if run.history.live else "kraftwerk destroy"
-    suffix = "" if environment == "production" else f" --env {environment}"
     live = f"Release {run.release.number} is live in {run.seconds:.0f}s   {run.instance.url}"
-    screen.say(f"{live.ljust(52)} undo: {undo}{suffix}")
+    screen.say(f"{live.ljust(52)} undo: {_undo(run, environment)}")
+
+
+def _undo(run: rollout.Rollout, environment: str) -> str:
+    """Return the command that takes this deploy back; the first one can only be removed."""
+    node = "" if target.is_obvious(run.project, environment, run.target.node) else run.target.node.name
+    words = ["kraftwerk rollback", node and f"--node {node}"] if run.history.live else ["kraftwerk destroy", node]
+    return " ".join(filter(None, [*words, "" if environment == "production" else f"--env {environment}"]))

@@ -1,0 +1,88 @@
+"""The phases of deploy: their order, their hooks, and what is said when one fails."""
+
+import pytest
+
+from kraftwerk import deploy, rollout
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.release import History
+from kraftwerk.rollout import Rollout
+from kraftwerk.tokens import Tokens
+
+
+def names(phases):
+    return [phase.__name__ for phase in phases]
+
+
+def test_deploy_is_a_flat_list_of_phases():
+    assert names([*deploy.BEFORE, *deploy.DEPLOY]) == [
+        *["check", "plan", "lock", "node", "upload", "virtualenv", "configure", "migrate"],
+        *["boot", "gate", "switch", "drain", "record", "prune", "unlock"],
+    ]
+
+
+def test_rollback_goes_through_the_same_gate():
+    assert names(deploy.ROLLBACK) == ["lock", "boot", "gate", "switch", "drain", "record", "unlock"]
+
+
+def go(*phases, **state):
+    run = Rollout(None, None, **state)
+    with Tokens() as tokens:
+        rollout.go(run, phases, tokens)
+    return run
+
+
+def test_a_word_for_each_phase_that_has_something_to_say(capsys):
+    def upload(run):
+        return f"9 files in {rollout.SECONDS}"
+
+    def configure(run):
+        return None
+
+    def gate(run):
+        return "GET / 200"
+
+    def switch(run):
+        return ""
+
+    go(upload, configure, gate, switch)
+    assert capsys.readouterr().out.splitlines() == ["upload ✓ 9 files in 0.0s", "boot ✓ GET / 200", "switch ✓"]
+
+
+def test_hooks_stand_before_and_after_their_phase():
+    seen = []
+
+    def boot(run):
+        seen.append("boot")
+
+    hooks = {name: [lambda run, name=name: seen.append(name)] for name in ("after-boot", "before-boot", "before-gate")}
+    go(boot, hooks=hooks)
+    assert seen == ["before-boot", "boot", "after-boot"]
+
+
+def test_a_failing_phase_ends_the_deploy_and_lets_go_of_the_lock(capsys):
+    seen = []
+
+    def lock(run):
+        run.locks.callback(seen.append, "unlocked")
+        return ""
+
+    def upload(run):
+        raise KraftwerkError("no route to host", next_command="ping blue")
+
+    def switch(run):
+        seen.append("never")
+
+    with pytest.raises(KraftwerkError) as caught:
+        go(lock, upload, switch, history=History(live=3))
+    assert (caught.value.cause, caught.value.next_command) == ("no route to host", "ping blue")
+    assert seen == ["unlocked"]
+    assert capsys.readouterr().out.splitlines() == ["lock ✓", "upload ✗"]
+
+
+def test_after_the_switch_a_failure_says_that_the_release_is_live():
+    def drain(run):
+        run.switched = True
+        raise KraftwerkError("it hangs")
+
+    with pytest.raises(KraftwerkError, match="it hangs\nrelease 0 is live, but not all was cleaned up"):
+        go(drain)
