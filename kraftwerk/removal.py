@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kraftwerk import highstate, lock, plan, registry, release, saltssh
+from kraftwerk.counts import headline
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.release import History
@@ -49,7 +50,7 @@ def look(target: Target) -> Inventory:
             f"{target.instance.name} is not on {target.node.name}", next_command="kraftwerk status", code=2
         )
     instance = known[target.instance.name]
-    data = tuple(f"{service} {_counts(target, service)}" for service in instance.services)
+    data = tuple(_counts(target, service) for service in instance.services)
     return Inventory(instance, release.read(target.connection, target.instance), data)
 
 
@@ -57,8 +58,8 @@ def _counts(target: Target, service: str) -> str:
     try:
         counts = saltssh.call(target.node, f"kw_{service}.inspect", target.instance.name)["counts"]
     except (KraftwerkError, KeyError, TypeError):
-        return "(can't be counted)"
-    return " ".join(f"{count} {what}" for what, count in counts.items())
+        return f"{service} (can't be counted)"
+    return headline(service, counts)
 
 
 def choose(instance: Instance, ask: Callable[[str], bool], keep_data: bool) -> tuple[str, ...]:
