@@ -15,7 +15,9 @@ main() {
   sv once "$service" >/dev/null
   wait_for 10 running "$service" || true
 }
-watched() { case $(sv status "$1") in run:* | down:* | finish:*) ;; *) return 1 ;; esac; }
+watched() {
+  case $(sv status "$1") in run:* | down:* | finish:*) ;; *) pkill -CHLD -x runsvdir; return 1 ;; esac
+}
 running() { case $(sv status "$1") in run:*) ;; *) return 1 ;; esac; }
 wait_for() {
   tries=$1
