@@ -23,4 +23,4 @@ def command(clean: bool) -> None:
     screen.say()
     screen.table(("command", "seconds"), [(words[:72], f"{seconds:6.1f}") for words, seconds in times])
     screen.say(f"\nThe site is live after {time.monotonic() - start:.0f} s: {url}")
-    screen.hint(f"Its folder: {demo.home() / demo.PROJECT}", "kraftwerk demo --clean removes everything")
+    screen.say(f"Its folder is {demo.home() / demo.PROJECT}; this removes everything again: kraftwerk demo --clean")
