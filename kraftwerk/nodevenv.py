@@ -8,6 +8,7 @@ from kraftwerk.transport import Connection
 
 PATIENCE = 1800  # seconds: building a large package from source takes its time
 OUTPUT_LINES = 25
+READABLE = 'umask 022; exec "$@"'  # whatever the node's own umask: another user runs what is made here
 
 
 def name(wanted: Requirements, python: str, number: int) -> str:
@@ -34,7 +35,7 @@ def build(connection: Connection, instance: Instance, wanted: Requirements, numb
         return False
     release = str(instance.release_folder(number))
     for words in requirements.build_argv(wanted, folder=release, venv=folder, python=instance.python):
-        command = ["env", "-C", release, "HOME=/web", *words]
+        command = ["sh", "-c", READABLE, "kraftwerk-venv", "env", "-C", release, "HOME=/web", *words]
         done = leash.run(connection, argv.as_user("web", command), timeout=PATIENCE)
         if done.returncode:
             raise KraftwerkError(failure(wanted, done.stderr.decode(errors="replace")))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from kraftwerk import converged, requirements, slot
+from kraftwerk import converged, requirements, screen, slot
 from kraftwerk import release as releases
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
@@ -108,6 +108,7 @@ def go(run: Rollout, phases: Sequence[Phase], tokens: Tokens) -> None:
                 raise KraftwerkError(_told(run, error), next_command=error.next_command, code=error.code) from error
             except BaseException as error:
                 _abandon(run, "interrupted" if isinstance(error, KeyboardInterrupt) else repr(error))
+                screen.warn(_told(run, KraftwerkError(f"{name} was interrupted")))
                 raise
             tokens.done(SHOWN_AS.get(name, name), note and note.replace(SECONDS, _shown(time.monotonic() - began)))
 

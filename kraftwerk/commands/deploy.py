@@ -13,7 +13,7 @@ from kraftwerk.tokens import Tokens
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would change, and change nothing.")
 @yes_option
 @json_option
-def command(node: str | None, environment: str, plan_only: bool, yes: bool, as_json: bool) -> None:
+def command(node: str | None, environment: str, plan_only: bool, yes: bool, as_json: bool) -> int:
     """Deploy the project to NODE.
 
     Without NODE it goes where kraftwerk.yaml says, or where it is deployed already. The plan comes first, then a
@@ -30,12 +30,16 @@ def command(node: str | None, environment: str, plan_only: bool, yes: bool, as_j
             screen.emit_json(run.plan.as_dict())
         elif run.plan:
             screen.say("\n".join(run.plan.lines()))
-        if plan_only or not screen.confirm("Deploy?"):
-            return
+        if plan_only:
+            return 0
+        if not screen.confirm("Deploy?"):
+            screen.say("Nothing was changed.")
+            return 1
     with Tokens() as tokens:
         rollout.go(run, deploy.DEPLOY, tokens)
     live = f"Release {run.release.number} is live in {run.seconds:.0f}s   {run.instance.url}"
     screen.say(f"{live.ljust(52)} undo: {_undo(run, environment)}")
+    return 0
 
 
 def _undo(run: rollout.Rollout, environment: str) -> str:

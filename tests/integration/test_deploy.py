@@ -354,7 +354,7 @@ def test_the_plan_changes_nothing_and_without_an_answer_neither_does_deploy(live
     printed = live.run("deploy", NODE, "--plan")
     assert printed.splitlines()[0] == f"Plan for shop → {NODE} (production)"
     assert "  node      nothing to change" in printed
-    assert live.run("deploy", NODE).rstrip().endswith("Deploy? [y/N]:")
+    assert live.run("deploy", NODE, code=1).endswith("Deploy? [y/N]: \nNothing was changed.\n")
     assert json.loads(live.run("deploy", NODE, "--plan", "--json"))["states"] == []
     assert live.releases() == before
 
