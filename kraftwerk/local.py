@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from kraftwerk import flock, hosts, localbase, localboot, localfiles, localnet, privilege, snapshot, surroundings
+from kraftwerk import flock, hosts, localbase, localboot, localfiles, localnet, privilege, snapshot, surroundings, trash
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.machine import Machine, existing, folder_of, load
 from kraftwerk.node import Node, all_nodes, check_name, pin_host_keys, remove_node, save_node
@@ -186,8 +186,10 @@ def _remove(name: str) -> None:
         Connection(machine.node).close()
         hosts.remove(machine.address)
     localboot.kill(folder)
-    folders = [str(folder), *([str(localboot.remains(machine.address))] if machine and machine.address else [])]
-    privilege.run(["rm", "--recursive", "--force", "--one-file-system", *folders], timeout=300)
+    if machine and machine.address:
+        remains = str(localboot.remains(machine.address))
+        privilege.run(["rm", "--recursive", "--force", "--one-file-system", remains], timeout=300)
+    trash.discard(folder)
     localnet.release(folder)
     remove_node(name)
     (state_home() / "local" / f".{name}.lock").unlink(missing_ok=True)

@@ -107,7 +107,7 @@ def test_a_node_survives_its_own_reboot(make_node):
         except KraftwerkError:
             return False
 
-    assert localproc.wait_until(is_back, timeout=30)
+    assert localproc.wait_until(is_back, timeout=90)  # a connection caught half-way is given up after 15 s
 
 
 def test_a_node_comes_back_after_its_host_went_down(make_node):
