@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from kraftwerk import dump, project, screen, target
-from kraftwerk.options import environment_option, json_option
+from kraftwerk.options import environment_option, json_option, optional_node_argument
 
 
 @click.command()
-@click.argument("node", required=False)
+@optional_node_argument
 @environment_option
 @click.option(
     "--output", "-o", metavar="FILE", type=click.Path(path_type=Path), help="The archive, or a folder for it."

@@ -7,12 +7,18 @@ import click
 from kraftwerk import archive, dump, load, lock, project, screen, target
 from kraftwerk.counts import headline
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.options import environment_option, yes_option
+from kraftwerk.options import complete_nodes, environment_option, yes_option
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--to", "node", metavar="NODE", help="The node; needed when the project is on several.")
+@click.option(
+    "--to",
+    "node",
+    metavar="NODE",
+    shell_complete=complete_nodes,
+    help="The node; needed when the project is on several.",
+)
 @environment_option
 @click.option("--only", metavar="SERVICE", multiple=True, help="Load this service alone; may be repeated.")
 @click.option("--backup/--no-backup", default=True, help="Keep a safety dump of what is replaced.", show_default=True)
