@@ -34,7 +34,7 @@ def create(target: Target, output: Path | None = None, *, on_service: OnService 
     created = datetime.now(UTC)
     with lock.held(target.connection, target.instance.name):
         instance = deployed(target)
-        path = _path(output, f"{instance.name}-{target.node.name}", created)
+        path = place(output, f"{instance.name}-{target.node.name}", created)
         services = ordered(instance.services)
         with workspace.prepared(target.connection, instance, services) as folder:
             dumps = tuple(_dump(target, instance, service, folder, on_service) for service in services)
@@ -100,8 +100,12 @@ def _release(connection: Connection, instance: Instance) -> int | None:
     return int(number) if number.isdecimal() else None
 
 
-def _path(output: Path | None, stem: str, created: datetime) -> Path:
+def place(output: Path | None, stem: str, created: datetime) -> Path:
     """Return the archive's path: one that doesn't exist, in a folder that can be written to.
+
+    Args:
+        output: a file, a folder, or None for the current folder.
+        stem: what its name begins with in a folder, before the time to the minute, or to the second when that exists.
 
     Raises:
         KraftwerkError: it exists or can't be written (code 2), told before any work is done.

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
 from kraftwerk import archive
+from kraftwerk.cli import cli
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.manifest import Manifest, Member, ServiceDump
 
@@ -281,3 +283,17 @@ def test_memory_stays_flat(tmp_path):
 def test_sizes_beyond_8_gib_fit_the_header():
     block = archive.header("files/big", 1 << 43)
     assert tarfile.TarInfo.frombuf(block, "utf-8", "strict").size == 1 << 43
+
+
+def test_the_commands_show_and_verify(path):
+    shown = CliRunner().invoke(cli, ["archive", "show", str(path)])
+    assert shown.output.splitlines()[0] == "mysite on blue (production, release 1), 2026-11-20T10:12:00+00:00"
+    assert "postgres  15.14" in shown.output and "1.5 kB" in shown.output
+    verified = CliRunner().invoke(cli, ["archive", "verify", str(path), "--json"])
+    assert json.loads(verified.output)["manifest"]["services"][0]["counts"] == {"rows": 31}
+
+
+def test_show_reads_the_manifest_alone_and_verify_everything(path):
+    path.write_bytes(path.read_bytes()[:-3000])
+    assert CliRunner().invoke(cli, ["archive", "show", str(path)]).exit_code == 0
+    assert isinstance(CliRunner().invoke(cli, ["archive", "verify", str(path)]).exception, KraftwerkError)

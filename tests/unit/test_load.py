@@ -4,7 +4,6 @@ from types import SimpleNamespace
 import pytest
 
 from kraftwerk import load
-from kraftwerk.dump import ordered
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.manifest import Manifest, ServiceDump
@@ -27,10 +26,6 @@ def plan(environment="production"):
     name = "mysite" if environment == "production" else f"mysite-{environment}"
     instance = Instance(name, "mysite", environment, "mysite.wsgi:application")
     return load.Plan(Path("x.kw"), MANIFEST, instance, MANIFEST.services, {})
-
-
-def test_files_come_last():
-    assert ordered(["files", "redis", "postgres"]) == ["redis", "postgres", "files"]
 
 
 def test_only_some_services():
