@@ -51,7 +51,7 @@ def node(run: Rollout) -> str:
         return "as it is"
     outcome = highstate.converge(run.target.node, run.instance, project_root=run.project.root, on_progress=run.progress)
     if outcome.failed:
-        raise KraftwerkError(plans.failures(outcome), next_command=f"kraftwerk highstate {run.target.node.name}")
+        raise KraftwerkError(highstate.failures(outcome), next_command=f"kraftwerk highstate {run.target.node.name}")
     return SECONDS
 
 

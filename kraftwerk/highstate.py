@@ -16,6 +16,7 @@ from kraftwerk.transport import Connection
 
 COMPLETED = re.compile(r"\[INFO\s*\] Completed state \[(?P<name>.*)\] at time \S+ \(duration_in_ms=(?P<ms>[\d.]+)\)")
 LOCK = "node"
+REQUISITE = "One or more requisite failed"  # what Salt says of a state that never ran
 WAIT = 600  # seconds that a highstate waits for another one on the same node: they queue rather than fail
 
 
@@ -183,10 +184,26 @@ def report(outcome: Outcome, *, details: bool = False) -> list[str]:
     verb = "would change" if outcome.test else "changed"
     show = _changes if details or outcome.test else lambda _: []
     lines = [line for result in outcome.changed for line in [f"  {verb}  {_title(result)}", *show(result)]]
-    for result in outcome.failed:
-        lines += [f"  failed   {_title(result)}", *_indented(result.comment)]
+    for result in causes(outcome):
+        lines += [f"  failed   {_title(result)}", *_indented(reason(result))]
     sums = f"{len(outcome.changed)} {verb}, {len(outcome.unchanged)} unchanged, {len(outcome.failed)} failed"
     return [*lines, f"{outcome.node}: {sums} in {outcome.seconds:.1f}s"]
+
+
+def causes(outcome: Outcome) -> list[StateResult]:
+    """Return the states that failed by themselves, without those that only needed one of them."""
+    return [result for result in outcome.failed if not result.comment.startswith(REQUISITE)] or outcome.failed
+
+
+def failures(outcome: Outcome) -> str:
+    """Return why states failed, each with its ID and file."""
+    return "\n".join(f"{result.id} ({result.sls}): {reason(result)}" for result in causes(outcome))
+
+
+def reason(result: StateResult) -> str:
+    """Return why a state failed: its comment, and what the program that it ran had to say."""
+    said = (str(result.changes.get(stream) or "").strip() for stream in ("stdout", "stderr"))
+    return "\n".join(filter(None, [result.comment, *said])) or "no comment"
 
 
 def _title(result: StateResult) -> str:

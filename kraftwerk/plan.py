@@ -1,6 +1,6 @@
 """What a deploy would change, told before it is asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -161,13 +161,3 @@ def areas(outcome: Outcome) -> tuple[str, ...]:
     """Return what the changing states model, in their order: `services.postgres` is postgres, `nginx.config` nginx."""
     names = [result.sls.removeprefix("services.").split(".")[0] for result in outcome.changed]
     return tuple(dict.fromkeys(name for name in names if name))
-
-
-def failures(outcome: Outcome) -> str:
-    """Return the failed states, a line for each: its ID, file and what it says."""
-    return "\n".join(f"{result.id} ({result.sls}): {_first_line(result.comment)}" for result in outcome.failed)
-
-
-def _first_line(text: str) -> str:
-    lines: Sequence[str] = text.strip().splitlines()
-    return lines[0] if lines else "no comment"

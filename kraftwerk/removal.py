@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from kraftwerk import highstate, lock, plan, registry, release, saltssh
+from kraftwerk import highstate, lock, registry, release, saltssh
 from kraftwerk.counts import headline
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
@@ -97,7 +97,7 @@ def remove(target: Target, instance: Instance, parts: tuple[str, ...], on_progre
         target.connection.script(script("leave"), leaving.name, plain)
         outcome = highstate.converge(target.node, leaving, only=(leaving.project,), on_progress=on_progress)
         if outcome.failed:
-            raise KraftwerkError(plan.failures(outcome), next_command="kraftwerk destroy, once more")
+            raise KraftwerkError(highstate.failures(outcome), next_command="kraftwerk destroy, once more")
         if OWNER in parts:
             target.connection.script(script("gone"), leaving.name)
             registry.forget(target.node, leaving.name)

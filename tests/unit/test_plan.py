@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from kraftwerk.highstate import Outcome, StateResult
-from kraftwerk.plan import Plan, areas, failures
+from kraftwerk.plan import Plan, areas
 from kraftwerk.release import Release
 from kraftwerk.requirements import diff
 
@@ -78,8 +78,3 @@ def test_areas_are_what_the_changing_states_model():
         state("node.folder", changes={"a": 1}),
     )
     assert areas(Outcome("blue", results, 1.0, True)) == ("node", "postgres")
-
-
-def test_failed_states_are_told_by_id_file_and_comment():
-    results = (state("nginx.service", result=False, comment="nginx -t failed\nmore"), state("node.user"))
-    assert failures(Outcome("blue", results, 1.0, False)) == "an/id (nginx.service): nginx -t failed"
