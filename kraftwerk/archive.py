@@ -150,7 +150,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         with path.open("rb") as file:
             yield file
     except OSError as error:
-        raise KraftwerkError(f"{path} can't be read: {error.strerror}", code=2) from error
+        reason = f"{path} can't be read: {error.strerror}"
+        raise KraftwerkError(reason, next_command="ls *.kw, or kraftwerk dump", code=2) from error
     except KraftwerkError as error:
         raise KraftwerkError(f"{path}: {error.cause}", next_command=error.next_command, code=error.code) from error
 

@@ -63,7 +63,7 @@ class Release:
     @property
     def version(self) -> str:
         """Return the source's commit as it is shown."""
-        return f"{self.commit[:8]}{'+' if self.dirty else ''}"
+        return f"{self.commit[:8]}{'+' if self.dirty else ''}" if self.commit else "-"
 
 
 @dataclass(frozen=True)

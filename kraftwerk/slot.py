@@ -9,6 +9,7 @@ from kraftwerk.transport import Connection
 DRAIN = 30  # seconds that requests are given to finish
 LOG_LINES = 20  # shown of a log
 LOG_READ = 200
+NUMBER = re.compile(r"\d+")
 STAMP = re.compile(r"^\d{4}-\d\d-\d\d_[\d:.]+ ?", re.MULTILINE)  # svlogd's
 # What gunicorn says of itself when no worker comes up: its own traceback would hide the application's.
 HALTED = re.compile(
@@ -48,6 +49,21 @@ def log(connection: Connection, instance: Instance, slot: str, since: int) -> st
 
 
 def telling(printed: str) -> str:
-    """Return the last lines of a log without the stamps of svlogd and gunicorn's traceback of its own end."""
-    lines = HALTED.sub("", STAMP.sub("", printed)).splitlines()
-    return "\n".join([line for line in lines if line.strip()][-LOG_LINES:])
+    """Return the last lines of a log without the stamps of svlogd and gunicorn's traceback of its own end.
+
+    What the gate's repeated questions made it log again and again is shown once.
+    """
+    lines = [line for line in HALTED.sub("", STAMP.sub("", printed)).splitlines() if line.strip()]
+    return "\n".join(once(lines)[-LOG_LINES:])
+
+
+def once(lines: list[str]) -> list[str]:
+    """Return lines without the repetitions at their end; lines that differ in numbers only count as the same."""
+    same = [NUMBER.sub("0", line) for line in lines]
+    for size in range(1, len(lines) // 2 + 1):
+        end = len(lines)
+        while same[end - 2 * size : end - size] == same[len(lines) - size :] and end >= 2 * size:
+            end -= size
+        if end < len(lines):
+            return once(lines[:end])
+    return lines

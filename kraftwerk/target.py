@@ -101,7 +101,7 @@ def pick(instance: str, named: Sequence[str], deployed: Sequence[str], roster: S
         listed = ", ".join(sorted(candidates))
         raise KraftwerkError(
             f"which node is meant for {instance}? {where} {listed}",
-            next_command="name one of them, or one in kraftwerk.yaml under environments",
+            next_command="name it (run and rollback: --node NAME), or under environments in kraftwerk.yaml",
             code=2,
         )
     return candidates[0]

@@ -27,4 +27,13 @@ def test_the_applications_own_traceback_is_shown_without_stamps_and_gunicorns():
 
 
 def test_no_more_than_twenty_lines_are_shown():
-    assert telling("".join(f"line {number}\n" for number in range(90))).splitlines()[0] == "line 70"
+    words = [f"{chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(90)]
+    assert telling("\n".join(words)).splitlines() == words[-20:]
+
+
+def test_what_repeats_at_the_end_is_shown_once():
+    assert telling('boot\n- "GET / HTTP/1.1" 404 12\n- "GET / HTTP/1.1" 404 13\n- "GET / HTTP/1.1" 404 11') == (
+        'boot\n- "GET / HTTP/1.1" 404 12'
+    )
+    traceback = "Traceback\n  File x\nError: no\n"
+    assert telling("boot\n" + 3 * traceback).splitlines() == ["boot", "Traceback", "  File x", "Error: no"]
