@@ -11,6 +11,7 @@ from kraftwerk import process
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.requirements import Argv, Requirements, find, install_argv, parse_pins, resolve_argv
 
+CERTIFICATES = {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"}  # this machine's own; older uv knows the second name
 PATIENCE = 600  # seconds for a slow network
 UNREACHABLE = ("failed to fetch", "error sending request", "connection refused", "dns error", "timed out", "network")
 
@@ -84,7 +85,7 @@ def headline(folder: Path, template: str) -> str:
 
 def _run_uv(argv: Argv, text: bytes = b"", folder: Path | None = None) -> bytes:
     """Run uv with the machine's own index and certificates; where the index isn't in reach, with its cache alone."""
-    settings = {"UV_NO_PROGRESS": "1", "UV_SYSTEM_CERTS": "1", "UV_HTTP_RETRIES": "1", "VIRTUAL_ENV": ""}
+    settings = {**CERTIFICATES, "UV_NO_PROGRESS": "1", "UV_HTTP_RETRIES": "1", "VIRTUAL_ENV": ""}
     index = os.environ.get("PIP_INDEX_URL")
     if index and not {"UV_DEFAULT_INDEX", "UV_INDEX_URL"} & os.environ.keys():
         settings["UV_DEFAULT_INDEX"] = index

@@ -152,8 +152,10 @@ dev = ["iniconfig"]
 
 
 @pytest.mark.parametrize("kind", ["requirements.txt", "pyproject.toml", "uv.lock"])
-def test_a_nodes_virtualenv(kind, tmp_path):
+def test_a_nodes_virtualenv(kind, tmp_path, monkeypatch):
     """Run the very commands that deploy runs on a node, in a release whose virtualenv is elsewhere."""
+    for name, value in virtualenv.CERTIFICATES.items():  # on a node, uv.toml says it
+        monkeypatch.setenv(name, value)
     release, venv = tmp_path / "releases" / "1", tmp_path / "venvs" / "0123"
     release.mkdir(parents=True)
     (release / ".python-version").write_text("3.99\n")
