@@ -6,7 +6,7 @@ Deleting the 25,000 files of a converged node took 7 s on a disk that discards f
 import os
 from pathlib import Path
 
-from kraftwerk import privilege, process
+from kraftwerk import localproc, privilege, process
 from kraftwerk.paths import cache_home, private
 
 
@@ -28,6 +28,11 @@ def discard(folder: Path) -> None:
         process.popen(
             privilege.words(_delete(*home().iterdir())), stdout=process.DEVNULL, stderr=process.DEVNULL, detach=True
         )
+
+
+def wait(timeout: float = 60) -> bool:
+    """Wait until all that was discarded is deleted, and return whether it is."""
+    return localproc.wait_until(lambda: not home().is_dir() or not any(home().iterdir()), timeout=timeout)
 
 
 def _delete(*folders: Path) -> list[str]:

@@ -4,7 +4,7 @@ import time
 
 import click
 
-from kraftwerk import demo, screen
+from kraftwerk import demo, screen, trash
 
 
 @click.command()
@@ -16,7 +16,9 @@ def command(clean: bool) -> None:
     second node. All in a folder of its own: your configuration and your nodes are left alone.
     """
     if clean:
-        screen.say("everything of the demo is removed" if demo.clean() else "there is nothing of the demo here")
+        found = demo.clean()
+        trash.wait()  # so that no process of ours is left, either
+        screen.say("everything of the demo is removed" if found else "there is nothing of the demo here")
         return
     start = time.monotonic()
     url, times = demo.run()
