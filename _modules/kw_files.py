@@ -4,6 +4,7 @@ The service files: what users of a site upload, in one folder per instance that 
 Every function takes the instance's name. Errors of tar and zstd are raised as ``RuntimeError`` with their last words.
 """
 
+import glob
 import grp
 import hashlib
 import os
@@ -143,7 +144,8 @@ def load(instance, source):
     """
     _heal(instance)
     folder = _folder(instance)
-    new, old = f"{folder}.load", f"{folder}.old"
+    # A load that lost its admin goes on, and must not meet this one's.
+    new, old = f"{folder}.load.{os.getpid()}", f"{folder}.old"
     owner, group = pwd.getpwnam(_user(instance)).pw_uid, grp.getgrnam(SERVED_BY).gr_gid
     os.mkdir(new, 0o700)
     try:
@@ -214,12 +216,12 @@ def drop(instance, what):
 def _heal(instance):
     """Clear up after an interrupted load: the old folder comes back if the new one didn't get there."""
     folder = _folder(instance)
-    new, old = f"{folder}.load", f"{folder}.old"
+    old = f"{folder}.old"
     if os.path.isdir(old) and not os.path.isdir(folder):
         os.rename(old, folder)
-    for leftover in (new, old):
+    for leftover in (old, *glob.glob(f"{glob.escape(folder)}.load*")):
         if os.path.isdir(leftover):
-            shutil.rmtree(leftover)
+            shutil.rmtree(leftover, ignore_errors=True)  # a load that goes on may still write there
 
 
 def _own(folder, owner, group):

@@ -27,6 +27,7 @@ SELECT coalesce(json_object_agg(name, rows), '{}') FROM (
     AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1) AS tables
 """
 DISCONNECT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname IN (:'name', :'new')"
+LEFT_BEHIND = "SELECT datname FROM pg_database WHERE starts_with(datname, :'prefix')"
 SWAP = 'BEGIN; ALTER DATABASE :"name" RENAME TO :"old"; ALTER DATABASE :"new" RENAME TO :"name"; COMMIT'
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
 # What an instance lacks, as a list of words.
@@ -201,14 +202,14 @@ def load(instance, source):
         salt '*' kw_postgres.load mysite /web/mysite/dump/20261120T1012
     """
     create(instance)
-    new = f"{instance}.load"
+    new = f"{instance}.load.{os.getpid()}"  # a load that lost its admin goes on, and must not meet this one's
     _create_database(instance, new)
     try:
         with open(os.path.join(source, MEMBER), "rb", buffering=0) as stream:
             _restore(new, _role(instance), stream)
         _sql(new, "ANALYZE")
         counts = _counts(_sql(new, COUNTS))
-        _swap(instance)
+        _swap(instance, new)
     except BaseException:
         _drop_database(new)
         raise
@@ -300,8 +301,7 @@ def _restore(database, role, stream):
     extensions = [line for line in entries if " EXTENSION " in line and not line.startswith(";")]
     for line in extensions:
         if " COMMENT " not in line:
-            extension = line.split(" EXTENSION - ")[1].split()[0]
-            _sql(database, 'CREATE EXTENSION IF NOT EXISTS :"extension" CASCADE', extension=extension)
+            _sql(database, 'CREATE EXTENSION IF NOT EXISTS :"n" CASCADE', n=line.split(" EXTENSION - ")[1].split()[0])
     wanted = "\n".join(line for line in entries if line not in extensions)
     # The list goes by an inherited descriptor: no temporary file that the server's user would have to read.
     descriptor = os.memfd_create("entries")
@@ -315,9 +315,9 @@ def _restore(database, role, stream):
         os.close(descriptor)
 
 
-def _swap(instance):
+def _swap(instance, new):
     """Give the loaded database the instance's name. Both renames are one transaction; nobody may be connected."""
-    names = {"name": instance, "new": f"{instance}.load", "old": f"{instance}.old"}
+    names = {"name": instance, "new": new, "old": f"{instance}.old"}
     _sql("postgres", 'ALTER DATABASE :"name" ALLOW_CONNECTIONS false', **names)
     try:
         _sql("postgres", DISCONNECT, **names)
@@ -329,8 +329,8 @@ def _swap(instance):
 
 def _heal(instance):
     """Remove what an interrupted load left behind. The swap is one transaction: the name itself always holds data."""
-    _drop_database(f"{instance}.load")
-    _drop_database(f"{instance}.old")
+    for name in _sql("postgres", LEFT_BEHIND, prefix=f"{instance}.").splitlines():
+        _drop_database(name)
 
 
 def _create_database(instance, name):

@@ -269,7 +269,7 @@ def test_a_killed_dump_leaves_no_archive_and_the_next_one_cleans_up(site, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "sign", ["test -e /web/mysite/dump/*/files", "pgrep -x pg_restore", "test -e /web/mysite/uploads.load"]
+    "sign", ["test -e /web/mysite/dump/*/files", "pgrep -x pg_restore", "test -e /web/mysite/uploads.load.*"]
 )
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_load_can_be_run_again(site, dumped, sign, number):
