@@ -92,7 +92,7 @@ def go(run: Rollout, phases: Sequence[Phase], tokens: Tokens) -> None:
     Raises:
         KraftwerkError: a phase failed.
     """
-    run.progress = tokens.progress
+    run.progress, run.started = tokens.progress, time.monotonic()  # the user's time for the answer doesn't count
     with run.locks:
         for phase in phases:
             name, began = phase.__name__, time.monotonic()
