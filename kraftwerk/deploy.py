@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from kraftwerk import gate as gates
-from kraftwerk import highstate, hosts, migration, nodevenv, slot
+from kraftwerk import highstate, hosts, migration, neighbours, nodevenv, slot
 from kraftwerk import lock as locks
 from kraftwerk import plan as plans
 from kraftwerk import release as releases
@@ -165,6 +165,7 @@ def _learn(run: Rollout) -> None:
     run.history = releases.read(run.target.connection, run.instance)
     if run.back:
         return
+    neighbours.check(run.instance, run.history.hosted, run.target.node.name)
     number = run.history.next_number
     venv = nodevenv.name(run.requirements, run.history.python, number)
     run.release = releases.begin(number, run.source.commit, run.source.dirty, venv)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from kraftwerk import highstate, lock, registry, release, saltssh
+from kraftwerk import highstate, lock, neighbours, registry, release, saltssh
 from kraftwerk.counts import headline
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
@@ -41,7 +41,7 @@ def look(target: Target) -> Inventory:
     """Look at what is there.
 
     Raises:
-        KraftwerkError: the node can't be reached, or the instance isn't there.
+        KraftwerkError: the node can't be reached, or the instance isn't there, or is another project's.
     """
     with lock.held(target.connection, highstate.LOCK, wait=highstate.WAIT):
         known = registry.sync(target.connection)
@@ -49,6 +49,7 @@ def look(target: Target) -> Inventory:
         raise KraftwerkError(
             f"{target.instance.name} is not on {target.node.name}", next_command="kraftwerk status", code=2
         )
+    neighbours.check_owner(target.instance, known, target.node.name)
     instance = known[target.instance.name]
     data = tuple(_counts(target, service) for service in instance.services)
     return Inventory(instance, release.read(target.connection, target.instance), data)

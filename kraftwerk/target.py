@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kraftwerk import registry
+from kraftwerk import neighbours, registry
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance, instance_name
 from kraftwerk.node import Node, all_nodes, get_node
@@ -30,10 +30,12 @@ def resolve(project: Project, environment: str, node_name: str | None = None) ->
             instance is deployed, else the only node that there is.
 
     Raises:
-        KraftwerkError: no such node, or none or several to choose from (code 2).
+        KraftwerkError: no such node, none or several to choose from, or the name is another project's there (code 2).
     """
     node = get_node(node_name or choose(project, environment))
-    return Target(node, project.instance(environment, node.name), Connection(node))
+    instance = project.instance(environment, node.name)
+    neighbours.check_owner(instance, registry.instances(node), node.name)
+    return Target(node, instance, Connection(node))
 
 
 def choose(project: Project, environment: str) -> str:
