@@ -171,7 +171,7 @@ def disable(name, timeout=20):
     name
         Name of the service.
     timeout
-        Seconds to wait until it is. Default: 20.
+        Seconds that it has to stop by itself before it is killed. Default: 20.
 
     CLI Example:
 
@@ -184,6 +184,8 @@ def disable(name, timeout=20):
         os.unlink(link)
     if status(name) != "absent":
         _sv("exit", name)
+    if not _wait(lambda: status(name) == "absent", timeout):
+        _sv("kill", name)
     return _wait(lambda: status(name) == "absent", timeout)
 
 

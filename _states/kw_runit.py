@@ -82,7 +82,10 @@ def only(name, keep=()):
     if __opts__["test"]:
         return _ret(name, None, "Services would be removed", changes)
     for service in stale:
-        __salt__["kw_runit.remove"](service)
+        try:
+            __salt__["kw_runit.remove"](service)
+        except RuntimeError as error:
+            return _ret(name, False, str(error))
     return _ret(name, True, "Services were removed", changes)
 
 

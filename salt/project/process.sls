@@ -17,6 +17,17 @@ project/process/{{ name }}/{{ process }}:
     - context: {{ {"instance": instance, "process": process, "command": command} | tojson }}
     - require:
       - pkg: runit/package/installed
+
+project/process/{{ name }}/{{ process }}/finish:
+  file.managed:
+    - name: /etc/sv/{{ name }}-{{ process }}/finish
+    - source: salt://project/files/finish.jinja
+    - template: jinja
+    - mode: '0755'
+    - makedirs: True
+    - context: {{ {"instance": instance, "process": process} | tojson }}
+    - require:
+      - pkg: runit/package/installed
   {%- endfor %}
 
   {%- for process in ["web-a", "web-b"] + (instance.processes | list) %}

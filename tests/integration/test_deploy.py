@@ -224,18 +224,22 @@ def test_release_commands_may_write_static_files_and_nobody_after_them(live):
 
 
 def test_workers_follow_the_live_release_and_go_when_they_are_not_named_any_more(live):
-    (live.root / "kraftwerk.yaml").write_text(YAML + "processes: {clock: 'pwd; exec sleep 321'}\n")
+    processes = "processes: {clock: 'pwd; exec sleep 321', parent: 'sleep 322; true'}\n"
+    (live.root / "kraftwerk.yaml").write_text(YAML + processes)
     live.deploy()
     first = wait_for(lambda: live.on("pgrep -fx 'sleep 321' || true"))
     assert live.on(f"stat -c %U /proc/{first}") == "web-shop"
-    assert "clock ✓" in live.run("status")
+    assert "clock ✓ · parent ✓" in live.run("status")
+    child = wait_for(lambda: live.on("pgrep -fx 'sleep 322' || true"))
     live.deploy()
+    wait_for(lambda: live.on(f"pgrep -fx 'sleep 322' | grep -vx {child} || true"))
+    assert live.on("pgrep -fc '^sleep 322'") == "1"
     second = wait_for(lambda: live.on(f"pgrep -fx 'sleep 321' | grep -vx {first} || true"))
     assert live.on(f"readlink /proc/{second}/cwd") == f"/web/shop/releases/{live_number(live)}"
     assert f"/web/shop/releases/{live_number(live)}" in live.run("logs", "--process", "clock")
     (live.root / "kraftwerk.yaml").write_text(YAML)
     live.deploy()
-    assert live.on("pgrep -fx 'sleep 321' || true") == ""
+    assert live.on("pgrep -fx 'sleep 32[12]' || true") == ""
 
 
 def test_requirements_that_do_not_resolve_are_told_in_uvs_words(live):
