@@ -16,6 +16,7 @@ from kraftwerk.transport import Connection
 
 COMPLETED = re.compile(r"\[INFO\s*\] Completed state \[(?P<name>.*)\] at time \S+ \(duration_in_ms=(?P<ms>[\d.]+)\)")
 LOCK = "node"
+TRACEBACK = re.compile(r"An exception occurred in this state: Traceback.*:\n(?:[ \t].*\n)+")  # its last line tells
 REQUISITE = "One or more requisite failed"  # what Salt says of a state that never ran
 WAIT = 600  # seconds that a highstate waits for another one on the same node: they queue rather than fail
 
@@ -203,7 +204,8 @@ def failures(outcome: Outcome) -> str:
 def reason(result: StateResult) -> str:
     """Return why a state failed: its comment, and what the program that it ran had to say."""
     said = (str(result.changes.get(stream) or "").strip() for stream in ("stdout", "stderr"))
-    return "\n".join(filter(None, [result.comment, *said])) or "no comment"
+    comment = TRACEBACK.sub("", result.comment)
+    return "\n".join(filter(None, [comment, *said])) or "no comment"
 
 
 def _title(result: StateResult) -> str:

@@ -5,6 +5,7 @@ include:
   - nginx
 
 # Instances with `present: false` leave, as far as their `remove` says; data is the services' business.
+# The registry keeps them until all is gone (kraftwerk/remote/gone.sh), so that what failed can be tried again.
 {%- for name, instance in removed.items() %}
   {%- if "processes" in instance.remove %}
 
@@ -41,7 +42,10 @@ project/clean/{{ name }}/home:
     - names:
       - {{ instance.root }}
       - /etc/kraftwerk/secrets/{{ name }}
-      - /var/lib/kraftwerk/instances/{{ name }}.json
+    {%- if "processes" in instance.remove %}
+    - require:
+      - kw_runit: project/clean/{{ name }}/processes
+    {%- endif %}
 
 project/clean/{{ name }}/user:
   user.absent:

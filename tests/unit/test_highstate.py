@@ -84,3 +84,12 @@ def test_progress_counts_the_states_that_completed():
     on_line("[INFO    ] Running state [/x] at time 22:55:21.715046")
     on_line("[INFO    ] Completed state [/x] at time 22:55:21.717744 (duration_in_ms=2.698)")
     assert heard == ["1 /x"]
+
+
+def test_of_a_traceback_the_last_line_is_told():
+    comment = (
+        'An exception occurred in this state: Traceback (most recent call last):\n  File "state.py", line 1, in call\n'
+        "    ret = call()\n          ^^^^^^\nRuntimeError: service mysite-mail doesn't stop\n"
+    )
+    found = outcome(returned("bad", 0, result=False, comment=comment))
+    assert highstate.failures(found) == "bad (nginx.config): RuntimeError: service mysite-mail doesn't stop"
