@@ -16,4 +16,20 @@ project/nginx/{{ name }}:
       - file: nginx/config/sites
     - require_in:
       - cmd: nginx/service/valid
+
+# nginx itself would make them readable to everybody. Links that reset passwords stand in them.
+  {%- for kind in ["access", "error"] %}
+
+project/nginx/{{ name }}/{{ kind }}:
+  file.managed:
+    - name: /var/log/nginx/{{ name }}.{{ kind }}.log
+    - user: www-data
+    - group: adm
+    - mode: '0640'
+    - replace: False
+    - require:
+      - pkg: nginx/package/installed
+    - require_in:
+      - cmd: nginx/service/valid
+  {%- endfor %}
 {%- endfor %}
