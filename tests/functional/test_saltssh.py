@@ -5,18 +5,18 @@ This is the guard of kraftwerk/saltssh.py: when a release of Salt changes what i
 
 import getpass
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from kraftwerk import highstate, saltssh
+from kraftwerk import highstate, privilege, saltssh
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, pin_host_keys, roster_file, save_node
 from kraftwerk.process import run
 from kraftwerk.transport import Connection
 
-pytestmark = pytest.mark.skipif(shutil.which("sshd", path="/usr/sbin:/usr/bin") is None, reason="needs sshd")
+SSHD = privilege.which("sshd")  # it is where an ordinary user's PATH doesn't look
+pytestmark = pytest.mark.skipif(SSHD is None, reason="needs sshd")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,7 @@ def home(tmp_path_factory):
 def node(home, salt_factories, tmp_path_factory):
     """Return a node: this machine, through an sshd of the test's own."""
     daemon = salt_factories.get_sshd_daemon(
+        script_name=SSHD,
         sshd_config_dict={"StrictModes": "no", "Subsystem": "sftp internal-sftp", "UsePAM": "no"},
         config_dir=tmp_path_factory.mktemp("sshd"),
     )
