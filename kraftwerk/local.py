@@ -38,7 +38,7 @@ def check() -> None:
         privilege.obtain()
     except KraftwerkError as error:
         raise KraftwerkError(
-            f"local nodes need root or sudo: {error.cause}", next_command=f"{error.next_command}; or {INSTEAD}"
+            f"local nodes can't run here: {error.cause}", next_command=f"{error.next_command}; or {INSTEAD}"
         ) from error
     if missing := localbase.missing_tools():
         install = f"apt-get install {' '.join(missing)}"
