@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,16 +49,31 @@ def ordinary(admin):
     """An ordinary user, without sudo, with kraftwerk installed in a place that everybody can read."""
     folder = Path(tempfile.mkdtemp(prefix="kw-plain-"))
     folder.chmod(0o755)
-    home, prefix = folder / "home", ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--")
+    home = folder / "home"
     try:
         programs = installed.install(folder, "/usr/bin/python3")  # the tests' own Python may be in a home folder
-        subprocess.run(["useradd", "--no-create-home", "--home-dir", home, USER], check=True, capture_output=True)
-        with Sandbox(home, search_path(programs), prefix=prefix, shared_cache=False) as sandbox:
-            subprocess.run(["chown", "--recursive", f"{USER}:", home, sandbox.runtime], check=True)
+        with (
+            without_privilege(home) as prefix,
+            Sandbox(home, search_path(programs), prefix=prefix, shared_cache=False) as sandbox,
+        ):
+            if os.geteuid() == 0:
+                subprocess.run(["chown", "--recursive", f"{USER}:", home, sandbox.runtime], check=True)
             yield sandbox
     finally:
-        subprocess.run(["userdel", "--force", USER], check=False, capture_output=True)
         shutil.rmtree(folder)
+
+
+@contextmanager
+def without_privilege(home):
+    """Yield the words before a command that take root from it, and sudo: root becomes another user."""
+    if os.geteuid():
+        yield ("setpriv", "--no-new-privs", "--")
+        return
+    subprocess.run(["useradd", "--no-create-home", "--home-dir", home, USER], check=True, capture_output=True)
+    try:
+        yield ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--")
+    finally:
+        subprocess.run(["userdel", "--force", USER], check=False, capture_output=True)
 
 
 def folder_of(place, user):
