@@ -133,10 +133,19 @@ def unreachable(node: Node, words: str) -> KraftwerkError:
             next_command=f"kraftwerk destroy-node {node.name}, if it really is a new machine",
         )
     if "Permission denied" in words:
-        return KraftwerkError(
-            f"{node.name} does not accept {private_key_file()} for {node.user}",
-            next_command=f"ssh-copy-id -i {private_key_file()}.pub {node.user}@{node.host}",
-        )
+        return _refused(node, private_key_file())
     reason = lines[-1] if lines else "ssh could not connect"
     start = "kraftwerk start-node" if node.provider == "local" else "ping"
     return KraftwerkError(f"{node.name} can't be reached: {reason}", next_command=f"{start} {node.name}")
+
+
+def _refused(node: Node, key: Path) -> KraftwerkError:
+    if not key.exists():
+        lost = f"{key}, the key that {node.name} lets in, is missing"
+        return KraftwerkError(lost, next_command="put it back from a backup or another computer of yours")
+    if key.stat().st_mode & 0o077:
+        return KraftwerkError(f"{key} is open to others, so that ssh leaves it alone", next_command=f"chmod 600 {key}")
+    return KraftwerkError(
+        f"{node.name} does not accept {key} for {node.user}",
+        next_command=f"ssh-copy-id -i {key}.pub {node.user}@{node.host}",
+    )
