@@ -96,19 +96,29 @@ def all_nodes() -> dict[str, Node]:
     Raises:
         KraftwerkError: the roster isn't YAML of the right shape (code 2).
     """
+    return {str(name): _node(str(name), entry) for name, entry in _entries().items()}
+
+
+def _node(name: str, entry: Any) -> Node:
     try:
-        return {str(name): Node.from_roster(str(name), entry) for name, entry in _entries().items()}
+        return Node.from_roster(name, entry)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise KraftwerkError(f"{roster_file()}: an entry without a proper host or port ({error})", code=2) from error
+        raise KraftwerkError(f"{roster_file()}: {name}: needs a host, and a port that is a number", code=2) from error
 
 
 def _entries() -> dict[str, Any]:
     try:
-        return yaml.safe_load(roster_file().read_text()) or {}
+        entries = yaml.safe_load(roster_file().read_text()) or {}
     except FileNotFoundError:
         return {}
     except yaml.YAMLError as error:
-        raise KraftwerkError(f"{roster_file()}: not valid YAML: {error}".replace("\n", " "), code=2) from error
+        mark = getattr(error, "problem_mark", None)
+        where = f"{roster_file()}:{mark.line + 1}" if mark else f"{roster_file()}"
+        told = str(getattr(error, "problem", None) or error).replace("\n", " ")
+        raise KraftwerkError(f"{where}: not valid YAML: {told}", code=2) from error
+    if not isinstance(entries, dict):
+        raise KraftwerkError(f"{roster_file()}: must name nodes, such as `blue: {{host: 192.0.2.7}}`", code=2)
+    return entries
 
 
 def get_node(name: str) -> Node:

@@ -127,6 +127,8 @@ def record(schema: type[T]) -> Parser[T]:
 
     def parse(value: Value) -> T:
         found = given(schema, value)
+        if not isinstance(value.node, yaml.MappingNode):
+            raise Wrong
         missing = required(schema) - found.keys()
         if missing:
             absent = sorted(missing - {name for name, _ in _pairs(value)})
