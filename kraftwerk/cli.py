@@ -147,6 +147,8 @@ def _run(arguments: list[str]) -> int:
         return _fail(error.format_message(), f"{path} --help", error.exit_code)
     except click.ClickException as error:
         return _fail(error.format_message(), "", error.exit_code)
+    except OSError as error:
+        return _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part), "")
     except Exception as error:
         return _fail(f"{type(error).__name__}: {error}", "the same command with --debug shows where")
     return result if isinstance(result, int) else 0

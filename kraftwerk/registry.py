@@ -23,9 +23,16 @@ def mirror(node_name: str) -> Path:
 
 def instances(node: Node) -> dict[str, Instance]:
     """Return the instances of a node by name, as last synced."""
-    folder = mirror(node.name)
-    found = (Instance.from_dict(json.loads(path.read_text())) for path in sorted(folder.glob("*.json")))
-    return {instance.name: instance for instance in found}
+    found = map(_read, sorted(mirror(node.name).glob("*.json")))
+    return {instance.name: instance for instance in found if instance is not None}
+
+
+def _read(path: Path) -> Instance | None:
+    """Return the instance of a file in the mirror; a damaged one is none, the next sync writes it anew."""
+    try:
+        return Instance.from_dict(json.loads(path.read_text()))
+    except (AttributeError, OSError, TypeError, ValueError):
+        return None
 
 
 def sync(connection: Connection) -> dict[str, Instance]:

@@ -180,7 +180,10 @@ def _releases(records: Iterable[str], live: int | None) -> dict[int, Release]:
 
 
 def _hosted(files: Iterable[str]) -> dict[str, Instance]:
-    instances = (Instance.from_dict(json.loads(file)) for file in files)
+    try:
+        instances = [Instance.from_dict(json.loads(file)) for file in files]
+    except (AttributeError, TypeError, ValueError) as error:
+        raise KraftwerkError(f"a damaged file in the node's /var/lib/kraftwerk/instances ({error})") from error
     return {instance.name: instance for instance in instances}
 
 
