@@ -66,6 +66,8 @@ def look(node: Node, instance: Instance) -> Status:
         printed = connection.script(script("status"), *arguments, timeout=30).stdout.decode(errors="replace")
         services = [_service(node, instance, name) for name in instance.services]
     except KraftwerkError as error:
+        if error.code == 2:  # our own configuration is broken, not the node
+            raise
         return Status(node.name, instance.name, (Check("node", error.cause, False, error.next_command),))
     web, rest = parse(printed)
     return Status(node.name, instance.name, (*web, *services, *rest))
@@ -90,13 +92,17 @@ def parse(printed: str) -> tuple[list[Check], list[Check]]:
     percent = int(one.get("disk", ["0"])[0] or 0)
     full = percent >= DISK_LIMIT
     disk = Check("disk", f"disk {percent}%", not full, "kraftwerk run --as root -- du -xhd2 /web /var" if full else "")
-    return web, [disk, Check("release", f"release {release}")]
+    there = one["release"][1:] == ["there"]
+    missing = "" if there else " is not there any more"
+    return web, [disk, Check("release", f"release {release}{missing}", there, "kraftwerk deploy")]
 
 
 def _service(node: Node, instance: Instance, name: str) -> Check:
     try:
         health = saltssh.call(node, f"kw_{name}.health", instance.name)
     except KraftwerkError as error:
+        if error.code == 2:
+            raise
         health = {"ok": False, "detail": error.cause}
     ok = bool(health.get("ok"))
     text = f"{name} {TICK}" if ok else f"{name} {CROSS} {health.get('detail', '')}".rstrip()

@@ -21,5 +21,6 @@ main() {
   for folder in current/venv/lib/python*/site-packages/*.dist-info; do
     [ -d "$folder" ] && printf 'package\t%s\n' "${folder##*/}"
   done
+  return 0 # a virtualenv that somebody deleted has no packages
 }
 main "$@" </dev/null

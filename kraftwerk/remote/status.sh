@@ -5,7 +5,7 @@ main() {
   shift 3
   live=$(readlink "/web/$instance/slots/live") release=$(readlink "/web/$instance/current")
   printf 'disk\t%s\n' "$(df --output=pcent /web 2>/dev/null | tail -n 1 | tr -dc 0-9)"
-  printf 'release\t%s\n' "${release##*/}"
+  printf 'release\t%s\t%s\n' "${release##*/}" "$([ -d "/web/$instance/current/." ] && echo there)"
   [ -n "$live" ] || return 0
   pid=$(cat "/etc/service/$instance-web-$live/supervise/pid" 2>/dev/null)
   wanted=$(sed -n 's/.*--workers \([0-9]*\).*/\1/p' "/etc/sv/$instance-web-$live/run")

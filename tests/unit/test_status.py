@@ -2,7 +2,7 @@
 
 from kraftwerk.status import Check, Status, parse
 
-GOOD = "disk\t11\nrelease\t3\nweb\t2\t2\nprocess\tmail\trun\nhttp\t200\n"
+GOOD = "disk\t11\nrelease\t3\tthere\nweb\t2\t2\nprocess\tmail\trun\nhttp\t200\n"
 
 
 def status(printed):
@@ -18,7 +18,7 @@ def test_all_is_well():
 
 
 def test_each_thing_that_is_wrong_is_said_with_what_to_do_about_the_first():
-    found = status("disk\t97\nrelease\t3\nweb\t\t2\nprocess\tmail\tdown\nhttp\t502\n")
+    found = status("disk\t97\nrelease\t3\tthere\nweb\t\t2\nprocess\tmail\tdown\nhttp\t502\n")
     assert not found.ok
     assert found.line() == (
         "blue  ✗ web 0/2 · answers 502 · mail ✗ · postgres ✓ · disk 97% · release 3 → kraftwerk logs --process web"
@@ -33,3 +33,8 @@ def test_an_instance_that_is_not_deployed():
 
 def test_json_has_every_check():
     assert status(GOOD).as_dict()["checks"]["web"] == {"ok": True, "text": "web 2/2"}
+
+
+def test_a_live_release_whose_folder_is_gone_is_told():
+    found = status(GOOD.replace("\tthere", "\t"))
+    assert found.line().endswith("disk 11% · release 3 is not there any more → kraftwerk deploy")
