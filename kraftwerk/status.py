@@ -84,8 +84,8 @@ def parse(printed: str) -> tuple[list[Check], list[Check]]:
     status = int(one.get("http", ["0"])[0] or 0)
     web = [Check("web", f"web {running}/{wanted}", running > 0 and running >= wanted, "kraftwerk logs --process web")]
     if not 200 <= status <= 399:
-        said = f"answers {status}" if status else "does not answer"
-        web.append(Check("http", said, False, "kraftwerk logs"))
+        said = f"answers {status}" if status else "nginx does not answer"
+        web.append(Check("http", said, False, "kraftwerk logs" if status else "kraftwerk highstate"))
     for _, name, state in (fact for fact in facts if fact[0] == "process"):
         ok = state == "run"
         web.append(Check(name, f"{name} {TICK if ok else CROSS}", ok, f"kraftwerk logs --process {name}"))

@@ -83,7 +83,9 @@ def test_an_unknown_node_is_told_with_those_that_there_are():
         node.get_node("red")
 
 
-@pytest.mark.parametrize("content", ["a: [", "just words", "- blue", "blue: {}", "blue: {host: x, port: many}", "blue: x"])
+@pytest.mark.parametrize(
+    "content", ["a: [", "just words", "- blue", "blue: {}", "blue: {host: x, port: many}", "blue: x"]
+)
 def test_a_broken_roster_is_one_line(home, content):
     home.mkdir()
     (home / "nodes").write_text(content)

@@ -23,7 +23,9 @@ def test_each_thing_that_is_wrong_is_said_with_what_to_do_about_the_first():
     assert found.line() == (
         "blue  ✗ web 0/2 · answers 502 · mail ✗ · postgres ✓ · disk 97% · release 3 → kraftwerk logs --process web"
     )
-    assert status(GOOD.replace("http\t200", "http\t000")).line().startswith("blue  ✗ web 2/2 · does not answer")
+    silent = status(GOOD.replace("http\t200", "http\t000")).line()
+    assert silent.startswith("blue  ✗ web 2/2 · nginx does not answer")
+    assert silent.endswith("→ kraftwerk highstate")
 
 
 def test_an_instance_that_is_not_deployed():
