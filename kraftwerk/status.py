@@ -81,11 +81,8 @@ def parse(printed: str) -> tuple[list[Check], list[Check]]:
     if not release:
         return [Check("web", "not deployed", False, "kraftwerk deploy")], []
     running, wanted = (int(number or 0) for number in one.get("web", ["", ""]))
-    status = int(one.get("http", ["0"])[0] or 0)
     web = [Check("web", f"web {running}/{wanted}", running > 0 and running >= wanted, "kraftwerk logs --process web")]
-    if not 200 <= status <= 399:
-        said = f"answers {status}" if status else "nginx does not answer"
-        web.append(Check("http", said, False, "kraftwerk logs" if status else "kraftwerk highstate"))
+    web += _answer(one.get("http", ["000"])[0])
     for _, name, state in (fact for fact in facts if fact[0] == "process"):
         ok = state == "run"
         web.append(Check(name, f"{name} {TICK if ok else CROSS}", ok, f"kraftwerk logs --process {name}"))
@@ -95,6 +92,15 @@ def parse(printed: str) -> tuple[list[Check], list[Check]]:
     there = one["release"][1:] == ["there"]
     missing = "" if there else " is not there any more"
     return web, [disk, Check("release", f"release {release}{missing}", there, "kraftwerk deploy")]
+
+
+def _answer(status: str) -> list[Check]:
+    """Return what is wrong with the answer that nginx gave: a status, 000 for none in time, or refused."""
+    if status == "refused":
+        return [Check("http", "nginx does not run", False, "kraftwerk highstate")]
+    if status == "000":
+        return [Check("http", "does not answer", False, "kraftwerk logs --process web")]
+    return [] if status[:1] in ("2", "3") else [Check("http", f"answers {status}", False, "kraftwerk logs")]
 
 
 def _service(node: Node, instance: Instance, name: str) -> Check:

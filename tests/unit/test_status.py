@@ -1,5 +1,7 @@
 """Status: what the node prints becomes checks, and one line."""
 
+import pytest
+
 from kraftwerk.status import Check, Status, parse
 
 GOOD = "disk\t11\nrelease\t3\tthere\nweb\t2\t2\nprocess\tmail\trun\nhttp\t200\n"
@@ -23,9 +25,18 @@ def test_each_thing_that_is_wrong_is_said_with_what_to_do_about_the_first():
     assert found.line() == (
         "blue  ✗ web 0/2 · answers 502 · mail ✗ · postgres ✓ · disk 97% · release 3 → kraftwerk logs --process web"
     )
-    silent = status(GOOD.replace("http\t200", "http\t000")).line()
-    assert silent.startswith("blue  ✗ web 2/2 · nginx does not answer")
-    assert silent.endswith("→ kraftwerk highstate")
+
+
+@pytest.mark.parametrize(
+    ("http", "said"),
+    [
+        ("000", "does not answer · mail ✓ · postgres ✓ · disk 11% · release 3 → kraftwerk logs --process web"),
+        ("refused", "nginx does not run · mail ✓ · postgres ✓ · disk 11% · release 3 → kraftwerk highstate"),
+        ("404", "answers 404 · mail ✓ · postgres ✓ · disk 11% · release 3 → kraftwerk logs"),
+    ],
+)
+def test_a_site_that_does_not_answer(http, said):
+    assert status(GOOD.replace("http\t200", f"http\t{http}")).line() == f"blue  ✗ web 2/2 · {said}"
 
 
 def test_an_instance_that_is_not_deployed():
