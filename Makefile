@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PREFIX ?= $(HOME)/.kraftwerk
 # Salt is large: with bytecode kept, each command that needs it starts a second sooner.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -10,7 +11,17 @@ export PYTHONDONTWRITEBYTECODE :=
 NODE_PACKAGES := mmdebstrap systemd-container nftables iproute2 rsync openssh-client git sudo zstd python3-venv
 TEST_PACKAGES := openssh-server gnupg
 
-.PHONY: test lint format docs demo bench clean packages
+# A virtualenv in folder $(1) with $(2) in it, by uv: it leaves out a dependency of Salt's that needs a C compiler.
+define virtualenv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "kraftwerk needs Python 3.11 or newer; say which one with: make PYTHON=/path/to/python3"; exit 1; }
+	@echo "Making $(1)"
+	@$(PYTHON) -m venv $(1)
+	@$(1)/bin/python -m pip install --quiet 'uv>=0.9,<1'
+	@.ci/uv $(1)/bin pip install --quiet --python $(1)/bin/python $(2)
+endef
+
+.PHONY: test lint format docs demo install bench clean packages
 
 test: lint ## lint, then all tests, those on real nodes included
 	@.ci/packages $(TEST_PACKAGES)
@@ -34,6 +45,9 @@ docs: $(READY) ## write anew what is generated: docs/cli.md, the sample in docs/
 demo: $(READY) ## the main job, on two local nodes; `$(BIN)/kraftwerk demo --clean` removes them
 	$(BIN)/kraftwerk demo
 
+install: packages ## kraftwerk in a virtualenv of its own: PREFIX
+	$(call virtualenv,$(PREFIX),--reinstall-package kraftwerk .)
+
 bench: $(READY) ## figures, as ratios
 	$(BIN)/pytest -s tests/benchmarks
 
@@ -45,10 +59,5 @@ packages:
 	@.ci/packages $(NODE_PACKAGES)
 
 $(READY): pyproject.toml | packages
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "kraftwerk needs Python 3.11 or newer; say which one with: make PYTHON=/path/to/python3"; exit 1; }
-	@echo "Making $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet 'uv>=0.9,<1'
-	@.ci/uv $(BIN) pip install --quiet --python $(BIN)/python --group dev --editable .
+	$(call virtualenv,$(VENV),--group dev --editable .)
 	@touch $@
