@@ -13,8 +13,8 @@ main() {
   for name in "$@"; do
     printf 'process\t%s\t%s\n' "$name" "$(sv status "/etc/service/$instance-$name" 2>&1 | cut -d: -f1)"
   done
-  answer=$(curl -s -o /dev/null --noproxy '*' --max-time 5 -H "Host: $host" -w '%{http_code}' "http://127.0.0.1$path")
-  [ $? -ne 7 ] || answer=refused
+  answer=$(curl -s -o /dev/null --noproxy '*' --max-time 5 -H "Host: $host" -w '%{http_code}' "http://127.0.0.1$path") ||
+    [ $? -ne 7 ] || answer=refused
   printf 'http\t%s\n' "$answer"
 }
 main "$@" </dev/null

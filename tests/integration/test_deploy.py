@@ -372,7 +372,9 @@ def test_status_says_what_is_wrong(site):
     assert bad.startswith(f"{NODE}  ✗ web 0/1 · answers 502 · ")
     assert bad.rstrip().endswith("→ kraftwerk logs --process web")
     assert json.loads(site.run("status", "--json", code=1))[0]["checks"]["http"]["ok"] is False
-    site.on(f"sv up /etc/service/shop-web-{slot}")
+    site.on("systemctl stop nginx")
+    assert " · nginx does not run · " in site.run("status", code=1)
+    site.on(f"systemctl start nginx; sv up /etc/service/shop-web-{slot}")
     wait_for(lambda: site.answer()[0] == 200)
 
 
