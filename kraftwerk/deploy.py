@@ -16,6 +16,8 @@ from kraftwerk.release import FAILED, NEW
 from kraftwerk.remote import script
 from kraftwerk.rollout import SECONDS, Phase, Rollout
 
+LOCK_WAIT = 3  # seconds: as long as it takes to stop what a deploy left running that was killed
+
 
 def check(run: Rollout) -> None:
     """See that the project can be uploaded and what the node has, before anything is touched."""
@@ -36,7 +38,8 @@ def plan(run: Rollout) -> None:
 
 def lock(run: Rollout) -> str:
     """Keep others away, and look again: somebody may have deployed since."""
-    run.locks.enter_context(locks.held(run.target.connection, run.instance.name))
+    held = locks.held(run.target.connection, run.instance.name, wait=LOCK_WAIT, last=script("idle"))
+    run.locks.enter_context(held)
     _learn(run)
     begun = (old for old in run.history.releases.values() if old.state == NEW)
     lost = [replace(old, state=FAILED, reason="interrupted") for old in begun]

@@ -18,19 +18,22 @@ umask 077; mkdir -p /run/lock/kraftwerk; cd /run/lock/kraftwerk
 exec 9>>"$1"
 if ! flock -n 9; then cat "$1.owner"; exit 75; fi
 printf '%s\\n' "$2" >"$1.owner"; echo held; cat >/dev/null
+sh -c "$3" kraftwerk-unlock "$1"
 """
 TAKEN = 75
 _held: set[tuple[str, str]] = set()
 
 
 @contextmanager
-def held(connection: Connection, name: str, *, wait: float = 0) -> Iterator[None]:
+def held(connection: Connection, name: str, *, wait: float = 0, last: str = "") -> Iterator[None]:
     """Hold a lock on a node: an instance's name, or `node` for what concerns all of it.
 
     Who holds it already in this process just goes on.
 
     Args:
         wait: seconds to wait for another holder.
+        last: a shell script that the node runs when the lock ends, in whatever way, just before others get it; $1 is
+            the lock's name.
 
     Raises:
         KraftwerkError: somebody else holds it, with who, where, what and since when.
@@ -39,7 +42,7 @@ def held(connection: Connection, name: str, *, wait: float = 0) -> Iterator[None
     if key in _held:
         yield
         return
-    holder = _take(connection, name, time.monotonic() + wait)
+    holder = _take(connection, name, time.monotonic() + wait, last)
     _held.add(key)
     try:
         yield
@@ -48,9 +51,9 @@ def held(connection: Connection, name: str, *, wait: float = 0) -> Iterator[None
         _release(holder)
 
 
-def _take(connection: Connection, name: str, until: float) -> process.Popen:
+def _take(connection: Connection, name: str, until: float, last: str) -> process.Popen:
     while True:
-        words = ["sh", "-c", SCRIPT, "kraftwerk-lock", name, owner()]
+        words = ["sh", "-c", SCRIPT, "kraftwerk-lock", name, owner(), last]
         holder = connection.popen(words, stdin=process.PIPE, stdout=process.PIPE)
         assert holder.stdout is not None  # noqa: S101 - a pipe was asked for
         line = holder.stdout.readline().decode(errors="replace").strip()

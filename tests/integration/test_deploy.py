@@ -331,6 +331,19 @@ def test_an_interrupted_deploy_leaves_nothing_running_and_the_next_one_heals(liv
     assert live.on("ls -d /web/shop/releases/*.part 2>/dev/null || true") == ""
 
 
+def test_a_killed_deploy_leaves_no_release_booting(live):
+    before = live_number(live)
+    live.write("", "import time\ntime.sleep(60)")
+    running = start("deploy", NODE, "--yes", cwd=live.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(lambda: live.gunicorns() == 2, 60)
+    running.kill()
+    running.wait()
+    wait_for(lambda: live.gunicorns() == 1)
+    assert_untouched(live, before)
+    live.write("keep")
+    live.deploy()
+
+
 def test_a_virtualenv_that_was_not_finished_is_made_again(live):
     venv = live.on("readlink -f /web/shop/current/venv")
     live.on(f"rm {venv}/.kraftwerk-ready; rm -r {venv}/lib/python3*/site-packages/gunicorn")
