@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from kraftwerk import archive, local
+from kraftwerk import archive, local, privilege
 from kraftwerk.archive import Position
 from kraftwerk.manifest import Member, ServiceDump
 from kraftwerk.node import get_node
@@ -296,12 +296,12 @@ def test_two_at_once_are_refused(site, tmp_path):
 def test_a_full_disk_here_leaves_no_half_archive(site, tmp_path):
     small = tmp_path / "small"
     small.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", small], check=True)
+    privilege.run(["mount", "-t", "tmpfs", "-o", f"size=16k,uid={os.getuid()}", "tmpfs", str(small)])
     try:
         assert "No space left on device" in kraftwerk("dump", BLUE, "-o", small / "x.kw", cwd=site, code=1)
         assert list(small.iterdir()) == []
     finally:
-        subprocess.run(["umount", small], check=True)
+        privilege.run(["umount", str(small)])
     assert leftovers(BLUE) == ""
 
 
