@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kraftwerk import uvlock
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.requirements_text import is_local, normal, package_name, read_lines
 
@@ -214,6 +215,10 @@ def _from_pyproject(root: Path, pyproject: Mapping[str, Any]) -> Requirements:
 def _from_lock(root: Path, pyproject: Mapping[str, Any]) -> Requirements:
     plain, lock = _from_pyproject(root, pyproject), _toml(root, "uv.lock")
     own = normal(str(pyproject.get("project", {}).get("name", "")))
+    dynamic = "dependencies" in pyproject.get("project", {}).get("dynamic", [])
+    if changed := [] if dynamic else uvlock.stale(pyproject.get("project", {}).get("dependencies", []), lock, own):
+        cause = f"uv.lock was made for other requirements than pyproject.toml names: {', '.join(changed)}"
+        raise KraftwerkError(cause, next_command="uv lock", code=2)
     others = [package for package in lock.get("package", []) if package["name"] != own]
     folders = {"directory", "editable", "path"}
     return Requirements(
