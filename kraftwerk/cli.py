@@ -128,9 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; every exception ends here."""
-    color = False if os.environ.get("NO_COLOR") else None
     try:
-        result = cli.main(arguments or ["--help"], prog_name="kraftwerk", standalone_mode=False, color=color)
+        result = cli.main(arguments or ["--help"], prog_name="kraftwerk", standalone_mode=False, color=_color())
         sys.stdout.flush()
     except BrokenPipeError:
         return _broken_pipe()
@@ -154,13 +153,18 @@ def _run(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _color() -> bool | None:
+    """Return whether to colour: never with NO_COLOR, else where a terminal reads."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def _fail(cause: str, next_command: str, code: int = 1) -> int:
     """Print the exception that is being handled as cause and next command; its traceback only with --debug."""
     if settings.debug:
         import traceback
 
         traceback.print_exc()
-    click.echo(click.style("Error: ", fg="red") + cause.replace("\n", "\n       "), err=True)
+    click.echo(click.style("Error: ", fg="red") + cause.replace("\n", "\n       "), err=True, color=_color())
     if next_command:
         click.echo(f"→ {next_command}", err=True)
     return code

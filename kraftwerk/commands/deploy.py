@@ -3,6 +3,7 @@
 import click
 
 from kraftwerk import deploy, project, rollout, screen, target
+from kraftwerk.errors import KraftwerkError
 from kraftwerk.options import environment_option, json_option, optional_node_argument, yes_option
 from kraftwerk.tokens import Tokens
 
@@ -17,8 +18,10 @@ def command(node: str | None, environment: str, plan_only: bool, yes: bool, as_j
     """Deploy the project to NODE.
 
     Without NODE it goes where kraftwerk.yaml says, or where it is deployed already. The plan comes first, then a
-    question. Whatever fails before the switch leaves the release that is live untouched. --json prints the plan.
+    question. Whatever fails before the switch leaves the release that is live untouched. --json goes with --plan.
     """
+    if as_json and not plan_only:
+        raise KraftwerkError("--json prints the plan alone", next_command="kraftwerk deploy --plan --json", code=2)
     here = project.find()
     run = rollout.Rollout(here, target.resolve(here, environment, node))
     deploy.check(run)

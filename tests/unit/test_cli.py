@@ -217,6 +217,19 @@ def test_colour_only_on_a_terminal(verb, run, monkeypatch):
     assert "\x1b" not in run("try-it")[2]
 
 
+def test_no_color_holds_for_errors_on_a_terminal():
+    def printed(**variables):
+        reader, terminal = os.openpty()
+        clean = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+        command = [sys.executable, "-m", "kraftwerk", "try-it"]
+        subprocess.run(command, stdout=terminal, stderr=terminal, env=clean | variables, timeout=60, check=False)
+        os.close(terminal)
+        return os.read(reader, 1000)
+
+    assert printed().startswith(b"\x1b[31mError: ")
+    assert printed(NO_COLOR="1").startswith(b"Error: ")
+
+
 def test_one_exception_for_what_the_user_met():
     error = KraftwerkError("cause", next_command="kraftwerk nodes")
     assert (str(error), error.code) == ("cause → kraftwerk nodes", 1)
@@ -322,3 +335,9 @@ def test_screen_is_plain_in_a_pipe(capsys):
     out = capsys.readouterr().out
     assert out.startswith("Working … ok 0.")
     assert out.endswith("s     noted\n")
+
+
+def test_deploys_json_is_the_plans(run):
+    code, out, err = run("deploy", "--json", "--yes")
+    assert (code, out) == (2, "")
+    assert "→ kraftwerk deploy --plan --json" in err
