@@ -380,7 +380,7 @@ def test_status_says_what_is_wrong(site):
     good = site.run("status")
     assert good.startswith(f"{NODE}  ✓ web 1/1 · disk ")
     slot = site.on("readlink /web/shop/slots/live")
-    site.on(f"sv down /etc/service/shop-web-{slot}")
+    site.on(f"sv -w 30 stop /etc/service/shop-web-{slot}")
     bad = site.run("status", code=1)
     assert bad.startswith(f"{NODE}  ✗ web 0/1 · answers 502 · ")
     assert bad.rstrip().endswith("→ kraftwerk logs --process web")
