@@ -117,6 +117,7 @@ def _remove_link(number: int) -> None:
 
 def _network_up() -> None:
     if not has_link(localargv.BRIDGE):
+        _check_network_is_free()
         _ip(localargv.bridge_up())
     privilege.run(["nft", "-f", "-"], input=localargv.masquerade().encode())
     if FORWARD.read_text().strip() != "1":
@@ -125,6 +126,13 @@ def _network_up() -> None:
         for present, insert in zip(localargv.forward("-C"), localargv.forward("-I"), strict=True):
             if privilege.run(present, check=False).returncode:
                 privilege.run(insert)
+
+
+def _check_network_is_free() -> None:
+    """Refuse to take the nodes' network away from somebody else here; it may be the one that this machine lives in."""
+    routes = privilege.run(["ip", "route", "show", "root", localargv.NETWORK]).stdout.decode().splitlines()
+    if routes:
+        raise KraftwerkError(f"local nodes need the network {localargv.NETWORK}, which is in use: {routes[0].strip()}")
 
 
 def _drops_forwarded() -> bool:
