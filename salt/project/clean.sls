@@ -19,9 +19,15 @@ project/clean/{{ name }}/files:
       - {{ nginx.sites }}/{{ name }}.conf
       - /etc/cron.d/kraftwerk-{{ name }}
       - /etc/tmpfiles.d/kraftwerk-{{ name }}.conf
-      - {{ instance.run }}
     - require_in:
       - cmd: nginx/service/valid
+
+# Only then: a gunicorn that misses its socket leaves its workers behind, which run on for half a minute.
+project/clean/{{ name }}/run:
+  file.absent:
+    - name: {{ instance.run }}
+    - require:
+      - kw_runit: project/clean/{{ name }}/processes
   {%- endif %}
   {%- if "source" in instance.remove %}
 

@@ -87,6 +87,9 @@ def test_an_instance_on_its_way_out_goes_only_as_far_as_it_is_told(compile_tree)
     low = compile_tree({**gone, "remove": ["processes", "source"]})
     assert {"project/clean/mysite/processes", "project/clean/mysite/source"} <= set(low)
     assert "project/clean/mysite/home" not in low
+    low = compile_tree({**gone, "remove": ["processes", "source", "tables", "database", "owner"]})
+    for last in ("run", "home"):
+        assert low[f"project/clean/mysite/{last}"]["require"] == [{"kw_runit": "project/clean/mysite/processes"}]
 
 
 def test_settings_of_the_admin_win_over_defaults(compile_tree):
