@@ -38,6 +38,26 @@ def resolve(project: Project, environment: str, node_name: str | None = None) ->
     return Target(node, instance, Connection(node))
 
 
+def deployed(project: Project, environment: str, node_name: str | None = None) -> Target:
+    """Return where a command goes that needs the instance to be there.
+
+    Args:
+        project, environment, node_name: as in `resolve`.
+
+    Raises:
+        KraftwerkError: as `resolve`; or it isn't deployed there.
+    """
+    there = resolve(project, environment, node_name)
+    name, node = there.instance.name, there.node
+    # Somebody else may have deployed it: the node is asked before it is denied.
+    if name not in _present(node) and not getattr(registry.sync(there.connection).get(name), "present", False):
+        option = "" if environment == "production" else f" --env {environment}"
+        raise KraftwerkError(
+            f"{name} is not deployed on {node.name}", next_command=f"kraftwerk deploy {node.name}{option}"
+        )
+    return there
+
+
 def choose(project: Project, environment: str) -> str:
     """Return the name of the node that is meant when none is given.
 

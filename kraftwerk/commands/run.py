@@ -23,5 +23,6 @@ def command(node: str | None, environment: str, user: str | None, words: tuple[s
     """
     if user == oneoff.ROOT and node:
         oneoff.become(Connection(get_node(node)), words)
-    here = target.resolve(project.find(), environment, node)
+    find = target.resolve if user == oneoff.ROOT else target.deployed
+    here = find(project.find(), environment, node)
     oneoff.become(here.connection, oneoff.words(here.instance, words, user or oneoff.PROJECT))
