@@ -89,7 +89,11 @@ class Deployment:
     )
     health: str = setting(text(r"/[\w.~!$&'()*+,;=:@%/?-]*", "a URL's path, such as /"), default="/")
     environ: Mapping[str, str] = setting(
-        mapping_of(text(r"[^\x00-\x1f\x7f]*"), r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable"),
+        mapping_of(
+            text(r"[^\x00-\x08\x0b-\x1f\x7f]*", "text without control characters"),
+            r"[A-Za-z_][A-Za-z0-9_]*",
+            "the name of an environment variable",
+        ),
         default_factory=dict,
     )
     domain: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())

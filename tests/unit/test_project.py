@@ -101,6 +101,14 @@ def test_a_django_project_needs_no_release_commands(root):
     assert (instance.release, instance.static) == ((), {})
 
 
+def test_a_variable_may_have_several_lines_and_nothing_that_a_terminal_obeys(root):
+    (root / "kraftwerk.yaml").write_text('wsgi: a.wsgi\nenviron: {KEY: "one\\n\\ttwo\\n"}\n')
+    assert project.parse(root).instance("production", "blue").environ == {"KEY": "one\n\ttwo\n"}
+    (root / "kraftwerk.yaml").write_text('wsgi: a.wsgi\nenviron: {KEY: "\\e[31m"}\n')
+    with pytest.raises(KraftwerkError, match="environ.KEY: .* is not text without control characters"):
+        project.parse(root)
+
+
 def test_pillar_wins_over_the_file_and_the_environment_over_base(root):
     (root / "kraftwerk.yaml").write_text(
         "wsgi: mysite.wsgi\nworkers: 1\nhealth: /file\nenviron: {A: file, B: file}\n"
