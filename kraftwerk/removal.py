@@ -92,7 +92,7 @@ def remove(target: Target, instance: Instance, parts: tuple[str, ...], on_progre
     Raises:
         KraftwerkError: the node can't be reached, somebody else works on the instance, or a state failed.
     """
-    leaving = replace(instance, present=False, remove=parts)
+    leaving = replace(instance, present=False, remove=parts, environ={})  # which is nobody's to read on its way there
     with lock.held(target.connection, leaving.name):
         plain = json.dumps(leaving.as_dict(), indent=2, sort_keys=True)
         target.connection.script(script("leave"), leaving.name, plain)
