@@ -54,15 +54,17 @@ def held(connection: Connection, name: str, *, wait: float = 0, last: str = "") 
 def _take(connection: Connection, name: str, until: float, last: str) -> process.Popen:
     while True:
         words = ["sh", "-c", SCRIPT, "kraftwerk-lock", name, owner(), last]
-        holder = connection.popen(words, stdin=process.PIPE, stdout=process.PIPE)
-        assert holder.stdout is not None  # noqa: S101 - a pipe was asked for
+        holder = connection.popen(words, stdin=process.PIPE, stdout=process.PIPE, stderr=process.PIPE)
+        assert holder.stdout is not None and holder.stderr is not None  # noqa: S101 - pipes were asked for
         line = holder.stdout.readline().decode(errors="replace").strip()
         if line == "held":
             return holder
+        said = holder.stderr.read().decode(errors="replace").strip()
         _release(holder)
         if holder.returncode != TAKEN:
             connection.check()
-            raise KraftwerkError(f"{connection.node.name}: the lock {name} could not be taken: {line or 'no answer'}")
+            reason = (line or said or "no answer").splitlines()[-1]
+            raise KraftwerkError(f"{connection.node.name}: the lock {name} could not be taken: {reason}")
         if time.monotonic() >= until:
             raise KraftwerkError(
                 f"{name} on {connection.node.name} is locked by {line}", next_command="try again later"
@@ -71,7 +73,7 @@ def _take(connection: Connection, name: str, until: float, last: str) -> process
 
 
 def _release(holder: process.Popen) -> None:
-    for stream in (holder.stdin, holder.stdout):
+    for stream in (holder.stdin, holder.stdout, holder.stderr):
         if stream is not None:
             stream.close()
     holder.wait()

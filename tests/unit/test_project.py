@@ -105,7 +105,7 @@ def test_a_variable_may_have_several_lines_and_nothing_that_a_terminal_obeys(roo
     (root / "kraftwerk.yaml").write_text('wsgi: a.wsgi\nenviron: {KEY: "one\\n\\ttwo\\n"}\n')
     assert project.parse(root).instance("production", "blue").environ == {"KEY": "one\n\ttwo\n"}
     (root / "kraftwerk.yaml").write_text('wsgi: a.wsgi\nenviron: {KEY: "\\e[31m"}\n')
-    with pytest.raises(KraftwerkError, match="environ.KEY: .* is not text without control characters"):
+    with pytest.raises(KraftwerkError, match=r"environ.KEY: .* is not text without control characters"):
         project.parse(root)
 
 
@@ -160,7 +160,7 @@ def test_mistakes_name_the_right_file(root, monkeypatch):
         ("src: nowhere", "src: there is no folder nowhere"),
         ("health: 'https://x/'", "is not a URL's path"),
         ("environ: {A-B: c}", "environ.A-B: 'A-B' is not the name of an environment variable"),
-        ('environ: {A: "b\\nC=d"}', "is not one line of text"),
+        ('environ: {A: "b\\0C=d"}', "is not text without control characters"),
         ("domain: Example_com", "domain: 'Example_com' is not a domain"),
         ("domain: ['a.com; return 444']", "is not a domain"),
         ("environments: {staging: {node: blue}}", "environments.staging.node: unknown key; did you mean nodes?"),
