@@ -427,7 +427,7 @@ def test_destroy_asks_for_the_name_and_for_each_part(site):
     assert "Removing processes, source" in printed
     assert site.on("ls /web/shop") in ("env", "dump\nenv")
     assert site.on("pgrep -cf gunicorn || true") == "0"
-    assert f"shop is not deployed on {NODE}" in site.run("run", "--", "true", code=1)
+    assert f"shop is not deployed on {NODE}" in site.run("run", "--node", NODE, "--", "true", code=1)
     assert site.deploy().splitlines()[-1].startswith("Release 1 is live")
     assert "shop is gone" in site.run("destroy", "--yes")
     assert site.on("ls -A /web /var/lib/kraftwerk/instances /etc/kraftwerk/secrets | grep shop || true") == ""
