@@ -78,7 +78,7 @@ def file_roots(project_root: Path) -> dict[str, list[str]]:
 
 
 def minion_options() -> dict[str, Any]:
-    """Return what Salt on the node is told: no slow grains, and packages of many states in one transaction."""
+    """Return what Salt on the node is told: no slow grains, and no log left there."""
     return {
         "enable_fqdns_grains": False,
         "enable_gpu_grains": False,

@@ -21,7 +21,8 @@ def command(nodes: tuple[str, ...], test: bool, only: tuple[str, ...], as_json: 
     Without NODE: the nodes of the project that you stand in, else all nodes.
     A failure names the state, its file and the reason.
     """
-    outcomes = [_converge(node, test, only, quiet=as_json) for node in _nodes(nodes)]
+    here = project.find_or_none()
+    outcomes = [_converge(node, here, test, only, quiet=as_json) for node in _nodes(nodes, here)]
     if as_json:
         screen.emit_json([asdict(outcome) for outcome in outcomes])
     failed = [outcome.node for outcome in outcomes if outcome.failed]
@@ -29,9 +30,8 @@ def command(nodes: tuple[str, ...], test: bool, only: tuple[str, ...], as_json: 
         raise KraftwerkError(f"{', '.join(failed)}: not converged", next_command=f"kraftwerk highstate {failed[0]}")
 
 
-def _nodes(names: tuple[str, ...]) -> list[Node]:
-    found = project.find_or_none()
-    chosen = names or (found.nodes("production") if found else ()) or tuple(sorted(all_nodes()))
+def _nodes(names: tuple[str, ...], here: project.Project | None) -> list[Node]:
+    chosen = names or (here.nodes("production") if here else ()) or tuple(sorted(all_nodes()))
     if not chosen:
         raise KraftwerkError(
             "there are no nodes yet", next_command="kraftwerk create-node blue --provider local", code=2
@@ -39,9 +39,10 @@ def _nodes(names: tuple[str, ...]) -> list[Node]:
     return [get_node(name) for name in chosen]
 
 
-def _converge(node: Node, test: bool, only: tuple[str, ...], quiet: bool) -> highstate.Outcome:
-    found = project.find_or_none()
-    root = found.root if found else None
+def _converge(
+    node: Node, here: project.Project | None, test: bool, only: tuple[str, ...], quiet: bool
+) -> highstate.Outcome:
+    root = here.root if here else None
     if quiet:
         return highstate.converge(node, test=test, only=only, project_root=root)
     with screen.step(f"{'Testing' if test else 'Converging'} {node.name}") as step:

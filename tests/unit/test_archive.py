@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from kraftwerk import archive
 from kraftwerk.cli import cli
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.manifest import Manifest, Member, ServiceDump
+from kraftwerk.manifest import Member, ServiceDump
+from tests.manifests import manifest_of
 
 CONTENTS = {
     ("postgres", "database.pgdump"): b"PGDMP" * 300,
@@ -28,18 +29,9 @@ def member(service, name):
     return Member(name, len(content), hashlib.sha256(content).hexdigest())
 
 
-MANIFEST = Manifest(
-    project="mysite",
-    environment="production",
-    instance="mysite",
-    node="blue",
-    release=1,
-    created="2026-11-20T10:12:00+00:00",
-    order=("postgres", "files"),
-    services=(
-        ServiceDump("postgres", "15.14", (member("postgres", "database.pgdump"),), {"rows": 31}),
-        ServiceDump("files", "1", (member("files", "files.tar.zst"), member("files", "empty")), {"files": 1}),
-    ),
+MANIFEST = manifest_of(
+    ServiceDump("postgres", "15.14", (member("postgres", "database.pgdump"),), {"rows": 31}),
+    ServiceDump("files", "1", (member("files", "files.tar.zst"), member("files", "empty")), {"files": 1}),
 )
 
 

@@ -6,20 +6,12 @@ import pytest
 from kraftwerk import load
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
-from kraftwerk.manifest import Manifest, ServiceDump
+from kraftwerk.manifest import ServiceDump
+from tests.manifests import manifest_of
 
 POSTGRES = ServiceDump("postgres", "15.14", (), {"tables": 2, "rows": 31, "by": {"auth_user": 30, "site": 1}})
 FILES = ServiceDump("files", "1", (), {"files": 0, "bytes": 0})
-MANIFEST = Manifest(
-    project="mysite",
-    environment="production",
-    instance="mysite",
-    node="blue",
-    release=1,
-    created="2026-11-20T10:12:00+00:00",
-    order=("postgres", "files"),
-    services=(POSTGRES, FILES),
-)
+MANIFEST = manifest_of(POSTGRES, FILES)
 
 
 def plan(environment="production"):

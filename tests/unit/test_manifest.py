@@ -4,21 +4,13 @@ from dataclasses import replace
 import pytest
 
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.manifest import Manifest, Member, ServiceDump, parse, service_dump
+from kraftwerk.manifest import Member, ServiceDump, parse, service_dump
+from tests.manifests import manifest_of
 
 DIGEST = "0" * 64
 POSTGRES = ServiceDump("postgres", "15.14", (Member("database.pgdump", 3, DIGEST),), {"tables": 10, "rows": 31})
 FILES = ServiceDump("files", "1", (Member("files.tar.zst", 5, DIGEST),), {"files": 0, "by": {"ä\n": 1}})
-MANIFEST = Manifest(
-    project="mysite",
-    environment="production",
-    instance="mysite",
-    node="blue",
-    release=1,
-    created="2026-11-20T10:12:00+00:00",
-    order=("postgres", "files"),
-    services=(POSTGRES, FILES),
-)
+MANIFEST = manifest_of(POSTGRES, FILES)
 
 
 def plain():
