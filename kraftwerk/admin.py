@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from kraftwerk import argv, process, schema, screen
+from kraftwerk import argv, process, schema, screen, secret
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.flock import held
 from kraftwerk.node import known_hosts_file, private_key_file, roster_file
@@ -110,25 +110,25 @@ def _from_environment(kind: Any, prefix: str, problems: list[str]) -> dict[str, 
     return found
 
 
-def guard(secret: Path) -> None:
+def guard(path: Path) -> None:
     """Make sure that a file with secrets is readable by its owner alone; one that isn't there is no matter.
 
     Raises:
         KraftwerkError: it can't be read, or belongs to another user (code 2).
     """
     try:
-        status = secret.stat()
+        status = path.stat()
     except FileNotFoundError:
         return
     except PermissionError as error:
-        raise KraftwerkError(f"{secret} can't be read by this user", next_command=f"ls -l {secret}", code=2) from error
+        raise KraftwerkError(f"{path} can't be read by this user", next_command=f"ls -l {path}", code=2) from error
     if status.st_uid != os.getuid():
         raise KraftwerkError(
-            f"{secret} belongs to another user", next_command=f"chown {os.getuid()} {secret}, if it is yours", code=2
+            f"{path} belongs to another user", next_command=f"chown {os.getuid()} {path}, if it is yours", code=2
         )
     if status.st_mode & 0o077 or not status.st_mode & 0o400:
-        screen.warn(f"{secret} had mode {status.st_mode & 0o777:04o}; now only you can read it (0600)")
-        secret.chmod(0o600)
+        screen.warn(f"{path} had mode {status.st_mode & 0o777:04o}; now only you can read it (0600)")
+        path.chmod(0o600)
 
 
 def ensure() -> AdminConfig:
@@ -147,13 +147,14 @@ def ensure() -> AdminConfig:
         cause = f"{home} can't be used: {error.strerror or error}"
         raise KraftwerkError(cause, next_command="KRAFTWERK_HOME=FOLDER names another", code=2) from error
     guard(private_key_file())
+    guard(secret.identity_file())
     return load()
 
 
 def _parts() -> list[Path]:
     key = private_key_file()
     files = [key, key.with_name(f"{key.name}.pub"), known_hosts_file(), roster_file(), config_file()]
-    return [*files, *(config_home() / name for name in FOLDERS)]
+    return [secret.identity_file(), *files, *(config_home() / name for name in FOLDERS)]
 
 
 def _make(home: Path) -> None:
@@ -161,6 +162,7 @@ def _make(home: Path) -> None:
     for name in FOLDERS:
         private(home / name)
     _make_key(private_key_file())
+    secret.make_identity(secret.identity_file())
     for empty in (known_hosts_file(), roster_file()):
         if not empty.exists():
             write_atomic(empty, "")

@@ -68,7 +68,7 @@ def test_first_uses_at_the_same_time_make_one_key(home, capsys):
     for thread in threads:
         thread.join()
     assert capsys.readouterr().out.count("haven't used") == 1
-    assert len(list((home / "keys").iterdir())) == 2
+    assert len(list((home / "keys").iterdir())) == 3  # both halves of the ssh key, and the identity
 
 
 def test_config_is_read(home):

@@ -1,0 +1,122 @@
+"""Secrets as they stand in a project's files: encrypted with age for the team's keys, readable on its admins only."""
+
+import contextlib
+import secrets
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyrage
+from pyrage import ssh, x25519
+
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.paths import config_home, write_atomic
+
+BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----"
+IDENTITY = "AGE-SECRET-KEY-"
+SSH_KEYS = ("id_ed25519", "id_rsa")
+
+
+def identity_file() -> Path:
+    """Return the file of the admin's own age identity, in age's format; whoever reads it reads the secrets."""
+    return config_home() / "keys" / "age.txt"
+
+
+def make_identity(path: Path) -> None:
+    """Write a new identity (0600) where there is none; an existing one is never replaced."""
+    if path.exists():
+        return
+    made = x25519.Identity.generate()
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    write_atomic(path, f"# created: {created}\n# public key: {made.to_public()}\n{made}\n")
+
+
+def public_key() -> str:
+    """Return the recipient, `age1…`, that this admin's identity belongs to.
+
+    Raises:
+        KraftwerkError: the identity is missing or broken (code 2).
+    """
+    path = identity_file()
+    found = next(_age_identities(path), None)
+    if found is None:
+        raise KraftwerkError(f"{path} holds no age identity", next_command=f"put it back, or remove {path}", code=2)
+    return str(found.to_public())
+
+
+def is_encrypted(value: object) -> bool:
+    """Return whether a value is an encrypted one."""
+    return isinstance(value, str) and value.lstrip().startswith(BEGIN)
+
+
+def encrypt(text: str, recipients: Iterable[str]) -> str:
+    """Return a text encrypted, as ASCII lines.
+
+    Args:
+        text: what is secret.
+        recipients: whoever may read it: `age1…`, `ssh-ed25519 …` or `ssh-rsa …`.
+
+    Raises:
+        KraftwerkError: one of them isn't a key, or there is none (code 2).
+    """
+    keys = [recipient(each) for each in recipients]
+    if not keys:
+        raise KraftwerkError("there is nobody to encrypt for", code=2)
+    made: bytes = pyrage.encrypt(text.encode(), keys, armored=True)
+    return made.decode()
+
+
+def recipient(line: str) -> Any:
+    """Return the public key of a line.
+
+    Raises:
+        KraftwerkError: it is none that secrets can be encrypted for (code 2).
+    """
+    kind = x25519 if line.startswith("age1") else ssh
+    try:
+        return kind.Recipient.from_str(line)
+    except pyrage.RecipientError as error:
+        cause = f"{line[:60]!r} is no key to encrypt for: age1…, ssh-ed25519 … or ssh-rsa …"
+        raise KraftwerkError(cause, code=2) from error
+
+
+def decrypt(text: str, identity: Path | None = None) -> str:
+    """Return what is encrypted, by the admin's age identity or one of their ssh keys without a passphrase.
+
+    Args:
+        text: the encrypted value.
+        identity: the file of the identity; the admin's own by default.
+
+    Raises:
+        KraftwerkError: it isn't encrypted for this admin, or damaged.
+    """
+    path = identity or identity_file()
+    try:
+        found: bytes = pyrage.decrypt(text.strip().encode() + b"\n", [*_age_identities(path), *_ssh_identities()])
+        return found.decode()
+    except (pyrage.DecryptError, ValueError) as error:
+        cause = "this secret isn't encrypted for you, or it is damaged"
+        raise KraftwerkError(cause, next_command="ask a colleague for: kraftwerk config rekey") from error
+
+
+def generate() -> str:
+    """Return a new random secret: 48 letters, digits, dashes and underscores."""
+    return secrets.token_urlsafe(36)
+
+
+def _age_identities(path: Path) -> Iterator[Any]:
+    if path.exists():
+        for line in path.read_text().splitlines():
+            if line.startswith(IDENTITY):
+                try:
+                    yield x25519.Identity.from_str(line.strip())
+                except pyrage.IdentityError as error:
+                    raise KraftwerkError(f"{path} holds a broken age identity", code=2) from error
+
+
+def _ssh_identities() -> Iterator[Any]:
+    """Yield the user's own ssh keys; one with a passphrase can't be asked for it here, and is passed over."""
+    for path in (Path.home() / ".ssh" / name for name in SSH_KEYS):
+        with contextlib.suppress(OSError, pyrage.IdentityError):
+            yield ssh.Identity.from_buffer(path.read_bytes())
