@@ -1,6 +1,7 @@
 """Pure builders of the programs' arguments: the same words every time, nothing started, nothing read."""
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -109,3 +110,8 @@ def ssh_public_key(file: Path) -> list[str]:
 def ssh_keyscan(host: str, port: int, timeout: int) -> list[str]:
     """Return the argv that prints the host keys that an address shows."""
     return ["ssh-keyscan", "-T", str(timeout), "-p", str(port), "-t", "ed25519,ecdsa,rsa", "--", host]
+
+
+def salt_master(folder: Path) -> list[str]:
+    """Return the argv of the salt-master that stands beside this Python, on a folder with its configuration."""
+    return [str(Path(sys.executable).with_name("salt-master")), "-c", str(folder), "--log-level=warning"]

@@ -13,8 +13,10 @@ POLL = 0.02  # seconds between two attempts
 
 
 @contextmanager
-def held(path: Path, *, busy: str, timeout: float = 60, remake: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold the lock of a file or folder that exists, or is made here.
+def held(path: Path, *, busy: str, timeout: float = 60, remake: Callable[[], None] | None = None) -> Iterator[int]:
+    """Hold the lock of a file or folder that exists, or is made here; yield its descriptor.
+
+    A process that inherits the descriptor holds the lock, too, until it ends.
 
     Args:
         path: the file (made when missing) or the folder.
@@ -35,7 +37,18 @@ def held(path: Path, *, busy: str, timeout: float = 60, remake: Callable[[], Non
             raise KraftwerkError(busy)
         time.sleep(POLL)
     try:
-        yield
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether somebody holds the lock of a file just now."""
+    if not path.exists():
+        return False
+    descriptor = _open(path, None)
+    try:
+        return not _lock(descriptor, path)
     finally:
         os.close(descriptor)
 

@@ -80,12 +80,14 @@ def popen(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     detach: bool = False,
+    keep: Sequence[int] = (),
 ) -> Popen:
     """Start a program and return at once, for streams and for what outlives this command.
 
     Args:
         argv, stdin, stdout, stderr, env, cwd: as in `run`.
         detach: give it a session of its own, so that Ctrl-C here doesn't reach it.
+        keep: file descriptors that it inherits.
 
     Raises:
         KraftwerkError: the program is missing.
@@ -99,6 +101,7 @@ def popen(
             env={**os.environ, **env} if env else None,
             cwd=cwd,
             start_new_session=detach,
+            pass_fds=tuple(keep),
         )
     except FileNotFoundError as error:
         raise _missing(argv, error) from error

@@ -1,0 +1,232 @@
+"""A salt-master of the user's own: an ordinary process on loopback, with ports, keys and sockets of its own.
+
+Whatever it starts holds the lock file open, so that the kernel knows whether any of it runs; no pid file can be wrong.
+All of it is one process group, so that nothing is left when it stops, not even what a killed parent leaves.
+"""
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from kraftwerk import argv, flock, process, saltconf
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.localproc import wait_until
+from kraftwerk.paths import private, share, write_atomic
+
+START_TIMEOUT = 30  # seconds until the sockets are there; 0.8 on a machine with nothing else to do
+STOP_TIMEOUT = 10  # seconds to end in order; then all are killed
+SOCKET_ROOM = 80  # characters that the folder of sockets may have: a socket's path ends at 107
+KEPT_LOG = 10_000_000  # bytes of log that a start leaves there
+
+
+@dataclass(frozen=True)
+class Running:
+    """A master that runs.
+
+    Attributes:
+        pid: of its first process, which is the number of the process group, too.
+        since: when it was started, in UTC.
+        whole: whether the first process is alive; what is left without it does nothing useful.
+    """
+
+    pid: int
+    since: str
+    whole: bool = True
+
+
+def write(
+    folder: Path,
+    *,
+    interface: str = "127.0.0.1",
+    publish_port: int,
+    return_port: int,
+    extra: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the configuration of a master and return its file, `<folder>/master`.
+
+    States, pillar and modules are those of salt-ssh; keys, cache, log and sockets are its own.
+
+    Args:
+        folder: made when missing; 0700.
+        interface: the address that it listens on.
+        publish_port, return_port: 4505 and 4506 where a master is alone on its machine.
+        extra: settings laid over, such as `reactor` and `engines`.
+    """
+    private(folder)
+    content = saltconf.master(folder, saltconf.link_extensions(folder / "ext", share()))
+    content |= {
+        "id": "kraftwerk",
+        "interface": interface,
+        "publish_port": publish_port,
+        "ret_port": return_port,
+        "sock_dir": str(private(sockets(folder))),
+        "conf_file": str(folder / "master"),
+        "pidfile": str(folder / "pid"),
+        "log_level_logfile": "info",
+        "log_granular_levels": {"salt": "warning", "kraftwerk": "info"},
+        "worker_threads": 1,
+        "keep_jobs_seconds": 3600,
+    }
+    path = folder / "master"
+    write_atomic(path, yaml.safe_dump({**content, **(extra or {})}, sort_keys=False))
+    return path
+
+
+def sockets(folder: Path) -> Path:
+    """Return where a master's sockets are: in its folder, or in /tmp where their paths would become too long.
+
+    It doesn't depend on the environment, which differs between a terminal, cron and systemd: all must find them.
+    """
+    inside = folder / "run"
+    if len(str(inside)) <= SOCKET_ROOM:
+        return inside
+    status = private(folder).stat()
+    return Path("/tmp") / f"kraftwerk-{os.getuid()}-{status.st_dev:x}-{status.st_ino:x}"  # noqa: S108 - made 0700
+
+
+def start(folder: Path) -> Running:
+    """Start the master of a folder and return when it listens; what a killed one left is ended before.
+
+    Raises:
+        KraftwerkError: it runs already, or it doesn't come up, with the last line of its log.
+    """
+    if (there := status(folder)) and not there.whole:
+        stop(folder)
+    old_umask = os.umask(0o077)
+    try:
+        with _lock(folder) as descriptor, (folder / "console").open("wb") as console:
+            running = process.popen(
+                argv.salt_master(folder), stdout=console, stderr=console, detach=True, keep=(descriptor,)
+            )
+            _record(folder, running.pid)
+    finally:
+        os.umask(old_umask)
+    wait_until(lambda: answers(folder) or running.poll() is not None, timeout=START_TIMEOUT)
+    if running.poll() is not None or not answers(folder):
+        stop(folder)
+        cause = f"the Salt master doesn't come up: {_last_words(folder)}"
+        raise KraftwerkError(cause, next_command=f"less {log_file(folder)}")
+    return Running(running.pid, _recorded(folder)["since"])
+
+
+def run(folder: Path) -> NoReturn:
+    """Become the master of a folder, for systemd or runit; what a killed one left is ended before.
+
+    Raises:
+        KraftwerkError: it runs already.
+    """
+    if (there := status(folder)) and not there.whole:
+        stop(folder)
+    os.umask(0o077)
+    with _lock(folder) as descriptor:
+        os.set_inheritable(descriptor, True)
+        if os.getpgrp() != os.getpid():
+            os.setpgid(0, 0)
+        _record(folder, os.getpid())
+        process.replace(argv.salt_master(folder))
+
+
+def stop(folder: Path) -> bool:
+    """End all processes of a master and remove its sockets; return whether there was any.
+
+    Raises:
+        KraftwerkError: one of them doesn't end.
+    """
+    there = status(folder)
+    if there:
+        _signal(there.pid, signal.SIGTERM)
+        if not wait_until(lambda: status(folder) is None, timeout=STOP_TIMEOUT):
+            _signal(there.pid, signal.SIGKILL)
+        if not wait_until(lambda: status(folder) is None, timeout=STOP_TIMEOUT):
+            raise KraftwerkError(f"the Salt master of {folder} doesn't end", next_command=f"fuser -v {folder}/lock")
+    _clean(folder)
+    return there is not None
+
+
+def status(folder: Path) -> Running | None:
+    """Return the master that runs in a folder, None when nothing of it does."""
+    if not flock.is_held(folder / "lock"):
+        return None
+    found = _recorded(folder)
+    return Running(found["pid"], found["since"], _alive(found["pid"]))
+
+
+def answers(folder: Path) -> bool:
+    """Tell whether the master's event bus and both ports take connections."""
+    content = yaml.safe_load((folder / "master").read_text())
+    ports = [(content["interface"], content[key]) for key in ("publish_port", "ret_port")]
+    bus = [sockets(folder) / f"master_event_{way}.ipc" for way in ("pub", "pull")]
+    return all(map(_connects, bus)) and all(map(_connects, ports))
+
+
+def log_file(folder: Path) -> Path:
+    """Return the path of the log; 0600."""
+    return folder / "log"
+
+
+def _connects(address: Path | tuple[str, int]) -> bool:
+    family = socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(str(address) if isinstance(address, Path) else address) == 0
+
+
+def _lock(folder: Path) -> AbstractContextManager[int]:
+    busy = f"the Salt master of {folder} runs already"
+    return flock.held(private(folder) / "lock", busy=busy, timeout=1)
+
+
+def _record(folder: Path, pid: int) -> None:
+    """Write down who holds the lock; begin the log anew when it has become long, as a file for the owner only."""
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    write_atomic(folder / "running", json.dumps({"pid": pid, "since": since}))
+    _clean(folder)
+    with suppress(FileNotFoundError):
+        if log_file(folder).stat().st_size > KEPT_LOG:
+            log_file(folder).replace(folder / "log.old")
+    log_file(folder).touch(mode=0o600)
+
+
+def _recorded(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "running").read_text())
+    return found
+
+
+def _clean(folder: Path) -> None:
+    """Remove sockets that nobody listens on: each costs salt-cloud seconds of trying."""
+    for stale in sockets(folder).glob("*.ipc"):
+        stale.unlink(missing_ok=True)
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def _alive(pid: int) -> bool:
+    """Tell whether a process runs; a dead one that nobody has buried yet doesn't. A group's number isn't reused."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()
+
+
+def _last_words(folder: Path) -> str:
+    """Return the last line of what the master said before it ended."""
+    for path in (folder / "console", log_file(folder)):
+        lines = path.read_text(errors="replace").split("\n") if path.exists() else []
+        if told := [line.strip() for line in lines if line.strip()]:
+            return told[-1]
+    return "it said nothing"
