@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.flock import held
 from kraftwerk.node import known_hosts_file, private_key_file, roster_file
 from kraftwerk.paths import PACKAGE, config_home, private, write_atomic
-from kraftwerk.schema import Value, Wrong, anything, mapping_of, one_of, record, setting, text
+from kraftwerk.schema import Value, Wrong, one_of, record, setting, text
 
 FOLDERS = ("keys", "salt", "pillar", "templates", "cloud.providers.d", "cloud.profiles.d")
 SAMPLE = PACKAGE / "templates" / "config.yaml"
@@ -33,15 +32,6 @@ class Local:
     release: str = setting(one_of("bookworm", "trixie"), default="bookworm")
 
 
-def _provider(value: Value) -> Mapping[str, Any]:
-    found = anything(value)
-    if not isinstance(found, dict):
-        raise Wrong("must be a mapping of driver and credentials")
-    if "driver" not in found:
-        raise Wrong("driver missing, such as driver: ec2")
-    return found
-
-
 @dataclass(frozen=True)
 class AdminConfig:
     """The keys of config.yaml.
@@ -50,16 +40,12 @@ class AdminConfig:
         provider: who runs a new node when nothing else is said.
         hosts: whether a new node's name goes to /etc/hosts.
         index_url: the package index that nodes install Python packages from; empty is uv's default.
-        providers: the clouds: their driver and credentials, as salt-cloud takes them.
     """
 
     provider: str = setting(text(NAME, NAME_MEANING), default="local")
     hosts: str = setting(one_of("ask", "always", "never"), default="ask")
     index_url: str = setting(text(r"(https?://\S+)?", "an http or https address"), default="")
     local: Local = setting(record(Local), default_factory=Local)
-    providers: Mapping[str, Mapping[str, Any]] = setting(
-        mapping_of(_provider, NAME, NAME_MEANING), default_factory=dict
-    )
 
 
 def config_file() -> Path:

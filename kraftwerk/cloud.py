@@ -1,57 +1,114 @@
-"""salt-cloud in process: the only module of kraftwerk that imports it, and only when it is called."""
+"""salt-cloud in process: the only module of kraftwerk that imports it, and only when it is called.
+
+Drivers are called directly: Salt's own way around them logs what failed and answers with nothing, or with exit code 0.
+"""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from kraftwerk import saltconf
+from kraftwerk import saltconf, schema
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.screen import OnProgress
+
+Machines = dict[str, dict[str, Any]]
 
 
-def create(name: str, profile: str, **overrides: Any) -> dict[str, Any]:
+class Progress(logging.Handler):
+    """Hands on what a driver logs while it works, such as `waiting for an address`."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        super().__init__(logging.INFO)
+        self.on_progress = on_progress
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand on one line of a driver of kraftwerk's."""
+        if record.name.rpartition(".")[2].startswith("kw_"):
+            self.on_progress(record.getMessage())
+
+
+def create(name: str, profile: str, *, on_progress: OnProgress | None = None, **overrides: Any) -> dict[str, Any]:
     """Create a node by a profile of cloud.profiles.d, and return what the driver says of it.
 
     Args:
         profile: such as local-small.
+        on_progress: told what the driver is doing.
         overrides: keys that replace the profile's.
 
     Raises:
         KraftwerkError: there is no such profile (code 2), or the driver failed, in its own words.
     """
     client = _client()
-    profiles = sorted(client.opts["profiles"])
-    if profile not in profiles:
-        raise KraftwerkError(f"no cloud profile is called {profile} ({', '.join(profiles)})", code=2)
-    with _truthful():
-        answer = client.profile(profile, [name], vm_overrides={name: overrides}, deploy=False)
-    return _checked(answer.get(name, answer))
+    found = client.opts["profiles"]
+    if profile not in found:
+        near = schema.suggestion(profile, found)
+        raise KraftwerkError(f"no cloud profile is called {profile}{near} ({', '.join(sorted(found))})", code=2)
+    alias, _, driver = found[profile]["provider"].partition(":")
+    provider = {key: value for key, value in client.opts["providers"][alias][driver].items() if key != "profiles"}
+    machine = {**provider, **found[profile], **overrides, "name": name, "deploy": False}
+    with _listening(on_progress):
+        return _checked(_call(client, alias, "create", machine))
 
 
-def destroy(name: str) -> None:
+def destroy(name: str, provider: str) -> None:
     """Destroy a node.
 
     Raises:
-        KraftwerkError: no provider knows it, or the driver failed, in its own words.
+        KraftwerkError: the provider doesn't know it, or the driver failed, in its own words.
     """
-    with _truthful():
-        _checked(_client().destroy([name]))
+    _checked(ask(provider, "destroy", name))
 
 
-def query() -> dict[str, dict[str, Any]]:
-    """Return what all providers say of their nodes, by name.
+def ask(provider: str, function: str, *arguments: Any, **options: Any) -> Any:
+    """Call a function of a provider's driver, such as `avail_sizes`, and return its answer.
 
     Raises:
-        KraftwerkError: the configuration of Salt is broken.
+        KraftwerkError: no such provider, or the driver failed, in its own words.
+    """
+    return _call(_client(), provider, function, *arguments, **options)
+
+
+def profiles(provider: str) -> dict[str, dict[str, Any]]:
+    """Return the profiles of a provider by the word after its name: small, medium …; local ones are no exception."""
+    found = _client().opts["profiles"]
+    return {
+        name.removeprefix(f"{provider}-"): dict(details)
+        for name, details in found.items()
+        if details["provider"].partition(":")[0] == provider
+    }
+
+
+def create_map(path: Path) -> dict[str, str]:
+    """Create the nodes of a salt-cloud map, all at the same time; those that exist are left alone.
+
+    Returns:
+        What went wrong with each, by name; empty where nothing did.
+
+    Raises:
+        KraftwerkError: the map is broken.
     """
     with _truthful():
-        answer = _client().query()
-    return {
-        name: {**details, "provider": provider}
-        for provider, drivers in answer.items()
-        for nodes in drivers.values()
-        for name, details in nodes.items()
-    }
+        answer = _client().map_run(path=str(path), parallel=True)
+    return {name: _error(result) for name, result in answer.items()}
+
+
+def _call(client: Any, alias: str, function: str, *arguments: Any, **options: Any) -> Any:
+    import salt.cloud
+    from salt.utils.context import func_globals_inject
+
+    drivers = client.opts["providers"].get(alias)
+    if not drivers:
+        raise KraftwerkError(f"no provider is called {alias}", next_command="kraftwerk providers list", code=2)
+    driver = next(iter(drivers))
+    with _truthful():
+        clouds = salt.cloud.Cloud({**client.opts, "providers": {alias: drivers}}).clouds
+        called = f"{driver}.{function}"
+        if called not in clouds:
+            raise KraftwerkError(f"{alias}: the driver {driver} has no {function}, or can't be loaded")
+        with func_globals_inject(clouds[called], __active_provider_name__=f"{alias}:{driver}"):
+            return clouds[called](*arguments, **options)
 
 
 def _client() -> Any:
@@ -60,6 +117,21 @@ def _client() -> Any:
     for quiet in ("salt", "saltext"):
         logging.getLogger(quiet).setLevel(logging.CRITICAL)
     return CloudClient(path=str(saltconf.write().with_name("cloud")))
+
+
+@contextmanager
+def _listening(on_progress: OnProgress | None) -> Iterator[None]:
+    """Let what kraftwerk's drivers log be shown while they work."""
+    logger = logging.getLogger("salt.loaded")
+    handler = Progress(on_progress or (lambda text: None))
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 @contextmanager
@@ -77,7 +149,12 @@ def _truthful() -> Iterator[None]:
 
 def _checked(answer: Any) -> dict[str, Any]:
     """Return an answer unless it is one of Salt's errors, which it returns instead of raising them."""
-    error = answer.get("Error") if isinstance(answer, dict) else "the driver gave no answer"
-    if error:
+    if error := _error(answer):
         raise KraftwerkError(f"salt-cloud: {error}")
     return dict(answer)
+
+
+def _error(answer: Any) -> str:
+    if not isinstance(answer, Mapping) or not answer:
+        return "the driver gave no answer"
+    return str(answer.get("Error") or "")

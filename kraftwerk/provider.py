@@ -31,7 +31,7 @@ def destroy(node: Node) -> None:
         hosts.remove(node.host)
         remove_node(node.name)
     elif local.status(node.name) in ("running", "stopped"):
-        cloud.destroy(node.name)
+        cloud.destroy(node.name, "local")
     else:  # one that salt-cloud doesn't know: its creation was interrupted
         local.destroy(node.name)
     registry.forget_node(node.name)

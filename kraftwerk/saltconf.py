@@ -2,12 +2,13 @@
 
 import getpass
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from kraftwerk import admin
+from kraftwerk import account, admin, profiles
 from kraftwerk.node import known_hosts_file, private_key_file, roster_file
 from kraftwerk.paths import config_home, private, share, state_home, write_atomic
 from kraftwerk.transport import ssh_options
@@ -32,11 +33,12 @@ def write() -> Path:
         "master": master(folder, extensions),
         "cloud": cloud(folder),
         "cloud.providers": {"local": {"driver": "kw_local"}},
-        "cloud.profiles": {},
+        "cloud.profiles": profiles.generated(),
     }
     for name, content in files.items():
         _write_changed(folder / name, yaml.safe_dump(content, sort_keys=False))
-    _link_profiles(folder)
+    _link(folder / "cloud.providers.d", {path.name: path for path in account.folder().glob("*.conf")})
+    _link(folder / "cloud.profiles.d", profiles.files())
     return folder / "master"
 
 
@@ -115,19 +117,15 @@ def link_extensions(folder: Path, source: Path) -> Path:
     return folder
 
 
-def _link_profiles(folder: Path) -> None:
-    """Let salt-cloud read the shipped profiles and the admin's own, which come last and win."""
-    for name in ("cloud.profiles.d", "cloud.providers.d"):
-        target = private(folder / name)
-        own = sorted((config_home() / name).glob("*.conf"))
-        wanted = {f"0-{path.name}": path for path in sorted(share(name).glob("*.conf"))}
-        wanted |= {f"1-{path.name}": path for path in own}
-        for link in target.iterdir():
-            if link.name not in wanted or link.readlink() != wanted[link.name]:
-                link.unlink()
-        for link_name, path in wanted.items():
-            if not (target / link_name).is_symlink():
-                (target / link_name).symlink_to(path)
+def _link(folder: Path, wanted: Mapping[str, Path]) -> None:
+    """Make a folder of links to files, by the names that they get there, and remove other links."""
+    private(folder)
+    for link in folder.iterdir():
+        if link.name not in wanted or link.readlink() != wanted[link.name]:
+            link.unlink(missing_ok=True)
+    for name, path in wanted.items():
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(path)
 
 
 def _write_changed(path: Path, text: str) -> None:
