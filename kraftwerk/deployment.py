@@ -118,7 +118,9 @@ class Layer:
     Attributes:
         source: the file, as it is printed.
         values: its keys, parsed.
+        places: file and line of each value, by its keys from the top.
     """
 
     source: str
     values: Mapping[str, object] = field(default_factory=dict)
+    places: Mapping[tuple[str, ...], str] = field(default_factory=dict)

@@ -52,7 +52,7 @@ class Project:
             KraftwerkError: no such environment (code 2).
         """
         merged: dict[str, Any] = {}
-        for layer in self._layers(environment):
+        for layer in self.layers_of(environment):
             for key, value in layer.values.items():
                 both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
                 merged[key] = {**merged[key], **value} if both else value  # type: ignore[dict-item]
@@ -60,7 +60,7 @@ class Project:
 
     def sources(self, environment: str) -> dict[str, str]:
         """Return the file that each key of the deployment comes from; of a merged mapping, the last one."""
-        return {key: layer.source for layer in self._layers(environment) for key in layer.values}
+        return {key: layer.source for layer in self.layers_of(environment) for key in layer.values}
 
     def instance(self, environment: str, node_name: str) -> Instance:
         """Return the project as it is on a node in an environment.
@@ -98,11 +98,18 @@ class Project:
             package=given.package or self.name.replace("-", "_"),
         )
 
-    def _layers(self, environment: str) -> list[Layer]:
+    def layers_of(self, environment: str) -> list[Layer]:
+        """Return what the files say for an environment; a later one wins.
+
+        Raises:
+            KraftwerkError: no such environment (code 2).
+        """
         self._check_environment(environment)
         block = self.environments.get(environment, Environment())
         urls = {key: value for key, value in (("domain", block.domain), ("aliases", block.aliases)) if value}
-        below = Layer(f"{self.layers[FILE].source}: environments.{environment}", urls)
+        section = ("environments", environment)
+        places = {keys[2:]: where for keys, where in self.layers[FILE].places.items() if keys[:2] == section}
+        below = Layer(f"{self.layers[FILE].source}: environments.{environment}", urls, places)
         common = [self.layers[name] for name in (FILE, "base") if name in self.layers]
         if environment != "production":
             common = [_without_domains(layer) for layer in common]
@@ -150,23 +157,28 @@ def find_root(start: Path) -> Path | None:
     return next((folder for folder in (start, *start.parents) if (folder / FILE).is_file()), None)
 
 
-def parse(root: Path) -> Project:
+def parse(root: Path, instead: Mapping[Path, str] | None = None) -> Project:
     """Return the project of a root folder.
+
+    Args:
+        instead: what some of its files shall say, instead of what they say now.
 
     Raises:
         KraftwerkError: kraftwerk.yaml or a pillar file has mistakes; all are named (code 2).
     """
     problems: list[str] = []
+    instead = instead or {}
     _check_name(root.name, problems)
-    file = schema.load(root / FILE, problems)
+    file = schema.load(root / FILE, problems, instead.get(root / FILE))
     values = schema.given(ProjectFile, file)
     environments: dict[str, Environment] = values.pop("environments", {})
-    layers = {FILE: Layer(schema.shown(root / FILE), values)}
+    layers = {FILE: Layer(schema.shown(root / FILE), values, schema.places(file))}
     for name in ("base", *sorted({*ENVIRONMENTS, *environments})):
         path = root / "pillar" / f"{name}.sls"
-        found = schema.given(Deployment, schema.load(path, problems), foreign=True)
-        if path.is_file():
-            layers[name] = Layer(schema.shown(path), found)
+        content = schema.load(path, problems, instead.get(path))
+        found = schema.given(Deployment, content, foreign=True)
+        if content is not None or path.is_file():
+            layers[name] = Layer(schema.shown(path), found, schema.places(content))
     if not problems and not any("wsgi" in layer.values for layer in layers.values()):
         problems.append(
             f"{schema.shown(root / FILE)}:1: wsgi: missing; the application, such as mysite.wsgi:application"
@@ -183,7 +195,8 @@ def _check_name(name: str, problems: list[str]) -> None:
 
 def _without_domains(layer: Layer) -> Layer:
     """Return a layer without domains: the ones outside an environment are production's, and staging lives beside it."""
-    return Layer(layer.source, {key: value for key, value in layer.values.items() if key not in ("domain", "aliases")})
+    values = {key: value for key, value in layer.values.items() if key not in ("domain", "aliases")}
+    return Layer(layer.source, values, layer.places)
 
 
 def _check_source(root: Path, layers: Mapping[str, Layer], problems: list[str]) -> None:

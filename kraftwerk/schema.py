@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,18 +66,19 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def load(file: Path, problems: list[str]) -> Value | None:
+def load(file: Path, problems: list[str], text: str | None = None) -> Value | None:
     """Read a YAML file without making Python values of it yet.
 
     Args:
         file: its path; an empty or missing file is None.
         problems: where a syntax error goes.
+        text: what it shall say, instead of what it says now.
 
     Raises:
         KraftwerkError: it can't be read (code 2).
     """
     try:
-        node = yaml.compose(file.read_text(), Loader=yaml.SafeLoader)
+        node = yaml.compose(file.read_text() if text is None else text, Loader=yaml.SafeLoader)
     except FileNotFoundError:
         return None
     except (OSError, UnicodeError) as error:
@@ -90,6 +91,17 @@ def load(file: Path, problems: list[str]) -> Value | None:
         problems.append(f"{shown(file)}: not valid YAML: {error}".replace("\n", " "))
         return None
     return Value(node, file, "", 1, problems) if node is not None and not is_null(node) else None
+
+
+def places(value: Value | None) -> dict[tuple[str, ...], str]:
+    """Return where each value of a file stands, as `pillar/base.sls:3`, by its keys from the top; mappings, too."""
+    if value is None or not isinstance(value.node, yaml.MappingNode):
+        return {}
+    found: dict[tuple[str, ...], str] = {}
+    for name, child in _pairs(replace(value, problems=[])):
+        found[name,] = f"{shown(value.file)}:{child.line}"
+        found |= {(name, *keys): place for keys, place in places(child).items()}
+    return found
 
 
 def check(problems: Sequence[str]) -> None:
