@@ -7,3 +7,5 @@ base:
     - runit
     - services
     - project
+    - health
+    - minion

@@ -1,0 +1,133 @@
+"""One look at a node, in one round trip: what runs on it, what answers, and what it is running out of."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.node import Node
+from kraftwerk.remote import script
+from kraftwerk.transport import Connection
+
+PATIENCE = 20  # seconds; every question on the node has at most five
+LIMITS = {"disk": 90, "inodes": 90, "memory": 5}  # of nodes without a list of their own, see salt/health/defaults.yaml
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of systemd that should be active.
+
+    Attributes:
+        name: of the problem that it is when it isn't: nginx, service/postgres …
+        unit: what systemd calls it.
+        state, enabled: systemd's ActiveState and UnitFileState.
+        said: what the unit's probe complained of; empty where it was content, or there is none.
+    """
+
+    name: str
+    unit: str
+    state: str
+    enabled: str = ""
+    said: str = ""
+
+    @property
+    def works(self) -> bool:
+        """Tell whether it does what it is there for."""
+        return self.state in ("active", "reloading") and not self.said
+
+    @property
+    def meant(self) -> bool:
+        """Tell whether it is off because somebody wanted it so: disabled or masked."""
+        return self.enabled in ("disabled", "masked") and self.state == "inactive"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that runit keeps.
+
+    Attributes:
+        name: web, or a worker's name; service: what runit calls it, which for web is the live slot.
+        state: run, down, finish; warning or fail where nothing supervises it.
+        seconds: for how long.
+        meant: up or down, as runit starts it.
+    """
+
+    instance: str
+    name: str
+    service: str
+    state: str
+    seconds: int = 0
+    meant: str = "up"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A mounted file system: where, and how much of its space and its inodes is in use, in percent."""
+
+    target: str
+    percent: int
+    inodes: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a node is at one moment.
+
+    Attributes:
+        unreachable: why nothing could be seen; then all else is empty. `advice` is what to do about it.
+        sites: the HTTP status of each instance that is deployed; 000 is no answer in time, refused nobody listening.
+        memory: kilobytes, in all and available; oom: processes that the kernel killed for want of it since boot.
+        reboot: the packages that want one; None for no need.
+        locks: kraftwerk's locks that somebody holds: `node`, or an instance's name.
+    """
+
+    node: str
+    unreachable: str = ""
+    advice: str = ""
+    units: tuple[Unit, ...] = ()
+    processes: tuple[Process, ...] = ()
+    sites: Mapping[str, str] = field(default_factory=dict)
+    disks: tuple[Disk, ...] = ()
+    memory: tuple[int, int] = (0, 0)
+    oom: int = 0
+    reboot: str | None = None
+    locks: frozenset[str] = frozenset()
+    limits: Mapping[str, int] = field(default_factory=lambda: dict(LIMITS))
+
+
+def look(node: Node) -> Look:
+    """Look at a node; one that can't be reached, or doesn't answer in time, is seen as that."""
+    try:
+        printed = Connection(node).script(script("health"), timeout=PATIENCE).stdout.decode(errors="replace")
+    except KraftwerkError as error:
+        return Look(node.name, unreachable=error.cause, advice=error.next_command)
+    return parse(node.name, printed)
+
+
+def parse(node: str, printed: str) -> Look:
+    """Return the look that `health.sh` printed."""
+    facts: dict[str, list[list[str]]] = {}
+    for line in printed.splitlines():
+        kind, *words = line.split("\t")
+        facts.setdefault(kind, []).append(words)
+    return Look(
+        node,
+        units=tuple(sorted((Unit(*words[:5]) for words in facts.get("unit", [])), key=lambda unit: unit.name)),
+        processes=tuple(sorted(map(_process, facts.get("process", [])), key=lambda each: (each.instance, each.name))),
+        sites={words[0]: words[1] for words in sorted(facts.get("site", []))},
+        disks=tuple(Disk(words[0], int(words[1]), int(words[2])) for words in facts.get("disk", [])),
+        memory=(_number(facts.get("MemTotal:")), _number(facts.get("MemAvailable:"))),
+        oom=_number(facts.get("oom_kill")),
+        reboot=facts["reboot"][0][0].strip() if "reboot" in facts else None,
+        locks=frozenset(words[0] for words in facts.get("lock", [])),
+        limits=LIMITS | {words[0]: _number([words[1:]]) for words in facts.get("limit", [])},
+    )
+
+
+def _process(words: list[str]) -> Process:
+    instance, name, service, state, seconds, meant = words
+    return Process(instance, name, service, state, int(seconds) if seconds.isdecimal() else 0, meant)
+
+
+def _number(found: Iterable[list[str]] | None) -> int:
+    """Return the number of a fact that is printed once; 0 where it is missing."""
+    return next((int(float(words[0])) for words in found or []), 0)

@@ -1,0 +1,4 @@
+# Nothing of this node is looked at any more but its disk and memory.
+health/clean/probes:
+  file.absent:
+    - name: /var/lib/kraftwerk/health

@@ -1,0 +1,2 @@
+include:
+  - health.probes
