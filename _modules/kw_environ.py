@@ -1,6 +1,9 @@
 """
 The environment of an instance: its env file, and the secrets that are made on the node and stay there.
 
+A value that comes encrypted is read from pillar ``kraftwerk:secrets:<instance>``, which only the admin can decrypt;
+where the admin couldn't, the node keeps the value that it has.
+
 Values never leave this module by a return value, a log line or a state's changes: only the names of keys do.
 """
 
@@ -13,6 +16,7 @@ import shlex
 __virtualname__ = "kw_environ"
 SECRETS = "/etc/kraftwerk/secrets"
 GENERATED = ("SECRET_KEY",)
+ENCRYPTED = "-----BEGIN AGE ENCRYPTED FILE-----"
 
 
 def __virtual__():
@@ -66,6 +70,26 @@ def keys(name):
     return sorted(_read(name))
 
 
+def unreadable(instance, environ=None):
+    """
+    The names of the variables that came encrypted and that the admin couldn't decrypt, sorted.
+
+    instance
+        Name of the instance.
+    environ
+        The project's own variables, as they came. Default: none.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_environ.unreadable mysite
+    """
+    known = _secrets(instance)
+    encrypted = (key for key, value in (environ or {}).items() if _is_encrypted(value))
+    return sorted(key for key in encrypted if f"environ.{key}" not in known)
+
+
 def write(name, instance, services=(), environ=None, hosts=(), static_root="", group="root", test=False):
     """
     Write an env file: what services say, generated secrets, hosts, and what the project says, which wins.
@@ -88,7 +112,8 @@ def write(name, instance, services=(), environ=None, hosts=(), static_root="", g
         Only say what would change. Default: ``False``.
 
     Returns the changes as ``{key: "added" | "changed" | "removed"}``, and ``"permissions"`` where those were wrong.
-    Raises ``KeyError`` for a service without a module and ``ValueError`` for a variable that can't be written.
+    Raises ``KeyError`` for a service without a module and ``ValueError`` for a variable that can't be written, or
+    that nobody can read here: neither the admin can decrypt it nor has the node a value already.
 
     CLI Example:
 
@@ -96,8 +121,10 @@ def write(name, instance, services=(), environ=None, hosts=(), static_root="", g
 
         salt '*' kw_environ.write /web/mysite/env mysite services='[files]' test=True
     """
-    wanted = _collect(instance, services, environ or {}, hosts, static_root, test)
-    changes = _compare(_read(name), wanted)
+    present = _read(name)
+    environ = _decrypted(instance, environ or {}, present)
+    wanted = _collect(instance, services, environ, hosts, static_root, test)
+    changes = _compare(present, wanted)
     gid = _gid(group)
     if not _has_permissions(name, gid):
         changes["permissions"] = f"root:{group} 0640"
@@ -105,6 +132,28 @@ def write(name, instance, services=(), environ=None, hosts=(), static_root="", g
         text = "".join(f"{key}={_quote(key, value)}\n" for key, value in sorted(wanted.items()))
         _write(name, text, 0o640, gid)
     return changes
+
+
+def _secrets(instance):
+    """The secrets of an instance that the admin decrypted, by their dotted paths."""
+    return __pillar__.get("kraftwerk", {}).get("secrets", {}).get(instance, {})
+
+
+def _is_encrypted(value):
+    return isinstance(value, str) and value.lstrip().startswith(ENCRYPTED)
+
+
+def _decrypted(instance, environ, present):
+    """Variables with their secrets in plain text; what the admin couldn't decrypt is as it is at present."""
+    known, kept = _secrets(instance), unreadable(instance, environ)
+    lost = [key for key in kept if key not in present]
+    if lost:
+        raise ValueError(
+            f"{', '.join(lost)}: encrypted, but not for this admin, and the node has no value yet; "
+            "whoever can read it adds the admin's key to pillar/recipients.txt and calls kraftwerk config rekey"
+        )
+    found = {key: known.get(f"environ.{key}", value) for key, value in environ.items()}
+    return {**found, **{key: present[key] for key in kept}}
 
 
 def _collect(instance, services, environ, hosts, static_root, test):

@@ -3,12 +3,14 @@ The external pillar of kraftwerk: a node's instances, as the admin's registry ho
 
 It turns the registry's mirror (one JSON file for each instance) and the roster into
 ``kraftwerk:instances`` and ``kraftwerk:node``, the same for kraftwerk and for plain Salt.
+Encrypted values stay so there; decrypted they stand in ``kraftwerk:secrets:<instance>`` only, by their
+dotted paths, and those that this admin can't decrypt are named in ``kraftwerk:unreadable:<instance>``.
 Configured by the master file that kraftwerk generates:
 
 .. code-block:: yaml
 
     ext_pillar:
-      - kw_instances: {mirror: /path/instances, roster: /path/nodes, index_url: "", only: []}
+      - kw_instances: {mirror: /path/instances, roster: /path/nodes, identity: /path/age.txt, index_url: "", only: []}
 """
 
 import json
@@ -22,7 +24,7 @@ def __virtual__():
     return True
 
 
-def ext_pillar(minion_id, pillar, mirror, roster, index_url="", only=()):
+def ext_pillar(minion_id, pillar, mirror, roster, index_url="", only=(), identity=""):
     """
     Return the pillar of a node.
 
@@ -36,10 +38,14 @@ def ext_pillar(minion_id, pillar, mirror, roster, index_url="", only=()):
         The package index that nodes use; empty for pip's default.
     only
         Names of projects; empty for all.
+    identity
+        The file of the admin's age identity; empty for the one that kraftwerk finds.
     """
     entries = yaml.safe_load(Path(roster).read_text()) if Path(roster).exists() else {}
     entry = (entries or {}).get(minion_id, {})
-    instances = (json.loads(path.read_text()) for path in sorted(Path(mirror, minion_id).glob("*.json")))
+    found = (json.loads(path.read_text()) for path in sorted(Path(mirror, minion_id).glob("*.json")))
+    instances = {instance["name"]: instance for instance in found if not only or instance["project"] in only}
+    revealed = {name: _reveal(instance, identity) for name, instance in instances.items()}
     return {
         "kraftwerk": {
             "node": {
@@ -48,8 +54,17 @@ def ext_pillar(minion_id, pillar, mirror, roster, index_url="", only=()):
                 "provider": entry.get("provider", "ssh"),
             },
             "index_url": index_url,
-            "instances": {
-                instance["name"]: instance for instance in instances if not only or instance["project"] in only
-            },
+            "instances": instances,
+            "secrets": {name: secrets for name, (secrets, _) in revealed.items() if secrets},
+            "unreadable": {name: unreadable for name, (_, unreadable) in revealed.items() if unreadable},
         }
     }
+
+
+def _reveal(instance, identity):
+    """The secrets of an instance by their paths, and the paths of those that can't be decrypted here."""
+    try:
+        from kraftwerk import secret
+    except ImportError:  # a Salt that lives elsewhere: nodes keep what they have
+        return {}, []
+    return secret.reveal(instance, Path(identity) if identity else None)

@@ -23,7 +23,8 @@ def managed(name, instance, services=(), environ=None, hosts=(), static_root="",
     services
         Names of its services. Default: none.
     environ
-        The project's own variables; they win. Default: none.
+        The project's own variables; they win. Encrypted ones are looked up in pillar ``kraftwerk:secrets``, and stay
+        as they are on the node where the admin couldn't decrypt them. Default: none.
     hosts
         Domains and aliases. Default: none.
     static_root
@@ -48,4 +49,6 @@ def managed(name, instance, services=(), environ=None, hosts=(), static_root="",
     if ret["changes"]:
         ret["result"] = None if __opts__["test"] else True
         ret["comment"] = "The environment would be written" if __opts__["test"] else "The environment was written"
+    if kept := __salt__["kw_environ.unreadable"](instance, environ):
+        ret["comment"] += f"; left as it is, since this admin can't decrypt it: {', '.join(kept)}"
     return ret

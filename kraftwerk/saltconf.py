@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from kraftwerk import account, admin, profiles
+from kraftwerk import account, admin, profiles, secret
 from kraftwerk.node import known_hosts_file, private_key_file, roster_file
-from kraftwerk.paths import config_home, private, share, state_home, write_atomic
+from kraftwerk.paths import config_home, master_sockets, private, reactor_home, share, state_home, write_atomic
 from kraftwerk.transport import ssh_options
 
 EXTENSIONS = ("modules", "states", "pillar", "clouds", "runners", "engines")
@@ -71,6 +71,7 @@ def master(folder: Path, extensions: Path) -> dict[str, Any]:
 def external_pillar(only: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Return the setting of our external pillar; `only` names the projects to show, none means all."""
     places = {"mirror": str(state_home() / "instances"), "roster": str(roster_file())}
+    places["identity"] = str(secret.identity_file())
     return [{"kw_instances": {**places, "index_url": admin.load().index_url, "only": list(only)}}]
 
 
@@ -97,6 +98,7 @@ def cloud(folder: Path) -> dict[str, Any]:
         "conf_file": str(folder / "cloud"),
         "extension_modules": str(folder / "ext"),
         "log_file": str(folder / "log"),
+        "sock_dir": str(master_sockets(reactor_home())),  # where the reactor, if it runs, hears of new nodes
         "kraftwerk_home": os.environ.get("KRAFTWERK_HOME", ""),  # for kw_local under plain salt-cloud
         "deploy": False,
     }

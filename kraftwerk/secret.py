@@ -2,7 +2,7 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,30 @@ def decrypt(text: str, identity: Path | None = None) -> str:
     except (pyrage.DecryptError, ValueError) as error:
         cause = "this secret isn't encrypted for you, or it is damaged"
         raise KraftwerkError(cause, next_command="ask a colleague for: kraftwerk config rekey") from error
+
+
+def within(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the encrypted values in plain data, each by its dotted path: `environ.STRIPE_KEY`."""
+    if is_encrypted(tree):
+        yield path, tree
+    elif isinstance(tree, Mapping | list | tuple):
+        for key, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
+            yield from within(value, f"{path}.{key}" if path else str(key))
+
+
+def reveal(tree: Any, identity: Path | None = None) -> tuple[dict[str, str], list[str]]:
+    """Return the secrets in plain data, decrypted, by their dotted paths; and the paths of those that can't be.
+
+    Args:
+        identity: as in `decrypt`.
+    """
+    found, unreadable = {}, []
+    for path, value in within(tree):
+        try:
+            found[path] = decrypt(value, identity)
+        except KraftwerkError:
+            unreadable.append(path)
+    return found, unreadable
 
 
 def generate() -> str:

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="the env file belongs to root")
+CIPHER = "-----BEGIN AGE ENCRYPTED FILE-----\nAAAA\n-----END AGE ENCRYPTED FILE-----\n"
 ODD = 'it\'s $HOME = "a"\n# no comment \\ end'
 
 
@@ -94,3 +95,40 @@ def test_a_service_without_a_module_is_named(write):
 def test_a_secret_never_leads_out_of_its_folder(loaders):
     with pytest.raises(ValueError, match="plain name"):
         loaders.modules["kw_environ.generate"]("../mysite")
+
+
+@pytest.fixture
+def decrypted(patch_module):
+    """Let the pillar hold what the admin decrypted: `decrypted({"environ.TOKEN": "hush"})`."""
+
+    def hold(secrets):
+        patch_module("kw_environ", __pillar__={"kraftwerk": {"secrets": {"mysite": secrets}}})
+
+    return hold
+
+
+def test_an_encrypted_variable_is_what_the_admin_decrypted(write, decrypted, tmp_path):
+    decrypted(
+        {"environ.TOKEN": ODD, "environ.SECRET_KEY": "of the repository", "superusers.ada.password": "no variable"}
+    )
+    environ = {"TOKEN": CIPHER, "SECRET_KEY": CIPHER, "PLAIN": "x"}
+    assert write(environ=environ) == {"TOKEN": "added", "SECRET_KEY": "added", "PLAIN": "added"}
+    assert sourced(tmp_path / "env", "TOKEN") == ODD
+    assert sourced(tmp_path / "env", "SECRET_KEY") == "of the repository"
+    assert not (tmp_path / "secrets").exists()
+    assert write(environ=environ) == {}
+
+
+def test_what_the_admin_can_t_decrypt_stays_as_it_is(write, loaders, decrypted, tmp_path):
+    decrypted({"environ.TOKEN": "hush", "environ.OTHER": "a"})
+    write(environ={"TOKEN": CIPHER, "OTHER": CIPHER})
+    decrypted({"environ.OTHER": "b"})
+    assert write(environ={"TOKEN": CIPHER, "OTHER": CIPHER}) == {"OTHER": "changed"}
+    assert sourced(tmp_path / "env", "TOKEN") == "hush"
+    assert loaders.modules["kw_environ.unreadable"]("mysite", {"TOKEN": CIPHER, "OTHER": CIPHER}) == ["TOKEN"]
+
+
+def test_without_a_value_on_the_node_an_unreadable_variable_is_an_error(write, tmp_path):
+    with pytest.raises(ValueError, match="TOKEN: encrypted, but not for this admin, and the node has no value yet"):
+        write(environ={"TOKEN": CIPHER})
+    assert not (tmp_path / "env").exists()

@@ -47,3 +47,16 @@ def test_what_can_t_be_written_fails_with_its_reason(managed):
     ret = managed(services=["mongo"])
     assert ret["result"] is False
     assert "no module kw_mongo" in ret["comment"]
+
+
+def test_an_encrypted_variable_shows_neither_in_changes_nor_in_comments(managed, patch_module, tmp_path):
+    cipher = "-----BEGIN AGE ENCRYPTED FILE-----\nAAAA\n-----END AGE ENCRYPTED FILE-----\n"
+    patch_module("kw_environ", __pillar__={"kraftwerk": {"secrets": {"mysite": {"environ.TOKEN": "hush"}}}})
+    ret = managed(environ={"TOKEN": cipher})
+    assert ret["changes"] == {"TOKEN": "added", "SECRET_KEY": "added"}
+    assert "hush" not in str(ret)
+    assert "TOKEN='hush'" in (tmp_path / "env").read_text()
+    patch_module("kw_environ", __pillar__={})
+    ret = managed(environ={"TOKEN": cipher})
+    assert (ret["result"], ret["changes"]) == (True, {})
+    assert ret["comment"].endswith("left as it is, since this admin can't decrypt it: TOKEN")

@@ -100,3 +100,10 @@ def test_generated_secrets_differ_and_need_no_quotes():
     made = {secret.generate() for _ in range(50)}
     assert len(made) == 50
     assert all(len(each) == 48 and each.replace("-", "").replace("_", "").isalnum() for each in made)
+
+
+def test_plain_data_is_revealed_by_dotted_paths(tmp_path):
+    stranger = str(x25519.Identity.generate().to_public())
+    mine, theirs = secret.encrypt("hush", [secret.public_key()]), secret.encrypt("x", [stranger])
+    tree = {"environ": {"A": mine, "B": "plain"}, "pillar": {"mail": [{"password": mine}, theirs]}, "workers": 2}
+    assert secret.reveal(tree) == ({"environ.A": "hush", "pillar.mail.0.password": "hush"}, ["pillar.mail.1"])
