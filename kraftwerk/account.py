@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
-from kraftwerk import admin, schema
+from kraftwerk import admin, intent, schema
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.node import all_nodes
 from kraftwerk.paths import config_home, write_atomic
 
 DRIVER = "kw_libcloud"
@@ -41,10 +42,11 @@ class Account:
         keys = ("region", "datacenter", "ex_force_service_region", "location")
         return next((str(self.arguments[key]) for key in keys if self.arguments.get(key)), "")
 
-    def as_provider(self) -> dict[str, Any]:
-        """Return it as Salt reads it."""
-        own = {"driver": self.driver, "libcloud": self.libcloud, "arguments": dict(self.arguments)}
-        return {self.alias: own | dict(self.others)}
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Return what Salt, and the driver, read below the alias."""
+        return {"driver": self.driver, "libcloud": self.libcloud, "arguments": dict(self.arguments)} | dict(self.others)
+
 
 
 def folder() -> Path:
@@ -137,7 +139,7 @@ def save(account: Account) -> None:
         KraftwerkError: its file holds others too (code 2).
     """
     _check_alone(account)
-    text = yaml.safe_dump(account.as_provider(), sort_keys=False, allow_unicode=True)
+    text = yaml.safe_dump({account.alias: account.settings}, sort_keys=False, allow_unicode=True)
     write_atomic(account.file, f"# Written by `kraftwerk providers add`. Credentials: only you can read it.\n{text}")
 
 
@@ -145,10 +147,18 @@ def remove(alias: str) -> None:
     """Remove an account's file; nothing changes at the cloud.
 
     Raises:
-        KraftwerkError: there is none, or its file holds others too (code 2).
+        KraftwerkError: there is none, its file holds others too, or nodes of it are known here (code 2).
     """
     account = get(alias)
     _check_alone(account)
+    users = [node.name for node in all_nodes().values() if node.provider == alias]
+    users += [each.name for each in intent.all_intents() if each.provider == alias and each.name not in users]
+    if users:
+        raise KraftwerkError(
+            f"{', '.join(users)} could not be destroyed without the credentials of {alias}",
+            next_command=f"kraftwerk destroy-node {users[0]}",
+            code=2,
+        )
     account.file.unlink()
 
 

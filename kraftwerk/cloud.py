@@ -11,30 +11,13 @@ from typing import Any
 
 from kraftwerk import saltconf, schema
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.screen import OnProgress
-
-Machines = dict[str, dict[str, Any]]
 
 
-class Progress(logging.Handler):
-    """Hands on what a driver logs while it works, such as `waiting for an address`."""
-
-    def __init__(self, on_progress: OnProgress) -> None:
-        super().__init__(logging.INFO)
-        self.on_progress = on_progress
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Hand on one line of a driver of kraftwerk's."""
-        if record.name.rpartition(".")[2].startswith("kw_"):
-            self.on_progress(record.getMessage())
-
-
-def create(name: str, profile: str, *, on_progress: OnProgress | None = None, **overrides: Any) -> dict[str, Any]:
+def create(name: str, profile: str, **overrides: Any) -> dict[str, Any]:
     """Create a node by a profile of cloud.profiles.d, and return what the driver says of it.
 
     Args:
         profile: such as local-small.
-        on_progress: told what the driver is doing.
         overrides: keys that replace the profile's.
 
     Raises:
@@ -48,8 +31,7 @@ def create(name: str, profile: str, *, on_progress: OnProgress | None = None, **
     alias, _, driver = found[profile]["provider"].partition(":")
     provider = {key: value for key, value in client.opts["providers"][alias][driver].items() if key != "profiles"}
     machine = {**provider, **found[profile], **overrides, "name": name, "deploy": False}
-    with _listening(on_progress):
-        return _checked(_call(client, alias, "create", machine))
+    return _checked(_call(client, alias, "create", machine))
 
 
 def destroy(name: str, provider: str) -> None:
@@ -68,16 +50,6 @@ def ask(provider: str, function: str, *arguments: Any, **options: Any) -> Any:
         KraftwerkError: no such provider, or the driver failed, in its own words.
     """
     return _call(_client(), provider, function, *arguments, **options)
-
-
-def profiles(provider: str) -> dict[str, dict[str, Any]]:
-    """Return the profiles of a provider by the word after its name: small, medium …; local ones are no exception."""
-    found = _client().opts["profiles"]
-    return {
-        name.removeprefix(f"{provider}-"): dict(details)
-        for name, details in found.items()
-        if details["provider"].partition(":")[0] == provider
-    }
 
 
 def create_map(path: Path) -> dict[str, str]:
@@ -117,21 +89,6 @@ def _client() -> Any:
     for quiet in ("salt", "saltext"):
         logging.getLogger(quiet).setLevel(logging.CRITICAL)
     return CloudClient(path=str(saltconf.write().with_name("cloud")))
-
-
-@contextmanager
-def _listening(on_progress: OnProgress | None) -> Iterator[None]:
-    """Let what kraftwerk's drivers log be shown while they work."""
-    logger = logging.getLogger("salt.loaded")
-    handler = Progress(on_progress or (lambda text: None))
-    before = logger.level
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before)
 
 
 @contextmanager

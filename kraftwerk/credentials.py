@@ -1,7 +1,7 @@
 """What the constructor of a libcloud driver wants to know: asked for in words, and known from the usual variables."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,6 +157,48 @@ def _parameters(name: str) -> list[inspect.Parameter]:
         if len(named) == len(parameters):
             break
     return list(found.values())
+
+
+def answers(
+    name: str, given: Mapping[str, str], environ: Mapping[str, str], prompt: Callable[[Question], str] | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the arguments for a cloud's constructor, and which of them came from which environment variable.
+
+    Args:
+        given: arguments that were given as text; they win.
+        environ: this process's variables.
+        prompt: asks for one; None where nobody can be asked.
+
+    Raises:
+        KraftwerkError: one is missing, or isn't what it must be (code 2).
+    """
+    found, sources = dict(given), {}
+    missing: list[Question] = []
+    for question in questions(name):
+        if question.argument in found:
+            continue
+        variable = next((each for each in question.variables if environ.get(each)), "")
+        if variable and (question.asked or not given):  # a session's token belongs to the key beside it
+            sources[question.argument] = variable
+        value = environ[variable] if question.argument in sources else _asked(question, prompt)
+        if value:
+            found[question.argument] = value
+        elif question.required:
+            missing.append(question)
+    if missing:
+        raise _missing(name, missing)
+    return {argument: typed(name, argument, text) for argument, text in found.items()}, sources
+
+
+def _asked(question: Question, prompt: Callable[[Question], str] | None) -> str:
+    return prompt(question) if prompt and question.asked else question.default
+
+
+def _missing(name: str, missing: list[Question]) -> KraftwerkError:
+    needs = " and ".join(f"{each.argument} ({each.label})" for each in missing)
+    variables = [each.variables[0] for each in missing if each.variables]
+    ways = [f"set {' and '.join(variables)}"] * bool(variables) + [f"--env {missing[0].argument}=VARIABLE", "--stdin"]
+    return KraftwerkError(f"{name} needs {needs}", next_command="; or ".join(ways), code=2)
 
 
 def typed(name: str, argument: str, text: str) -> str | int | bool:

@@ -28,6 +28,20 @@ def complete_environments(context: click.Context, parameter: click.Parameter, in
     return _completions(lambda: find().known_environments(), incomplete)
 
 
+def complete_providers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the clouds that were added and begin like this, for the shell."""
+    from kraftwerk.account import all_accounts
+
+    return _completions(all_accounts, incomplete)
+
+
+def complete_clouds(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the clouds that libcloud knows and begin like this, for the shell."""
+    from kraftwerk.credentials import clouds
+
+    return _completions(clouds, incomplete)
+
+
 def _completions(names: Callable[[], Iterable[str]], incomplete: str) -> list[CompletionItem]:
     try:
         return [CompletionItem(name) for name in sorted(names()) if name.startswith(incomplete)]
@@ -45,6 +59,7 @@ environment_option: Decorator = click.option(
     envvar="KRAFTWERK_ENV",
     help="The environment.",
 )
+provider_argument: Decorator = click.argument("provider", shell_complete=complete_providers)
 node_argument: Decorator = click.argument("node", shell_complete=complete_nodes)
 optional_node_argument: Decorator = click.argument("node", shell_complete=complete_nodes, required=False)
 nodes_argument: Decorator = click.argument("nodes", shell_complete=complete_nodes, nargs=-1, metavar="[NODE]...")

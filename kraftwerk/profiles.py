@@ -33,6 +33,29 @@ def generated() -> dict[str, dict[str, Any]]:
     return found
 
 
+def sizes(alias: str) -> dict[str, dict[str, Any]]:
+    """Return the profiles of an account by what follows its alias in their names: small, medium, large …
+
+    Raises:
+        KraftwerkError: a file of profiles is no YAML (code 2).
+    """
+    merged = generated()
+    for path in files().values():
+        merged |= _read(path)
+    whole = {name: _extended(details, merged) for name, details in merged.items()}
+    return {name.removeprefix(f"{alias}-"): each for name, each in whole.items() if each.get("provider") == alias}
+
+
+def _extended(details: dict[str, Any], profiles: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return a profile with what it inherits by `extends`, as Salt resolves it."""
+    seen: list[Any] = []
+    while (parent := details.get("extends")) in profiles and parent not in seen:
+        seen.append(parent)
+        own = {key: value for key, value in details.items() if key != "extends"}
+        details = {**profiles[parent], **own}
+    return {key: value for key, value in details.items() if key != "extends"}
+
+
 def _renamed(this: Account) -> dict[str, dict[str, Any]]:
     own = config_home() / "cloud.profiles.d" / f"{this.libcloud}.conf"
     paths = [path for path in (*_shipped(), own) if path.stem == this.libcloud and path.exists()]
