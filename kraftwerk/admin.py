@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.flock import held
 from kraftwerk.node import known_hosts_file, private_key_file, roster_file
 from kraftwerk.paths import PACKAGE, config_home, private, write_atomic
+from kraftwerk.reactorconfig import ReactorConfig
 from kraftwerk.schema import Value, Wrong, one_of, record, setting, text
 
 FOLDERS = ("keys", "salt", "pillar", "templates", "cloud.providers.d", "cloud.profiles.d")
@@ -46,6 +48,10 @@ class AdminConfig:
     hosts: str = setting(one_of("ask", "always", "never"), default="ask")
     index_url: str = setting(text(r"(https?://\S+)?", "an http or https address"), default="")
     local: Local = setting(record(Local), default_factory=Local)
+    reactor: ReactorConfig = setting(record(ReactorConfig), default_factory=ReactorConfig)
+
+
+SECTIONS: Mapping[str, Any] = {"local": Local, "reactor": ReactorConfig}
 
 
 def config_file() -> Path:
@@ -77,9 +83,11 @@ def given() -> dict[str, Any]:
     guard(config_file())
     keys = schema.given(AdminConfig, schema.load(config_file(), problems))
     keys |= _from_environment(AdminConfig, "", problems)
-    local = _from_environment(Local, "local.", problems)
+    for name, section in SECTIONS.items():
+        if own := _from_environment(section, f"{name}.", problems):
+            keys[name] = replace(keys.get(name, section()), **own)
     schema.check(problems)
-    return keys | ({"local": replace(keys.get("local", Local()), **local)} if local else {})
+    return keys
 
 
 def _from_environment(kind: Any, prefix: str, problems: list[str]) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def render(before: str, found: Mapping[str, Sequence[str]], after: str) -> str:
     return "".join([before, begin, *lines, f"{END}\n", after])
 
 
-def _locked() -> AbstractContextManager[None]:
+def _locked() -> AbstractContextManager[int]:
     return flock.held(HOSTS.parent, busy=f"another kraftwerk is writing {HOSTS}")
 
 

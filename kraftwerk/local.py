@@ -164,7 +164,7 @@ def names() -> list[str]:
     return sorted(path.name for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
 
 
-def _busy(name: str) -> AbstractContextManager[None]:
+def _busy(name: str) -> AbstractContextManager[int]:
     private(state_home() / "local")
     return flock.held(
         state_home() / "local" / f".{name}.lock", busy=f"another kraftwerk is busy with {name}", timeout=120

@@ -7,6 +7,7 @@ from pathlib import Path
 import platformdirs
 
 PACKAGE = Path(__file__).resolve().parent
+SOCKET_ROOM = 80  # characters that a folder of a master's sockets may have: a socket's path ends at 107
 
 
 def config_home() -> Path:
@@ -18,6 +19,23 @@ def config_home() -> Path:
 def state_home() -> Path:
     """Return the folder of generated files and local nodes: ~/.local/state/kraftwerk, or below KRAFTWERK_HOME."""
     return config_home() / ".state" if os.environ.get("KRAFTWERK_HOME") else platformdirs.user_state_path("kraftwerk")
+
+
+def reactor_home() -> Path:
+    """Return the folder of the reactor: its Salt master, what was pushed, what happened."""
+    return state_home() / "reactor"
+
+
+def master_sockets(folder: Path) -> Path:
+    """Return where the sockets of a Salt master are: in its folder, or in /tmp where their paths would become too long.
+
+    It doesn't depend on the environment, which differs between a terminal, cron and systemd: all must find them.
+    """
+    inside = folder / "run"
+    if len(str(inside)) <= SOCKET_ROOM:
+        return inside
+    status = private(folder).stat()
+    return Path("/tmp") / f"kraftwerk-{os.getuid()}-{status.st_dev:x}-{status.st_ino:x}"  # noqa: S108 - made 0700
 
 
 def cache_home() -> Path:

@@ -20,11 +20,10 @@ import yaml
 from kraftwerk import argv, flock, process, saltconf
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.localproc import wait_until
-from kraftwerk.paths import private, share, write_atomic
+from kraftwerk.paths import master_sockets, private, share, write_atomic
 
 START_TIMEOUT = 30  # seconds until the sockets are there; 0.8 on a machine with nothing else to do
 STOP_TIMEOUT = 10  # seconds to end in order; then all are killed
-SOCKET_ROOM = 80  # characters that the folder of sockets may have: a socket's path ends at 107
 KEPT_LOG = 10_000_000  # bytes of log that a start leaves there
 
 
@@ -68,7 +67,7 @@ def write(
         "interface": interface,
         "publish_port": publish_port,
         "ret_port": return_port,
-        "sock_dir": str(private(sockets(folder))),
+        "sock_dir": str(private(master_sockets(folder))),
         "conf_file": str(folder / "master"),
         "pidfile": str(folder / "pid"),
         "log_level_logfile": "info",
@@ -79,18 +78,6 @@ def write(
     path = folder / "master"
     write_atomic(path, yaml.safe_dump({**content, **(extra or {})}, sort_keys=False))
     return path
-
-
-def sockets(folder: Path) -> Path:
-    """Return where a master's sockets are: in its folder, or in /tmp where their paths would become too long.
-
-    It doesn't depend on the environment, which differs between a terminal, cron and systemd: all must find them.
-    """
-    inside = folder / "run"
-    if len(str(inside)) <= SOCKET_ROOM:
-        return inside
-    status = private(folder).stat()
-    return Path("/tmp") / f"kraftwerk-{os.getuid()}-{status.st_dev:x}-{status.st_ino:x}"  # noqa: S108 - made 0700
 
 
 def start(folder: Path) -> Running:
@@ -164,7 +151,7 @@ def answers(folder: Path) -> bool:
     """Tell whether the master's event bus and both ports take connections."""
     content = yaml.safe_load((folder / "master").read_text())
     ports = [(content["interface"], content[key]) for key in ("publish_port", "ret_port")]
-    bus = [sockets(folder) / f"master_event_{way}.ipc" for way in ("pub", "pull")]
+    bus = [master_sockets(folder) / f"master_event_{way}.ipc" for way in ("pub", "pull")]
     return all(map(_connects, bus)) and all(map(_connects, ports))
 
 
@@ -203,7 +190,7 @@ def _recorded(folder: Path) -> dict[str, Any]:
 
 def _clean(folder: Path) -> None:
     """Remove sockets that nobody listens on: each costs salt-cloud seconds of trying."""
-    for stale in sockets(folder).glob("*.ipc"):
+    for stale in master_sockets(folder).glob("*.ipc"):
         stale.unlink(missing_ok=True)
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,9 +67,10 @@ def _admin() -> Iterator[Setting]:
     config, given = admin.load(), admin.given()
     for each in fields(config):
         value = getattr(config, each.name)
-        if each.name == "local":
-            yield Setting("local.release", value.release, _admin_source("local.release", "local" in given))
-        else:
+        for inner in fields(value) if each.name in admin.SECTIONS else ():
+            key = f"{each.name}.{inner.name}"
+            yield Setting(key, _plain(key, getattr(value, inner.name)), _admin_source(key, each.name in given))
+        if each.name not in admin.SECTIONS:
             yield Setting(each.name, _plain(each.name, value), _admin_source(each.name, each.name in given))
 
 
@@ -105,6 +106,10 @@ def _plain(name: str, value: Any) -> Any:
     """Return a value as it may be shown: lists for tuples, no secrets."""
     if name in NAMES_ONLY:
         return list(value)
+    if name == "reactor.alerts":
+        return [f"{urlsplit(address).scheme}://…" for address in value]
+    if name == "reactor.projects":
+        return {project: asdict(source) for project, source in value.items()}
     if name == "index_url" and (address := urlsplit(value)).password:
         return value.replace(f"{address.username}:{address.password}@", "…@")
     return list(value) if isinstance(value, tuple) else value

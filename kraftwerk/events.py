@@ -1,0 +1,127 @@
+"""Events of the reactor's bus: fired by whatever happens here, kept in a journal of the last ones."""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kraftwerk.paths import master_sockets, private, reactor_home
+
+KEPT = ("kraftwerk/", "salt/cloud/")  # what the journal holds: the rest of the bus is Salt's own talk
+CLOUD_KEYS = ("name", "provider", "profile")  # of salt-cloud's events, which may carry a whole configuration
+LIMIT = 1_000_000  # bytes of the journal; then it is moved aside and begun anew
+POLL = 0.2  # seconds between two looks while following
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        time: in UTC, to the millisecond.
+        tag: its name, such as kraftwerk/push/mysite.
+    """
+
+    time: str
+    tag: str
+    data: Mapping[str, Any]
+
+    def line(self) -> str:
+        """Return the event in one line, with the local time."""
+        when = datetime.fromisoformat(self.time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        told = (f"{key}={_word(value)}" for key, value in self.data.items() if value not in ("", None))
+        return " ".join([when, self.tag, *told])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the event as plain JSON types."""
+        return {"time": self.time, "tag": self.tag, "data": dict(self.data)}
+
+
+def fire(tag: str, data: Mapping[str, Any]) -> bool:
+    """Fire an event into the reactor's bus; return whether a reactor was there to take it.
+
+    Args:
+        tag: begins with `kraftwerk/`.
+        data: plain JSON types, no secrets: the journal keeps them.
+    """
+    sockets = master_sockets(reactor_home())
+    if not (sockets / "master_event_pull.ipc").exists():
+        return False
+    import salt.utils.event
+
+    with salt.utils.event.get_event("master", str(sockets), listen=False) as bus:
+        return bool(bus.fire_event(dict(data), tag))
+
+
+def journal() -> Path:
+    """Return the file that the last events are kept in; 0600."""
+    return reactor_home() / "events.jsonl"
+
+
+def keep(tag: str, data: Mapping[str, Any]) -> None:
+    """Write an event down, if it is one that the journal holds; the engine kw_events calls this for each."""
+    if not tag.startswith(KEPT):
+        return
+    wanted = {key: data[key] for key in CLOUD_KEYS if key in data} if tag.startswith("salt/") else dict(data)
+    wanted.pop("_stamp", None)
+    path = journal()
+    private(path.parent)
+    if path.exists() and path.stat().st_size > LIMIT:
+        path.replace(path.with_suffix(".old"))
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = json.dumps(Event(now, tag, wanted).as_dict(), default=str)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(line + "\n")
+
+
+def last(count: int) -> list[Event]:
+    """Return the last events of the journal, the newest last."""
+    lines: list[str] = []
+    for path in (journal().with_suffix(".old"), journal()):
+        lines += path.read_text().splitlines() if path.exists() else []
+    return [_parse(line) for line in lines[-count:]] if count else []
+
+
+def follow(timeout: float | None = None) -> Iterator[Event]:
+    """Yield each event as it is written down, from now on.
+
+    Args:
+        timeout: seconds after which it ends; None for never.
+    """
+    path, deadline = journal(), None if timeout is None else time.monotonic() + timeout
+    file = path.open() if path.exists() else None
+    if file:
+        file.seek(0, os.SEEK_END)
+    part = ""
+    while deadline is None or time.monotonic() < deadline:
+        file = _reopened(file, path)
+        part += file.readline() if file else ""
+        if part.endswith("\n"):
+            yield _parse(part)
+            part = ""
+        else:
+            time.sleep(POLL)
+
+
+def _reopened(file: Any, path: Path) -> Any:
+    """Return the journal's open file; the new one when the old one is read to its end and was moved aside."""
+    if file and (not path.exists() or os.path.samestat(os.fstat(file.fileno()), path.stat())):
+        return file
+    rest = file.tell() < os.fstat(file.fileno()).st_size if file else False
+    if rest or not path.exists():
+        return file
+    return path.open()
+
+
+def _parse(line: str) -> Event:
+    return Event(**json.loads(line))
+
+
+def _word(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return json.dumps(text, ensure_ascii=False) if not text or any(c.isspace() or c == '"' for c in text) else text
