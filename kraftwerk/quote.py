@@ -1,0 +1,134 @@
+"""What a cloud would make of an order, before anything is ordered: size, image, place and price, all found by name."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from libcloud.compute.base import NodeSize
+
+from kraftwerk import cloudapi, offer, profiles, schema
+from kraftwerk.account import Account
+from kraftwerk.cloudapi import Cloud
+from kraftwerk.errors import KraftwerkError
+
+HOURS = 730  # in a month
+CORES = ("cpu", "vcpus", "vcpu", "cpus", "vcpu_count", "cores")
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size of a cloud.
+
+    Attributes:
+        names: the profiles that mean it: small, medium …
+        memory: MiB; 0 where nobody says.
+        cores: 0 where nobody says.
+        disk: GB; 0 where it is chosen apart.
+        price: US dollars in an hour before tax, as libcloud knows it; None where it doesn't.
+    """
+
+    size: str
+    names: tuple[str, ...]
+    memory: int
+    cores: int
+    disk: int
+    price: float | None
+
+    def text(self) -> str:
+        """Return cores and memory as people say them."""
+        cores = f"{self.cores} core{'s' * (self.cores != 1)}" if self.cores else ""
+        memory = f"{self.memory / 1024:.3g} GB memory" if self.memory else ""
+        return ", ".join(part for part in (cores, memory) if part)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A machine that could be ordered.
+
+    Attributes:
+        profile: the profile of cloud.profiles.d that it is made by.
+        overrides: what replaces the profile's own values.
+        where: the region or location.
+        image: the image's name.
+    """
+
+    profile: str
+    overrides: dict[str, Any]
+    where: str
+    size: Size
+    image: str
+
+
+def price(dollars: float | None) -> str:
+    """Return a price for people: by the month, which is what one pays."""
+    if dollars is None:
+        return "not known here"
+    return f"about ${dollars * HOURS:.2f} a month (${dollars:.4g} an hour), before tax"
+
+
+def quote(account: Account, size: str, image: str, location: str) -> Quote:
+    """Ask a cloud for a machine's size, image and place.
+
+    Args:
+        size: the word of a profile, such as small, or a size of the cloud's own.
+        image: a pattern that replaces the profile's; empty keeps it. As is `location`.
+
+    Raises:
+        KraftwerkError: there is no such thing (code 2), or the cloud refused.
+    """
+    known = profiles.sizes(account.alias)
+    chosen = size if size in known else _basis(account, known, size)
+    given = {"image": image, "location": location, "size": size if size not in known else ""}
+    overrides = {key: value for key, value in given.items() if value}
+    settings = {**account.settings, **known[chosen], **overrides}
+    cloud = cloudapi.connect(account.alias, account.settings)
+    found = offer.size(cloud, str(settings.get("size", "")))
+    wanted = str(settings.get("location") or "")
+    return Quote(
+        profile=f"{account.alias}-{chosen}",
+        overrides=overrides,
+        where=wanted or account.region or "wherever the cloud puts it",
+        size=_size(cloud, found, ()),
+        image=str(offer.image(cloud, str(settings.get("image", "")), str(settings.get("image_owner", ""))).name),
+    )
+
+
+def sizes(account: Account) -> list[Size]:
+    """Return the sizes of a cloud, the cheapest first, with the profiles that mean them.
+
+    Raises:
+        KraftwerkError: the cloud refused.
+    """
+    cloud = cloudapi.connect(account.alias, account.settings)
+    meant: dict[str, list[str]] = {}
+    for name, details in profiles.sizes(account.alias).items():
+        meant.setdefault(str(details.get("size", "")).lower(), []).append(name)
+    found = []
+    for each in offer.sizes(cloud):
+        words = [word for name in offer.names_of(each) for word in meant.get(name.lower(), [])]
+        found.append(_size(cloud, each, tuple(dict.fromkeys(words))))
+    return found
+
+
+def _basis(account: Account, known: dict[str, dict[str, Any]], size: str) -> str:
+    """Return the profile that a size of the cloud's own is put into; its image is the same in all."""
+    if known:
+        return next(iter(known))
+    raise KraftwerkError(
+        f"no profile says how nodes are made at {account.alias}{schema.suggestion(size, known)}",
+        next_command=f"write ~/.config/kraftwerk/cloud.profiles.d/{account.alias}.conf: "
+        f"{account.alias}-small: {{provider: {account.alias}, size: …, image: …}}",
+        code=2,
+    )
+
+
+def _size(cloud: Cloud, found: NodeSize, names: tuple[str, ...]) -> Size:
+    extra = found.extra or {}
+    cores = next((extra[key] for key in CORES if str(extra.get(key) or "").isdigit()), getattr(found, "vcpus", 0))
+    return Size(
+        size=str(found.id if " " in str(found.name) else found.name or found.id),
+        names=names,
+        memory=int(found.ram or 0),
+        cores=int(cores or 0),
+        disk=int(found.disk or 0),
+        price=offer.price(cloud, found),
+    )
