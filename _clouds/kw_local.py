@@ -31,7 +31,7 @@ import salt.utils.cloud
 from salt.exceptions import SaltCloudNotFound, SaltCloudSystemExit
 
 try:
-    from kraftwerk import admin, local, localbase, machine
+    from kraftwerk import admin, cloudevent, local, localbase, machine
     from kraftwerk.errors import KraftwerkError
 
     HAS_KRAFTWERK = True
@@ -291,15 +291,7 @@ def _no_function(action, call):
 
 def _fire(what, name):
     """Tell a master that listens on this machine."""
-    if os.path.exists(os.path.join(__opts__["sock_dir"], "master_event_pull.ipc")):
-        __utils__["cloud.fire_event"](
-            "event",
-            f"{what} node",
-            f"salt/cloud/{name}/{what}",
-            args={"name": name, "provider": __virtualname__},
-            sock_dir=__opts__["sock_dir"],
-            transport=__opts__["transport"],
-        )
+    cloudevent.fire(__opts__, __utils__, what, name, __virtualname__)
 
 
 def _active_provider():

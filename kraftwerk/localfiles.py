@@ -1,11 +1,9 @@
 """The files that make a clone a node of its own: names, keys, and the admin's surroundings."""
 
 import secrets
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
-from kraftwerk import argv, privilege, process, surroundings
+from kraftwerk import hostkey, privilege, surroundings
 from kraftwerk.machine import Machine
 from kraftwerk.node import private_key_file
 
@@ -14,20 +12,20 @@ HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 
 def lay_all(machine: Machine) -> str:
     """Write the node's own files into its upper folder and return its public host key."""
-    private_key, public_key = _host_key()
+    private_key, public_key = hostkey.make()
     files = {
         "etc/hostname": f"{machine.name}\n".encode(),
         "etc/hosts": f"127.0.0.1 localhost\n::1 localhost ip6-localhost\n{machine.address} {machine.name}\n".encode(),
         "etc/resolv.conf": surroundings.resolver(),
         "etc/machine-id": f"{secrets.token_hex(16)}\n".encode(),
         "root/.ssh/authorized_keys": private_key_file().with_suffix(".pub").read_bytes(),
-        HOST_KEY: private_key,
-        f"{HOST_KEY}.pub": public_key,
+        HOST_KEY: private_key.encode(),
+        f"{HOST_KEY}.pub": public_key.encode(),
     }
     if index := surroundings.index_options():
         files["etc/pip.conf"] = index
     lay(files, machine)
-    return public_key.decode()
+    return public_key
 
 
 def lay(files: Mapping[str, bytes], machine: Machine) -> None:
@@ -40,10 +38,3 @@ def lay(files: Mapping[str, bytes], machine: Machine) -> None:
         {f"upper/{name}": content for name, content in files.items()}, modes=modes, folders=folders
     )
     privilege.run(["tar", "--extract", f"--directory={machine.folder}", "--file=-"], input=archive)
-
-
-def _host_key() -> tuple[bytes, bytes]:
-    with tempfile.TemporaryDirectory(prefix="kraftwerk-") as scratch:
-        path = Path(scratch) / "key"
-        process.run(argv.ssh_keygen(path))
-        return path.read_bytes(), path.with_suffix(".pub").read_bytes()

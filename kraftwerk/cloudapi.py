@@ -1,0 +1,123 @@
+"""A cloud's account, talked to through apache-libcloud; its errors in one plain line each."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from libcloud.common.exceptions import BaseHTTPError
+from libcloud.common.types import InvalidCredsError, LibcloudError
+from libcloud.compute.base import Node as Machine
+from libcloud.compute.base import NodeDriver
+from libcloud.compute.providers import get_driver
+from libcloud.compute.types import NodeState
+
+from kraftwerk.errors import KraftwerkError
+
+LIMIT = re.compile(r"quota|limit.?exceeded|limit.?reached|exceed|insufficient.*capacity", re.IGNORECASE)
+CREDENTIALS = re.compile(r"unauthori[sz]ed|authentication|auth ?failure|credential|access key|\b401\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """An account at a cloud.
+
+    Attributes:
+        alias: what the admin calls it: the first key of its file in cloud.providers.d.
+        kind: libcloud's name of the cloud: ec2, digitalocean, …
+        driver: libcloud's driver, connected with the account's credentials.
+        settings: what the provider's file says.
+    """
+
+    alias: str
+    kind: str
+    driver: Any  # a NodeDriver, with methods of its own beyond that
+    settings: Mapping[str, Any]
+
+    def machines(self) -> list[Machine]:
+        """Return the machines of the account, without those that are gone but still listed for a while.
+
+        Raises:
+            KraftwerkError: the cloud didn't answer, or refused.
+        """
+        with told(self.alias):
+            return [machine for machine in self.driver.list_nodes() if machine.state != NodeState.TERMINATED]
+
+
+def connect(alias: str, settings: Mapping[str, Any]) -> Cloud:
+    """Return an account by what the file of its provider says.
+
+    Args:
+        settings: `libcloud` (the cloud's name there) and `arguments` (of that driver's constructor).
+
+    Raises:
+        KraftwerkError: libcloud knows no such cloud, or the arguments aren't what it takes (code 2).
+    """
+    kind, arguments = str(settings.get("libcloud", "")), settings.get("arguments") or {}
+    if not isinstance(arguments, Mapping):
+        raise KraftwerkError(f"provider {alias}: arguments must be a mapping, such as {{key: …, secret: …}}", code=2)
+    driver = _driver(alias, kind, json.dumps(arguments, sort_keys=True, default=str))
+    return Cloud(alias=alias, kind=kind, driver=driver, settings=settings)
+
+
+@cache  # one connection a process and account; and DUMMY's machines live in its driver
+def _driver(alias: str, kind: str, arguments: str) -> NodeDriver:
+    try:
+        factory = get_driver(kind)
+    except (AttributeError, ImportError) as error:
+        raise KraftwerkError(f"provider {alias}: libcloud knows no cloud called {kind!r}", code=2) from error
+    try:
+        with told(alias):
+            return factory(**json.loads(arguments))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise KraftwerkError(
+            f"provider {alias}: arguments: {one_line(error)}", next_command="kraftwerk providers list", code=2
+        ) from error
+
+
+@contextmanager
+def told(alias: str) -> Iterator[None]:
+    """Turn what libcloud raises into one line that begins with the account's alias."""
+    try:
+        yield
+    except (BaseHTTPError, LibcloudError, OSError, NotImplementedError) as error:
+        raise translated(alias, error) from error
+    except Exception as error:
+        if type(error) is Exception:  # several drivers raise it bare, with the cloud's words
+            raise translated(alias, error) from error
+        raise
+
+
+def translated(alias: str, error: BaseException) -> KraftwerkError:
+    """Return an error of libcloud as one plain line with the next command."""
+    words = one_line(error)
+    if isinstance(error, InvalidCredsError) or CREDENTIALS.search(words):
+        return KraftwerkError(
+            f"{alias}: the cloud refused the credentials: {words}", next_command=f"kraftwerk providers add {alias}"
+        )
+    if LIMIT.search(words):
+        return KraftwerkError(
+            f"{alias}: the account has reached a limit: {words}",
+            next_command="ask the cloud for a higher limit, or kraftwerk destroy-node one that you don't need",
+        )
+    if isinstance(error, NotImplementedError):
+        return KraftwerkError(f"{alias}: libcloud can't do that with this cloud")
+    if isinstance(error, OSError):
+        return KraftwerkError(f"{alias}: the cloud can't be reached: {words}", next_command="try again")
+    return KraftwerkError(f"{alias}: {words}")
+
+
+def refused(error: BaseException) -> bool:
+    """Say whether the cloud certainly did not do what it was asked for, as against: nobody knows."""
+    if isinstance(error, InvalidCredsError):
+        return True
+    return isinstance(error, BaseHTTPError) and 400 <= int(error.code) < 500 and int(error.code) != 408
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's words in one line of a bearable length."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= 300 else f"{words[:299]}…"

@@ -1,0 +1,28 @@
+"""Events of salt-cloud's drivers: told to a master that listens on this machine, and to nobody else."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+
+def fire(
+    options: Mapping[str, Any], utils: Mapping[str, Callable[..., Any]], what: str, name: str, driver: str
+) -> None:
+    """Fire `salt/cloud/<name>/<what>` into the bus of the master whose sock_dir the configuration names.
+
+    Args:
+        options: Salt's `__opts__`.
+        utils: Salt's `__utils__`.
+        what: creating, created, destroying or destroyed.
+        driver: the driver's name.
+    """
+    if not (Path(options["sock_dir"]) / "master_event_pull.ipc").exists():
+        return
+    utils["cloud.fire_event"](
+        "event",
+        f"{what} node",
+        f"salt/cloud/{name}/{what}",
+        args={"name": name, "provider": driver},
+        sock_dir=options["sock_dir"],
+        transport=options["transport"],
+    )

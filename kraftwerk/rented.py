@@ -1,0 +1,254 @@
+"""Machines rented in a cloud: made once however often that is interrupted, met by a pinned key, removed whole."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from libcloud.compute.base import Node as Machine
+from libcloud.compute.types import NodeState
+
+from kraftwerk import cloudinit, dialect, flock, hostkey, hosts, intent, localboot, offer
+from kraftwerk.cloudapi import Cloud, refused, told, translated
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.intent import Intent
+from kraftwerk.node import Node, all_nodes, check_name, pin_host_keys, private_key_file, remove_node, save_node
+from kraftwerk.progress import report
+from kraftwerk.transport import Connection
+
+SETTLING = 30  # seconds until a cloud certainly lists what it was asked for just before this was killed
+ADDRESS_WAIT = 600  # seconds, where the profile has no wait_for_ip_timeout
+SSH_WAIT = 900  # seconds, where it has no ssh_connect_timeout
+
+
+def create(cloud: Cloud, name: str, settings: Mapping[str, Any]) -> Machine:
+    """Make a machine and wait until its sshd answers; one whose creation was interrupted is finished instead.
+
+    Args:
+        settings: the profile over its provider: size, image, location, ssh_port …
+
+    Returns:
+        The machine; it is in the roster, its host key pinned.
+
+    Raises:
+        KraftwerkError: the name is taken, something of the profile isn't offered (code 2), the cloud refused, or the
+            machine doesn't answer. Then the machine and its intent stay, and calling again goes on.
+    """
+    check_name(name)
+    dialect.check(cloud)
+    with _busy(name):
+        begun = intent.load(name)
+        if begun and begun.provider != cloud.alias:
+            cause = f"{name} was begun at {begun.provider} and isn't finished"
+            raise KraftwerkError(cause, next_command=f"kraftwerk destroy-node {name}", code=2)
+        machine = find_intended(cloud, begun) if begun else None
+        if machine is None:
+            machine, begun = _make(cloud, name, settings, begun)
+        assert begun is not None  # noqa: S101 - a machine is found by its intent
+        begun = replace(begun, machine_id=str(machine.id), host_key_private="")
+        intent.write(begun)
+        return _finish(cloud, machine, begun, settings)
+
+
+def find_intended(cloud: Cloud, begun: Intent) -> Machine | None:
+    """Return the machine that an intent led to, or None if there never was one.
+
+    Raises:
+        KraftwerkError: there was one, and the cloud doesn't list it any more.
+    """
+    machines = cloud.machines()
+    if begun.machine_id:
+        found = [machine for machine in machines if str(machine.id) == begun.machine_id]
+        if not found:
+            cause = f"{begun.name}: {cloud.alias} lists its machine {begun.machine_id} no more"
+            raise KraftwerkError(cause, next_command=f"kraftwerk destroy-node {begun.name} forgets it")
+    else:
+        found = [machine for machine in machines if dialect.is_ours(machine, begun.name, begun.token)]
+    return found[0] if found else None
+
+
+def _settled(cloud: Cloud, begun: Intent) -> Machine | None:
+    """Look for the machine of an intent until the cloud must know it, if it does at all."""
+    while (machine := find_intended(cloud, begun)) is None and begun.age < SETTLING:
+        report(f"looking for what was begun {begun.age:.0f} s ago")
+        time.sleep(1)
+    return machine
+
+
+def _make(cloud: Cloud, name: str, settings: Mapping[str, Any], begun: Intent | None) -> tuple[Machine, Intent]:
+    """Order a machine, unless the intent turns out to have led to one."""
+    if begun is None:
+        _check_free(cloud, name)
+    wanted_image, owner = str(settings.get("image", "")), str(settings.get("image_owner", ""))
+    wanted_place = str(settings.get("location") or "")
+    image = offer.image(cloud, wanted_image, owner)
+    size = offer.size(cloud, str(settings.get("size", "")))
+    place = offer.location(cloud, wanted_place) if wanted_place or dialect.needs_location(cloud) else None
+    if begun is None:
+        private, public = hostkey.make()
+        profile = str(settings.get("profile") or "")
+        begun = replace(
+            intent.begin(name, cloud.alias, profile), host_key_private=private, host_key_public=public.strip()
+        )
+    public_key = private_key_file().with_suffix(".pub").read_text()
+    pair = (begun.host_key_private, begun.host_key_public)
+    user_data = cloudinit.user_data(name, host_key=pair, authorized_key=public_key)
+    order = dialect.Order(name, begun.token, size, image, place, user_data, public_key, settings)
+    wanted = dialect.arguments(cloud, order)
+    if intent.load(name) and (found := _settled(cloud, begun)):
+        return found, begun
+    intent.write(begun)
+    report(f"ordering {size.name} with {image.name}")
+    return _order(cloud, begun, wanted), begun
+
+
+def _order(cloud: Cloud, begun: Intent, wanted: Mapping[str, Any]) -> Machine:
+    """Ask the cloud for the machine; forget the intent only if it certainly said no."""
+    try:
+        machine: Machine = cloud.driver.create_node(**wanted)
+    except Exception as error:
+        translation = translated(cloud.alias, error)
+        if refused(error):
+            intent.remove(begun.name)
+            raise translation from error
+        raise KraftwerkError(
+            f"{translation.cause}; whether {begun.name} was made isn't known",
+            next_command=f"kraftwerk create-node {begun.name} --provider {cloud.alias} looks for it and goes on",
+        ) from error
+    machine.name = begun.name  # DUMMY names its machines itself
+    return machine
+
+
+def _check_free(cloud: Cloud, name: str) -> None:
+    taken = [machine for machine in cloud.machines() if machine.name == name]
+    if taken or name in all_nodes():
+        where = f"at {cloud.alias}, as {taken[0].id}" if taken else f"at {all_nodes()[name].host}"
+        raise KraftwerkError(
+            f"a node called {name} exists already {where}", next_command=f"kraftwerk destroy-node {name}", code=2
+        )
+
+
+def _finish(cloud: Cloud, machine: Machine, begun: Intent, settings: Mapping[str, Any]) -> Machine:
+    """Wait for the address and for sshd; pin the host key and put the node into the roster."""
+    machine, address = _wait_for_address(cloud, machine, settings)
+    port = int(settings.get("ssh_port", 22))
+    node = Node(name=begun.name, host=address, provider=cloud.alias, port=port, status="creating")
+    save_node(node)
+    pin_host_keys(node, [begun.host_key_public])
+    _wait_for_ssh(node, float(settings.get("ssh_connect_timeout", SSH_WAIT)))
+    save_node(replace(node, status="ready"))
+    intent.remove(begun.name)
+    return machine
+
+
+def _wait_for_address(cloud: Cloud, machine: Machine, settings: Mapping[str, Any]) -> tuple[Machine, str]:
+    kind = str(settings.get("ssh_interface", "public_ips"))
+    patience = float(settings.get("wait_for_ip_timeout", ADDRESS_WAIT))
+    for waited in _waiting(patience):
+        if machine.state == NodeState.ERROR:
+            raise _stuck(cloud, machine, "the cloud failed to start it")
+        if address := address_of(machine, kind):
+            return machine, address
+        report(f"no address yet, {waited:.0f} s")
+        listed = [each for each in cloud.machines() if str(each.id) == str(machine.id)]
+        if not listed and waited > SETTLING:
+            raise _stuck(cloud, machine, "the cloud lists it no more")
+        machine = listed[0] if listed else machine
+    raise _stuck(cloud, machine, f"no address ({kind}) after {patience:.0f} s")
+
+
+def address_of(machine: Machine, kind: str = "public_ips") -> str:
+    """Return a machine's address, of IPv4 if it has one; empty as long as it has none."""
+    addresses = [str(each) for each in getattr(machine, kind, None) or [] if str(each) not in ("", "0.0.0.0")]  # noqa: S104
+    return min(addresses, key=lambda each: ":" in each, default="")
+
+
+def _wait_for_ssh(node: Node, patience: float) -> None:
+    for waited in _waiting(patience):
+        if localboot.greets(node.host, node.port, timeout=3):
+            return
+        report(f"{node.host} boots, {waited:.0f} s")
+    raise KraftwerkError(
+        f"{node.name} has the address {node.host}, but no sshd answers at port {node.port} after {patience:.0f} s",
+        next_command=f"the same command again waits on; kraftwerk destroy-node {node.name} removes it",
+    )
+
+
+def _waiting(patience: float) -> Iterator[float]:
+    """Yield the seconds waited so far, ever more slowly, until patience ends."""
+    start, pause = time.monotonic(), 0.2
+    while (waited := time.monotonic() - start) < patience:
+        yield waited
+        time.sleep(pause)
+        pause = min(pause * 1.5, 5)
+
+
+def _stuck(cloud: Cloud, machine: Machine, why: str) -> KraftwerkError:
+    return KraftwerkError(
+        f"{machine.name} ({machine.id} at {cloud.alias}): {why}",
+        next_command=f"the same command again waits on; kraftwerk destroy-node {machine.name} removes it",
+    )
+
+
+def find(cloud: Cloud, name: str) -> Machine:
+    """Return the machine of a node; an interrupted creation's counts.
+
+    Raises:
+        KraftwerkError: there is none, or several have the name and none the roster's address (code 2).
+    """
+    begun = intent.load(name)
+    if begun and begun.provider == cloud.alias and (intended := find_intended(cloud, begun)):
+        return intended
+    named = [machine for machine in cloud.machines() if machine.name == name]
+    if len(named) > 1:
+        host = all_nodes()[name].host if name in all_nodes() else ""
+        named = [machine for machine in named if host in (*machine.public_ips, *machine.private_ips)] or named
+    if len(named) != 1:
+        ids = ", ".join(str(machine.id) for machine in named)
+        cause = f"{cloud.alias} has several machines called {name}: {ids}" if named else f"{cloud.alias} has no {name}"
+        raise KraftwerkError(cause, next_command="kraftwerk nodes", code=2)
+    return named[0]
+
+
+def destroy(cloud: Cloud, name: str) -> None:
+    """Remove a node's machine, then everything that is known of it here; a machine that is gone already is no error.
+
+    Raises:
+        KraftwerkError: the cloud refused or didn't answer; then nothing is forgotten.
+    """
+    with _busy(name):
+        for machine in _doomed(cloud, name):
+            with told(cloud.alias):
+                done = cloud.driver.destroy_node(machine)
+            if not done:
+                raise KraftwerkError(f"{cloud.alias} did not destroy {name} ({machine.id})", next_command="try again")
+        forget(cloud.alias, name)
+
+
+def _doomed(cloud: Cloud, name: str) -> list[Machine]:
+    begun = intent.load(name)
+    if begun and begun.provider == cloud.alias:
+        if not begun.machine_id:
+            found = _settled(cloud, begun)
+            return [found] if found else []
+        return [machine for machine in cloud.machines() if str(machine.id) == begun.machine_id]
+    return [find(cloud, name)] if any(machine.name == name for machine in cloud.machines()) else []
+
+
+def forget(alias: str, name: str) -> None:
+    """Forget an account's node here: connection, /etc/hosts, roster, known_hosts, intent. The intent goes last."""
+    node, begun = all_nodes().get(name), intent.load(name)
+    if node and node.provider == alias:
+        Connection(node).close()
+        hosts.remove(node.host)
+        remove_node(name)
+    if begun and begun.provider == alias:
+        intent.remove(name)
+
+
+@contextmanager
+def _busy(name: str) -> Iterator[None]:
+    lock = intent.file_of(name).with_name(f".{name}.lock")
+    with flock.held(lock, busy=f"another kraftwerk is busy with {name}", timeout=5):
+        yield
