@@ -13,7 +13,8 @@ from kraftwerk.node import known_hosts_file, private_key_file, roster_file
 from kraftwerk.paths import config_home, master_sockets, private, reactor_home, share, state_home, write_atomic
 from kraftwerk.transport import ssh_options
 
-EXTENSIONS = ("modules", "states", "pillar", "clouds", "runners", "engines")
+ON_NODES = ("modules", "states")
+EXTENSIONS = (*ON_NODES, "pillar", "clouds", "runners", "engines")
 
 
 def root() -> Path:
@@ -80,6 +81,15 @@ def file_roots(project_root: Path) -> dict[str, list[str]]:
     return {"base": [str(project_root / "salt"), str(config_home() / "salt"), str(share("salt"))]}
 
 
+def served(folder: Path) -> dict[str, list[str]]:
+    """Return the state trees that the master of a folder serves: the admin's and the shipped, and the modules of nodes.
+
+    Minions fetch modules as `salt://_modules`. They come from links to these alone, so that nothing else is served.
+    """
+    modules = link_extensions(folder / "served", share(), ON_NODES)
+    return {"base": [str(config_home() / "salt"), str(share("salt")), str(modules)]}
+
+
 def minion_options() -> dict[str, Any]:
     """Return what Salt on the node is told: no slow grains, and no log left there."""
     return {
@@ -104,13 +114,13 @@ def cloud(folder: Path) -> dict[str, Any]:
     }
 
 
-def link_extensions(folder: Path, source: Path) -> Path:
+def link_extensions(folder: Path, source: Path, kinds: tuple[str, ...] = EXTENSIONS) -> Path:
     """Make a folder of links to `_modules`, `_states` … of a tree, and return it.
 
     Salt takes every `*.py` of a folder of modules for one, so it is never pointed at the tree itself.
     """
     private(folder)
-    for kind in EXTENSIONS:
+    for kind in kinds:
         link, target = folder / f"_{kind}", source / f"_{kind}"
         if link.is_symlink() and link.readlink() != target:
             link.unlink()

@@ -52,7 +52,8 @@ def write(
 ) -> Path:
     """Write the configuration of a master and return its file, `<folder>/master`.
 
-    States, pillar and modules are those of salt-ssh; keys, cache, log and sockets are its own.
+    States, pillar and modules are those of salt-ssh, but for a project's own states: a master stands in no project.
+    Keys, cache, log and sockets are its own.
 
     Args:
         folder: made when missing; 0700.
@@ -67,6 +68,7 @@ def write(
         "interface": interface,
         "publish_port": publish_port,
         "ret_port": return_port,
+        "file_roots": saltconf.served(folder),
         "sock_dir": str(private(master_sockets(folder))),
         "conf_file": str(folder / "master"),
         "pidfile": str(folder / "pid"),
