@@ -18,6 +18,7 @@ from libcloud.compute.types import NodeState
 from kraftwerk.errors import KraftwerkError
 
 LIMIT = re.compile(r"quota|limit.?exceeded|limit.?reached|exceed|insufficient.*capacity", re.IGNORECASE)
+ADDRESS = re.compile(r" with url: \S+")  # of a request: EC2's holds the user data, and so a host key
 CREDENTIALS = re.compile(r"unauthori[sz]ed|authentication|auth ?failure|credential|access key|\b401\b", re.IGNORECASE)
 
 
@@ -119,5 +120,5 @@ def refused(error: BaseException) -> bool:
 
 def one_line(error: BaseException) -> str:
     """Return an error's words in one line of a bearable length."""
-    words = " ".join(str(error).split()) or type(error).__name__
+    words = ADDRESS.sub("", " ".join(str(error).split())) or type(error).__name__
     return words if len(words) <= 300 else f"{words[:299]}…"

@@ -1,0 +1,222 @@
+"""An EC2 that answers over HTTP on loopback: moto's server in a process of its own, behind a small WSGI layer.
+
+The layer adds what moto lacks: answers in the XML namespace that EC2 itself uses, and on demand a quota, an address
+that comes late, addresses of this machine, and an answer to RunInstances that is held back until somebody was killed.
+`with running() as moto: moto.settings(...)`.
+"""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+TOP = Path(__file__).parents[1]
+NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
+DEBIAN = "136693071363"
+QUOTA = (
+    "<Response><Errors><Error><Code>VcpuLimitExceeded</Code><Message>You have requested more vCPU capacity than your "
+    "current vCPU limit of {} allows for the instance bucket that the specified instance type belongs to.</Message>"
+    "</Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
+)
+
+
+def image(name, created, owner=DEBIAN, number=0):
+    """Return an image as moto loads it."""
+    return {
+        "ami_id": f"ami-{number or abs(hash((name, created))) % 16**8:08x}",
+        "name": name,
+        "owner_id": owner,
+        "creation_date": created,
+        "state": "available",
+        "public": True,
+        "architecture": "x86_64",
+        "image_location": f"{owner}/{name}",
+        "image_type": "machine",
+        "root_device_type": "ebs",
+        "root_device_name": "/dev/xvda",
+        "description": name,
+        "platform": None,
+        "virtualization_type": "hvm",
+        "hypervisor": "xen",
+        "sriov": "simple",
+    }
+
+
+IMAGES = [
+    image("debian-12-amd64-20240211-1654", "2024-02-11T16:54:00.000Z", number=0x1001),
+    image("debian-12-amd64-20251112-2294", "2025-11-12T10:00:00.000Z", number=0x1002),
+    image("debian-12-amd64-20250316-2053", "2025-03-16T10:00:00.000Z", number=0x1003),
+    image("debian-13-amd64-20251117-2299", "2025-11-17T10:00:00.000Z", number=0x1004),
+    image("debian-12-amd64-20991231-evil", "2026-01-01T00:00:00.000Z", owner="666666666666", number=0x1005),
+]
+
+
+@dataclass
+class Moto:
+    """A server that runs.
+
+    Attributes:
+        port: where it listens on 127.0.0.1.
+    """
+
+    port: int
+
+    @property
+    def arguments(self):
+        """Return the arguments of libcloud's EC2 driver for it."""
+        return {
+            "key": "AKIAEXAMPLE",
+            "secret": "s3cr3t-of-moto",
+            "region": "eu-central-1",
+            "host": "127.0.0.1",
+            "port": self.port,
+            "secure": False,
+            "signature_version": "4",
+        }
+
+    def settings(self, **values):
+        """Change how it behaves, and return everything of it.
+
+        Args:
+            quota: how many machines may run; None for any number.
+            late: how often a machine is described without its address; 1 counts from the next machine on.
+            hold: seconds that the answer to RunInstances is held back, the machine being made.
+            addresses: the public addresses of machines by name, or `loopback` for one of 127.9.0.0/16 each.
+        """
+        return json.loads(self._ask("/_settings", json.dumps(values).encode()))
+
+    def reset(self):
+        """Forget all machines, keys and groups, and every setting."""
+        self._ask("/moto-api/reset", b"")
+        self.settings(**DEFAULTS)
+
+    def require_credentials(self):
+        """Refuse everybody whose key moto's IAM doesn't know, from the next request on."""
+        self._ask("/moto-api/reset-auth", b"0")
+
+    def _ask(self, path, body):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", data=body, timeout=20) as answer:
+            return answer.read().decode()
+
+
+@contextmanager
+def running():
+    """Run a server until the block ends."""
+    command = [sys.executable, "-m", "tests.moto_server"]
+    with subprocess.Popen(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield Moto(int(process.stdout.readline()))
+        finally:
+            process.kill()
+
+
+DEFAULTS = {"quota": None, "late": 0, "hold": 0, "addresses": "loopback"}
+
+
+class Layer:
+    """The WSGI layer round moto's application."""
+
+    def __init__(self, application):
+        self.application = application
+        self.lock = threading.Lock()
+        self.known = dict(DEFAULTS)
+        self.described, self.given = {}, {}
+        self.requests = []
+
+    def __call__(self, environ, start_response):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        if environ["PATH_INFO"] == "/_settings":
+            return self._settings(json.loads(body), start_response)
+        action = re.search(r"Action=(\w+)", environ.get("QUERY_STRING", "") + body.decode(errors="replace"))
+        action = action[1] if action else ""
+        self.requests.append(action)
+        if action == "RunInstances" and self._full(environ):
+            start_response("400 Bad Request", [("Content-Type", "text/xml")])
+            return [QUOTA.format(self.known["quota"]).encode()]
+        status, headers, text = self._ask(environ)
+        if action == "RunInstances":
+            time.sleep(self.known["hold"])
+        text = re.sub(r'xmlns="http://ec2.amazonaws.com/doc/[\d-]+/?"', f'xmlns="{NAMESPACE}"', text)
+        if action in ("RunInstances", "DescribeInstances") and status.startswith("200"):
+            text = self._addressed(action, text)
+        start_response(status, [pair for pair in headers if pair[0].lower() != "content-length"])
+        return [text.encode()]
+
+    def _settings(self, values, start_response):
+        with self.lock:
+            self.known |= values
+            if values == DEFAULTS:
+                self.described, self.given, self.requests = {}, {}, []
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(self.known | {"requests": self.requests}).encode()]
+
+    def _ask(self, environ):
+        caught = []
+        parts = self.application(environ, lambda status, headers, *_: caught.append((status, headers)))
+        return *caught[0], b"".join(parts).decode()
+
+    def _full(self, environ):
+        if self.known["quota"] is None:
+            return False
+        from moto.core import DEFAULT_ACCOUNT_ID
+        from moto.ec2.models import ec2_backends
+
+        reservations = ec2_backends[DEFAULT_ACCOUNT_ID]["eu-central-1"].all_reservations()
+        running = [each for one in reservations for each in one.instances if each.state_code in (0, 16)]
+        return len(running) >= self.known["quota"]
+
+    def _addressed(self, action, text):
+        root = ElementTree.fromstring(text)
+        for each in root.iter(f"{{{NAMESPACE}}}instancesSet"):
+            for instance in each:
+                self._place(action, instance)
+        return ElementTree.tostring(root, encoding="unicode")
+
+    def _place(self, action, instance):
+        """Give an instance the address that it is to have just now."""
+        tags = {one.findtext(f"{{{NAMESPACE}}}key"): one[1].text for one in instance.iter(f"{{{NAMESPACE}}}item")}
+        address = self._address(action, instance.findtext(f"{{{NAMESPACE}}}instanceId"), tags.get("Name"))
+        for field in instance.findall(f"{{{NAMESPACE}}}ipAddress"):
+            field.text = address
+
+    def _address(self, action, identity, name):
+        with self.lock:
+            seen = self.described[identity] = self.described.get(identity, -1) + (action == "DescribeInstances")
+            if action == "RunInstances" or seen < self.known["late"]:
+                return ""  # EC2 never has it that early
+            number = self.given.setdefault(identity, len(self.given) + 1)
+            wanted = self.known["addresses"]
+            return f"127.9.0.{number}" if wanted == "loopback" else wanted.get(name, "")
+
+
+def main():
+    """Serve until killed; the port is the first line that is printed."""
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as amis:
+        json.dump(IMAGES, amis)
+        amis.flush()
+        os.environ["MOTO_AMIS_PATH"] = amis.name
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+        from werkzeug.serving import make_server
+
+        import moto.ec2.models  # noqa: F401 - reads the images now
+
+    layer = Layer(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, layer, threaded=True, request_handler=MotoRequestHandler)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
