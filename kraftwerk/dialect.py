@@ -78,9 +78,18 @@ def arguments(cloud: Cloud, order: Order) -> dict[str, Any]:
 
 def is_ours(machine: Machine, name: str, token: str) -> bool:
     """Say whether a machine is the one of an intent: by its token, or by its name where it carries no token at all."""
-    extra = machine.extra or {}
-    said = str([extra.get(key) for key in ("tags", "metadata", "labels", "tag")])
+    said = _tags(machine)
     return token in said or (machine.name == name and TAG not in said)
+
+
+def is_marked(machine: Machine) -> bool:
+    """Say whether a machine carries kraftwerk's mark; those of clouds without tags never do."""
+    return TAG in _tags(machine)
+
+
+def _tags(machine: Machine) -> str:
+    extra = machine.extra or {}
+    return str([extra.get(key) for key in ("tags", "metadata", "labels", "tag")])
 
 
 def size_of(machine: Machine) -> str:

@@ -161,6 +161,13 @@ def pin_host_keys(node: Node, keys: list[str]) -> None:
         _rewrite_known_hosts(node.name, lines, also=node.host, port=node.port)
 
 
+def pinned_host_keys(node: Node) -> list[str]:
+    """Return the public host keys that are pinned for a node."""
+    path, name = known_hosts_file(), _known_as(node.name, node.port)
+    lines = [line.partition(" ") for line in (path.read_text().splitlines() if path.exists() else [])]
+    return [key for names, _, key in lines if name in names.split(",")]
+
+
 def _known_as(host: str, port: int) -> str:
     return host if port == 22 else f"[{host}]:{port}"
 

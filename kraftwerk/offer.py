@@ -123,7 +123,7 @@ def _unknown(cloud: Cloud, what: str, wanted: str, known: Sequence[str]) -> Kraf
     command = {"image": "kraftwerk images", "size": "kraftwerk sizes"}.get(what)
     return KraftwerkError(
         f"{cloud.alias} {said}{some}",
-        next_command=f"{command} --provider {cloud.alias}" if command else f"--{what} NAME",
+        next_command=f"{command} {cloud.alias}" if command else f"--{what} NAME",
         code=2,
     )
 

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
+from libcloud.compute.base import Node as Machine
 from libcloud.compute.base import NodeSize
 
-from kraftwerk import cloudapi, offer, profiles, schema
+from kraftwerk import cloudapi, dialect, offer, profiles, schema
 from kraftwerk.account import Account
 from kraftwerk.cloudapi import Cloud
 from kraftwerk.errors import KraftwerkError
 
+SIZE = "small"  # the one that is taken unless another is named
 HOURS = 730  # in a month
 CORES = ("cpu", "vcpus", "vcpu", "cpus", "vcpu_count", "cores")
 
@@ -57,6 +59,16 @@ class Quote:
     size: Size
     image: str
 
+    def text(self) -> str:
+        """Return the plan, a line for each thing."""
+        lines = {
+            "place": self.where,
+            "size": " · ".join(part for part in (self.size.size, self.size.text()) if part),
+            "image": self.image,
+            "price": price(self.size.price),
+        }
+        return "\n".join(f"  {key.ljust(8)}{value}" for key, value in lines.items())
+
 
 def price(dollars: float | None) -> str:
     """Return a price for people: by the month, which is what one pays."""
@@ -65,17 +77,17 @@ def price(dollars: float | None) -> str:
     return f"about ${dollars * HOURS:.2f} a month (${dollars:.4g} an hour), before tax"
 
 
-def quote(account: Account, size: str, image: str, location: str) -> Quote:
+def quote(account: Account, size: str = "", image: str = "", location: str = "") -> Quote:
     """Ask a cloud for a machine's size, image and place.
 
     Args:
-        size: the word of a profile, such as small, or a size of the cloud's own.
-        image: a pattern that replaces the profile's; empty keeps it. As is `location`.
+        size: the word of a profile, such as small, which is the default; or a size of the cloud's own.
+        image: a pattern that replaces the profile's; empty keeps it, as with `location`.
 
     Raises:
         KraftwerkError: there is no such thing (code 2), or the cloud refused.
     """
-    known = profiles.sizes(account.alias)
+    known, size = profiles.sizes(account.alias), size or SIZE
     chosen = size if size in known else _basis(account, known, size)
     given = {"image": image, "location": location, "size": size if size not in known else ""}
     overrides = {key: value for key, value in given.items() if value}
@@ -90,6 +102,18 @@ def quote(account: Account, size: str, image: str, location: str) -> Quote:
         size=_size(cloud, found, ()),
         image=str(offer.image(cloud, str(settings.get("image", "")), str(settings.get("image_owner", ""))).name),
     )
+
+
+def describe(account: Account, machine: Machine) -> str:
+    """Return what a machine is and costs, as far as its cloud tells: `t3.small, about $15.18 a month`.
+
+    Raises:
+        KraftwerkError: the cloud refused.
+    """
+    name = dialect.size_of(machine)
+    known = [each for each in sizes(account) if each.size.lower() == name.lower()] if name else []
+    costs = f"about ${known[0].price * HOURS:.2f} a month" if known and known[0].price is not None else ""
+    return ", ".join(part for part in (name, costs) if part)
 
 
 def sizes(account: Account) -> list[Size]:

@@ -37,7 +37,7 @@ def create(cloud: Cloud, name: str, settings: Mapping[str, Any]) -> Machine:
     """
     check_name(name)
     dialect.check(cloud)
-    with _busy(name):
+    with busy(name):
         begun = intent.load(name)
         if begun and begun.provider != cloud.alias:
             cause = f"{name} was begun at {begun.provider} and isn't finished"
@@ -145,7 +145,7 @@ def _finish(cloud: Cloud, machine: Machine, begun: Intent, settings: Mapping[str
 def _wait_for_address(cloud: Cloud, machine: Machine, settings: Mapping[str, Any]) -> tuple[Machine, str]:
     kind = str(settings.get("ssh_interface", "public_ips"))
     patience = float(settings.get("wait_for_ip_timeout", ADDRESS_WAIT))
-    for waited in _waiting(patience):
+    for waited in waiting(patience):
         if machine.state == NodeState.ERROR:
             raise _stuck(cloud, machine, "the cloud failed to start it")
         if address := address_of(machine, kind):
@@ -165,7 +165,7 @@ def address_of(machine: Machine, kind: str = "public_ips") -> str:
 
 
 def _wait_for_ssh(node: Node, patience: float) -> None:
-    for waited in _waiting(patience):
+    for waited in waiting(patience):
         if localboot.greets(node.host, node.port, timeout=3):
             return
         report(f"{node.host} boots, {waited:.0f} s")
@@ -175,7 +175,7 @@ def _wait_for_ssh(node: Node, patience: float) -> None:
     )
 
 
-def _waiting(patience: float) -> Iterator[float]:
+def waiting(patience: float) -> Iterator[float]:
     """Yield the seconds waited so far, ever more slowly, until patience ends."""
     start, pause = time.monotonic(), 0.2
     while (waited := time.monotonic() - start) < patience:
@@ -217,8 +217,8 @@ def destroy(cloud: Cloud, name: str) -> None:
     Raises:
         KraftwerkError: the cloud refused or didn't answer; then nothing is forgotten.
     """
-    with _busy(name):
-        for machine in _doomed(cloud, name):
+    with busy(name):
+        for machine in doomed(cloud, name):
             with told(cloud.alias):
                 done = cloud.driver.destroy_node(machine)
             if not done:
@@ -226,7 +226,8 @@ def destroy(cloud: Cloud, name: str) -> None:
         forget(cloud.alias, name)
 
 
-def _doomed(cloud: Cloud, name: str) -> list[Machine]:
+def doomed(cloud: Cloud, name: str) -> list[Machine]:
+    """Return the machines that `destroy` ends; none where the cloud has none of it any more."""
     begun = intent.load(name)
     if begun and begun.provider == cloud.alias:
         if not begun.machine_id:
@@ -248,7 +249,12 @@ def forget(alias: str, name: str) -> None:
 
 
 @contextmanager
-def _busy(name: str) -> Iterator[None]:
+def busy(name: str, timeout: float = 5) -> Iterator[None]:
+    """Hold the lock of a machine that is made or removed.
+
+    Raises:
+        KraftwerkError: somebody else held it for that many seconds.
+    """
     lock = intent.file_of(name).with_name(f".{name}.lock")
-    with flock.held(lock, busy=f"another kraftwerk is busy with {name}", timeout=5):
+    with flock.held(lock, busy=f"another kraftwerk is busy with {name}", timeout=timeout):
         yield

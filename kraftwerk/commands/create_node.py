@@ -2,16 +2,30 @@
 
 import click
 
-from kraftwerk import admin, adopt, hosts, local, localbase, machine, provider, screen
+from kraftwerk import admin, adopt, hosts, intent, local, localbase, machine, progress, provider, screen
+from kraftwerk.account import Account
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.node import Node
-from kraftwerk.options import yes_option
+from kraftwerk.node import Node, pinned_host_keys
+from kraftwerk.options import complete_providers, yes_option
 from kraftwerk.transport import Connection
 
 
 @click.command()
 @click.argument("name")
-@click.option("--provider", "who", metavar="NAME", help="Who runs the node: local (this computer) or ssh (a server).")
+@click.option(
+    "--provider",
+    "who",
+    metavar="NAME",
+    shell_complete=complete_providers,
+    help="Who runs the node: local (this computer), ssh (a server), or a cloud that was added.",
+)
+@click.option(
+    "--size", default="", help="The size of a cloud's machine: small, medium, large, or the cloud's own name."
+)
+@click.option(
+    "--image", default="", metavar="PATTERN", help="The image of a cloud's machine, instead of the profile's."
+)
+@click.option("--location", default="", metavar="NAME", help="Where the cloud makes it.")
 @click.option("--release", type=click.Choice(localbase.RELEASES), help="The Debian release of a local node.")
 @click.option("--host", metavar="ADDRESS", help="The address of an existing Debian server to adopt; implies ssh.")
 @click.option("--port", default=22, show_default=True, help="The port of its sshd.")
@@ -22,6 +36,9 @@ from kraftwerk.transport import Connection
 def command(
     name: str,
     who: str | None,
+    size: str,
+    image: str,
+    location: str,
     release: str | None,
     host: str | None,
     port: int,
@@ -33,11 +50,13 @@ def command(
     """Create a node with root SSH access.
 
     A local node is a real Debian server on this computer, ready in a second or two; the first one takes longer.
-    With --provider ssh, a Debian server that exists is adopted by its address.
+    With --provider ssh, a Debian server that exists is adopted by its address. With the name of a cloud (`kraftwerk
+    providers add`), a machine is rented there; if that is interrupted, the same command finishes it.
 
     \b
     kraftwerk create-node blue --provider local
     kraftwerk create-node web1 --provider ssh --host 192.0.2.7
+    kraftwerk create-node web2 --provider ec2 --size small
     """
     config = admin.ensure()
     who = who or ("ssh" if host else config.provider)
@@ -48,8 +67,7 @@ def command(
             raise KraftwerkError("--provider ssh needs the server's address: --host ADDRESS", code=2)
         node = _adopt(Node(name=name, host=host, provider="ssh", user=user, port=port), host_key, yes)
     else:
-        known = ", ".join(provider.PROVIDERS)
-        raise KraftwerkError(f"no provider is called {who} ({known})", next_command="--provider local", code=2)
+        node = _rent(name, provider.get_account(who), (size, image, location), yes)
     if to_hosts is None:
         to_hosts = {"always": True, "never": False}.get(config.hosts)
     _offer_hosts(node, to_hosts, yes)
@@ -67,6 +85,26 @@ def _create(name: str, release: str) -> Node:
     with screen.step("Waiting for node") as step:
         Connection(node).check()
         step.note = f"host key {adopt.fingerprint(machine.host_key(name))} pinned"
+    return node
+
+
+def _rent(name: str, account: Account, wanted: tuple[str, str, str], yes: bool) -> Node:
+    """Rent a machine in a cloud, after showing what it is and costs; go on with one that was begun."""
+    from kraftwerk import quote  # with libcloud, which only those wait for who have a cloud
+
+    local.check_free(name)
+    begun = intent.load(name)
+    with screen.working(f"Asking {account.alias}"):
+        found = quote.quote(account, *wanted)
+    if begun and begun.machine_id:
+        screen.say(f"{name} was begun at {begun.created}, as {begun.machine_id}; it is finished now.")
+    else:
+        screen.say(f"Plan for {name} at {account.alias}\n{found.text()}")
+        if not screen.confirm("Create?", yes=yes):
+            raise KraftwerkError(f"{name} was not created", next_command="--yes answers for scripts")
+    with screen.step(f"Creating {name} at {account.alias}") as step, progress.told_to(step.progress):
+        node = provider.create_rented(name, found)
+        step.note = f"{node.host}, host key {adopt.fingerprint(pinned_host_keys(node)[0])} pinned"
     return node
 
 

@@ -3,7 +3,7 @@
 import click
 
 from kraftwerk import provider, screen
-from kraftwerk.node import get_node
+from kraftwerk.node import Node, all_nodes
 from kraftwerk.options import node_argument, yes_option
 
 
@@ -11,8 +11,15 @@ from kraftwerk.options import node_argument, yes_option
 @node_argument
 @yes_option
 def command(node: str, yes: bool) -> None:
-    """Remove a local node with everything on it; forget a server that was adopted."""
-    found = get_node(node)
+    """Remove a node with everything on it, also a cloud's machine; forget a server that was adopted.
+
+    A machine in a cloud ends, and what it costs with it; also one whose creation was interrupted, or that carries
+    kraftwerk's mark and is in no list of nodes (`kraftwerk nodes --orphans`).
+    """
+    found = all_nodes().get(node)
+    if found is None or found.provider not in provider.PROVIDERS:
+        _end(node, found, yes)
+        return
     if found.provider == "local":
         consequence = f"{node} ({found.host}) and everything on it will be removed."
     else:
@@ -20,3 +27,19 @@ def command(node: str, yes: bool) -> None:
     screen.confirm_name(consequence, node, yes=yes)
     with screen.step(f"Removing {node}"):
         provider.destroy(found)
+
+
+def _end(name: str, node: Node | None, yes: bool) -> None:
+    """Destroy a cloud's machine, after saying what it is and costs."""
+    from kraftwerk import rental  # with libcloud, which only those wait for who have a cloud
+
+    if node:
+        provider.check_known(node)
+    with screen.working(f"Looking for {name}"):
+        found = rental.find(name, node)
+    screen.confirm_name(found.text(), name, yes=yes)
+    with screen.step(f"Destroying {name} at {found.provider}"):
+        if node:
+            provider.destroy(node)
+        else:
+            provider.destroy_orphan(name, found.provider)

@@ -1,0 +1,52 @@
+"""A machine in a cloud, as it is told before it ends."""
+
+from dataclasses import dataclass
+
+from kraftwerk import account, cloudapi, orphan, quote, rented
+from kraftwerk.node import Node
+
+
+@dataclass(frozen=True)
+class Rental:
+    """A machine that somebody pays for.
+
+    Attributes:
+        machines: what the cloud calls it; empty where the cloud doesn't have it any more.
+        address: its own, or the roster's.
+        what: its size, and what it costs where that is known.
+    """
+
+    name: str
+    provider: str
+    machines: tuple[str, ...]
+    address: str
+    what: str
+
+    def text(self) -> str:
+        """Return what its end means, in one line."""
+        name = f"{self.name} ({self.address})" if self.address else self.name
+        if not self.machines:
+            return f"{name}: {self.provider} has no machine of it; what is known of it here will be forgotten."
+        what = f" ({self.what})" if self.what else ""
+        return f"{name}: the machine {', '.join(self.machines)} at {self.provider}{what} ends, with everything on it."
+
+
+def find(name: str, node: Node | None) -> Rental:
+    """Return the machine that `destroy-node` would end.
+
+    Args:
+        node: the roster's; None for a machine that was begun and not finished, or is only known by its mark.
+
+    Raises:
+        KraftwerkError: there is none of this name (code 2), or the cloud refused.
+    """
+    provider = node.provider if node else orphan.owner(name)
+    chosen = account.get(provider)
+    machines = rented.doomed(cloudapi.connect(provider, chosen.settings), name)
+    return Rental(
+        name=name,
+        provider=provider,
+        machines=tuple(str(machine.id) for machine in machines),
+        address=next((rented.address_of(machine) for machine in machines), "") or (node.host if node else ""),
+        what=quote.describe(chosen, machines[0]) if machines else "",
+    )
