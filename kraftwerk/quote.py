@@ -89,7 +89,8 @@ def quote(account: Account, size: str = "", image: str = "", location: str = "")
     """
     known, size = profiles.sizes(account.alias), size or SIZE
     chosen = size if size in known else _basis(account, known, size)
-    given = {"image": image, "location": location, "size": size if size not in known else ""}
+    own_size = "" if size in (chosen, known[chosen].get("size")) else size
+    given = {"image": image, "location": location, "size": own_size}
     overrides = {key: value for key, value in given.items() if value}
     settings = {**account.settings, **known[chosen], **overrides}
     cloud = cloudapi.connect(account.alias, account.settings)
@@ -117,7 +118,7 @@ def describe(account: Account, machine: Machine) -> str:
 
 
 def sizes(account: Account) -> list[Size]:
-    """Return the sizes of a cloud, the cheapest first, with the profiles that mean them.
+    """Return the sizes of a cloud with the profiles that mean them: the cheapest first, those without a price last.
 
     Raises:
         KraftwerkError: the cloud refused.
@@ -130,13 +131,13 @@ def sizes(account: Account) -> list[Size]:
     for each in offer.sizes(cloud):
         words = [word for name in offer.names_of(each) for word in meant.get(name.lower(), [])]
         found.append(_size(cloud, each, tuple(dict.fromkeys(words))))
-    return found
+    return sorted(found, key=lambda each: (each.price is None, each.price or 0, each.memory, each.size))
 
 
 def _basis(account: Account, known: dict[str, dict[str, Any]], size: str) -> str:
-    """Return the profile that a size of the cloud's own is put into; its image is the same in all."""
+    """Return the profile that has a size of the cloud's own, else the first one, which that size is put into."""
     if known:
-        return next(iter(known))
+        return next((name for name, details in known.items() if details.get("size") == size), next(iter(known)))
     raise KraftwerkError(
         f"no profile says how nodes are made at {account.alias}{schema.suggestion(size, known)}",
         next_command=f"write ~/.config/kraftwerk/cloud.profiles.d/{account.alias}.conf: "

@@ -1,8 +1,9 @@
-"""A machine in a cloud, as it is told before it ends."""
+"""A machine in a cloud that is paid for: one that was begun before, and one that is about to end."""
 
 from dataclasses import dataclass
 
-from kraftwerk import account, cloudapi, orphan, quote, rented
+from kraftwerk import account, cloudapi, intent, orphan, quote, rented
+from kraftwerk.account import Account
 from kraftwerk.node import Node
 
 
@@ -29,6 +30,19 @@ class Rental:
             return f"{name}: {self.provider} has no machine of it; what is known of it here will be forgotten."
         what = f" ({self.what})" if self.what else ""
         return f"{name}: the machine {', '.join(self.machines)} at {self.provider}{what} ends, with everything on it."
+
+
+def resumed(name: str, chosen: Account) -> str:
+    """Return what a cloud calls the machine that an interrupted creation led to; empty where there is none.
+
+    Raises:
+        KraftwerkError: the cloud refused, or had it and has it no more.
+    """
+    begun = intent.load(name)
+    if begun is None or begun.provider != chosen.alias:
+        return ""
+    machine = rented.find_intended(cloudapi.connect(chosen.alias, chosen.settings), begun)
+    return str(machine.id) if machine else ""
 
 
 def find(name: str, node: Node | None) -> Rental:

@@ -243,6 +243,7 @@ def forget(alias: str, name: str) -> None:
     if node and node.provider == alias:
         Connection(node).close()
         hosts.remove(node.host)
+    if node is None or node.provider == alias:
         remove_node(name)
     if begun and begun.provider == alias:
         intent.remove(name)

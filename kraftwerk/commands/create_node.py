@@ -2,7 +2,7 @@
 
 import click
 
-from kraftwerk import admin, adopt, hosts, intent, local, localbase, machine, progress, provider, screen
+from kraftwerk import admin, adopt, hosts, local, localbase, machine, progress, provider, screen
 from kraftwerk.account import Account
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, pinned_host_keys
@@ -90,14 +90,13 @@ def _create(name: str, release: str) -> Node:
 
 def _rent(name: str, account: Account, wanted: tuple[str, str, str], yes: bool) -> Node:
     """Rent a machine in a cloud, after showing what it is and costs; go on with one that was begun."""
-    from kraftwerk import quote  # with libcloud, which only those wait for who have a cloud
+    from kraftwerk import quote, rental  # with libcloud, which only those wait for who have a cloud
 
     local.check_free(name)
-    begun = intent.load(name)
     with screen.working(f"Asking {account.alias}"):
-        found = quote.quote(account, *wanted)
-    if begun and begun.machine_id:
-        screen.say(f"{name} was begun at {begun.created}, as {begun.machine_id}; it is finished now.")
+        found, machine = quote.quote(account, *wanted), rental.resumed(name, account)
+    if machine:
+        screen.say(f"The creation of {name} was interrupted: its machine {machine} is finished now, no other is made.")
     else:
         screen.say(f"Plan for {name} at {account.alias}\n{found.text()}")
         if not screen.confirm("Create?", yes=yes):

@@ -63,6 +63,8 @@ def _orphans(as_json: bool) -> None:
 def _advise(this: "Orphan") -> None:
     if this.finish:
         screen.say(f"To finish {this.name}:   {this.finish}")
+    if not this.created:
+        screen.say(f"{this.name} carries kraftwerk's mark and was not begun here: it may be a colleague's.")
     screen.say(f"To {'destroy' if this.machine else 'forget'} {this.name}:  {this.destroy}")
 
 
