@@ -95,12 +95,15 @@ class Look:
 
 
 def look(node: Node) -> Look:
-    """Look at a node; one that can't be reached, or doesn't answer in time, is seen as that."""
+    """Look at a node; one that can't be reached, or doesn't answer in time or in sense, is seen as that."""
     try:
         printed = Connection(node).script(script("health"), timeout=PATIENCE).stdout.decode(errors="replace")
     except KraftwerkError as error:
         return Look(node.name, unreachable=error.cause, advice=error.next_command)
-    return parse(node.name, printed)
+    try:
+        return parse(node.name, printed)
+    except (IndexError, TypeError, ValueError) as error:
+        return Look(node.name, unreachable=f"{node.name} gave an answer that makes no sense: {error}")
 
 
 def parse(node: str, printed: str) -> Look:

@@ -130,11 +130,12 @@ def start(name: str) -> Node:
             localnet.reserve(machine.folder, machine.address)
             localfiles.lay({"etc/resolv.conf": surroundings.resolver()}, machine)
             _boot(machine)
+        save_node(machine.node)
     return machine.node
 
 
 def stop(name: str) -> Node:
-    """Power a node off; its files and its address stay.
+    """Power a node off; its files and its address stay, and the roster says that it was meant.
 
     Raises:
         KraftwerkError: it isn't a local node of this home (code 2).
@@ -142,6 +143,7 @@ def stop(name: str) -> Node:
     machine = existing(name)
     check()
     with _busy(name):
+        save_node(replace(machine.node, status="stopped"))
         Connection(machine.node).close()
         localboot.power_off(machine.folder)
         localnet.detach(machine.address)

@@ -64,7 +64,8 @@ def _process(look: Look, process: Process) -> Problem:
         seen = f"is down for {process.seconds} s"
     else:
         seen = f"is not kept by runit ({process.state})"
-    log = f"tail -n 50 /var/log/kraftwerk/{process.instance}/{process.service.removeprefix(process.instance + '-')}/current"
+    folder = process.service.removeprefix(f"{process.instance}-")
+    log = f"tail -n 50 /var/log/kraftwerk/{process.instance}/{folder}/current"
     detail = f"{process.name} of {process.instance} {seen}"
     return Problem(f"process/{process.instance}-{process.name}", detail, _on(look, log))
 

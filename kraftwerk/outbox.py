@@ -1,0 +1,86 @@
+"""Messages on their way: kept on disk until each channel took them, or a day is over. Channels are keys here."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kraftwerk import flock
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.paths import private, reactor_home, write_atomic
+
+FIRST_PAUSE, LONGEST_PAUSE = 30, 3600  # seconds between tries: doubled each time
+GIVE_UP = 86400  # seconds
+
+# Delivers a message to a channel; returns nothing when it arrived, else why not, and None where the channel is gone.
+Deliver = Callable[[str, dict[str, Any]], str | None]
+log = logging.getLogger("kraftwerk.alerts")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A message that channels still have to take: when it was put here, and for each when it is tried next."""
+
+    message: dict[str, Any]
+    put: float
+    left: dict[str, tuple[int, float]]
+
+
+def folder() -> Path:
+    """Return the folder where messages wait; 0700."""
+    return private(reactor_home() / "outbox")
+
+
+def put(message: dict[str, Any], keys: list[str]) -> None:
+    """Have a message delivered to channels."""
+    if keys:
+        waiting = Waiting(message, time.time(), {key: (0, 0.0) for key in keys})
+        _write(folder() / f"{time.time_ns()}-{os.getpid()}.json", waiting)
+
+
+def deliver(deliver: Deliver, now: Callable[[], float] = time.time) -> None:
+    """Deliver what is due: to each channel in the order in which it was put here. One process does that at a time."""
+    with flock.held(folder() / "lock", busy="alerts are being delivered already", timeout=120):
+        stuck: set[str] = set()
+        for path in sorted(folder().glob("*.json")):
+            waiting = _read(path)
+            left = {}
+            for key, (tries, due) in waiting.left.items():
+                again = (tries, due) if key in stuck or due > now() else _try(deliver, waiting, key, tries, now())
+                if again is not None:
+                    left[key] = again
+                    stuck.add(key)
+            if not left:
+                path.unlink()
+            elif left != waiting.left:
+                _write(path, replace(waiting, left=left))
+
+
+def _try(deliver: Deliver, waiting: Waiting, key: str, tries: int, now: float) -> tuple[int, float] | None:
+    """Deliver a message; return when to try again, or nothing when it arrived or is given up."""
+    title = waiting.message.get("title")
+    reason = deliver(key, waiting.message)
+    if not reason:
+        return None
+    if now - waiting.put > GIVE_UP:
+        log.error("an alert is given up after a day: %s (%s)", title, reason)
+        return None
+    log.warning("an alert could not be delivered and is tried again: %s (%s)", title, reason)
+    return tries + 1, now + min(FIRST_PAUSE * 2**tries, LONGEST_PAUSE)
+
+
+def _write(path: Path, waiting: Waiting) -> None:
+    write_atomic(path, json.dumps(asdict(waiting)))
+
+
+def _read(path: Path) -> Waiting:
+    try:
+        plain = json.loads(path.read_text())
+        return Waiting(plain["message"], plain["put"], {key: tuple(left) for key, left in plain["left"].items()})
+    except (KeyError, TypeError, ValueError) as error:
+        path.unlink(missing_ok=True)
+        raise KraftwerkError(f"{path}: a damaged alert was dropped") from error

@@ -1,0 +1,7 @@
+{# on: kraftwerk/node/*/persists #}
+# It is still there after ten minutes: tried again, as often as the limit allows, and not told a second time.
+persists:
+  runner.kw_node.persists:
+    - args:
+      - node: {{ data["node"] | json }}
+      - problem: {{ data["problem"] | json }}
