@@ -115,3 +115,24 @@ def ssh_keyscan(host: str, port: int, timeout: int) -> list[str]:
 def salt_master(folder: Path) -> list[str]:
     """Return the argv of the salt-master that stands beside this Python, on a folder with its configuration."""
     return [str(Path(sys.executable).with_name("salt-master")), "-c", str(folder), "--log-level=warning"]
+
+
+def git(folder: Path, *words: str) -> list[str]:
+    """Return the argv of git in a work tree; nothing that was fetched gets to run as a hook."""
+    return ["git", "-c", "core.hooksPath=/dev/null", "-C", str(folder), *words]
+
+
+def git_fetch(folder: Path, repository: str, branch: str) -> list[str]:
+    """Return the argv that fetches one branch of a repository to `refs/pushed/<branch>`."""
+    reference = f"+refs/heads/{branch}:refs/pushed/{branch}"
+    return git(folder, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", repository, reference)
+
+
+def git_ls_remote(repository: str, branch: str) -> list[str]:
+    """Return the argv that prints the commit at the tip of a branch of a repository."""
+    return ["git", "ls-remote", "--", repository, f"refs/heads/{branch}"]
+
+
+def kraftwerk(words: Sequence[str]) -> list[str]:
+    """Return the argv of this very kraftwerk, in a process of its own."""
+    return [sys.executable, "-m", "kraftwerk", *words]

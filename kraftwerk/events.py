@@ -1,20 +1,23 @@
 """Events of the reactor's bus: fired by whatever happens here, kept in a journal of the last ones."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from kraftwerk.paths import master_sockets, private, reactor_home
 
 KEPT = ("kraftwerk/", "salt/cloud/")  # what the journal holds: the rest of the bus is Salt's own talk
 CLOUD_KEYS = ("name", "provider", "profile")  # of salt-cloud's events, which may carry a whole configuration
+UNTOLD = ("received",)  # what a line leaves out: the time stands before
+COMMITS = ("commit", "tip")
 LIMIT = 1_000_000  # bytes of the journal; then it is moved aside and begun anew
-POLL = 0.2  # seconds between two looks while following
+POLL = 0.1  # seconds between two looks while following
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,27 @@ class Event:
     def line(self) -> str:
         """Return the event in one line, with the local time."""
         when = datetime.fromisoformat(self.time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        told = (f"{key}={_word(value)}" for key, value in self.data.items() if value not in ("", None))
-        return " ".join([when, self.tag, *told])
+        parts = self.tag.split("/")
+        told = {key: value for key, value in self.data.items() if key not in UNTOLD and value not in ("", None, *parts)}
+        return " ".join([when, self.tag, *(f"{key}={_word(key, value)}" for key, value in told.items())])
 
     def as_dict(self) -> dict[str, Any]:
         """Return the event as plain JSON types."""
         return {"time": self.time, "tag": self.tag, "data": dict(self.data)}
+
+    def text(self) -> str:
+        """Return the event as one line of JSON."""
+        return json.dumps(self.as_dict(), default=str)
+
+    @classmethod
+    def parse(cls, line: str) -> "Event":
+        """Return the event of such a line."""
+        return cls(**json.loads(line))
+
+
+def now() -> str:
+    """Return the time, as events carry it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def fire(tag: str, data: Mapping[str, Any]) -> bool:
@@ -72,11 +90,9 @@ def keep(tag: str, data: Mapping[str, Any]) -> None:
     private(path.parent)
     if path.exists() and path.stat().st_size > LIMIT:
         path.replace(path.with_suffix(".old"))
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = json.dumps(Event(now, tag, wanted).as_dict(), default=str)
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(line + "\n")
+        file.write(Event(now(), tag, wanted).text() + "\n")
 
 
 def last(count: int) -> list[Event]:
@@ -84,44 +100,48 @@ def last(count: int) -> list[Event]:
     lines: list[str] = []
     for path in (journal().with_suffix(".old"), journal()):
         lines += path.read_text().splitlines() if path.exists() else []
-    return [_parse(line) for line in lines[-count:]] if count else []
+    return [Event.parse(line) for line in lines[-count:]] if count else []
 
 
 def follow(timeout: float | None = None) -> Iterator[Event]:
-    """Yield each event as it is written down, from now on.
+    """Return each event as it is written down, from now on (which is when this is called).
 
     Args:
         timeout: seconds after which it ends; None for never.
     """
-    path, deadline = journal(), None if timeout is None else time.monotonic() + timeout
-    file = path.open() if path.exists() else None
+    file = journal().open() if journal().exists() else None
     if file:
         file.seek(0, os.SEEK_END)
+    return _following(file, math.inf if timeout is None else time.monotonic() + timeout)
+
+
+def _following(file: IO[str] | None, deadline: float) -> Iterator[Event]:
     part = ""
-    while deadline is None or time.monotonic() < deadline:
-        file = _reopened(file, path)
+    while time.monotonic() < deadline:
+        file = _reopened(file)
         part += file.readline() if file else ""
         if part.endswith("\n"):
-            yield _parse(part)
+            yield Event.parse(part)
             part = ""
         else:
             time.sleep(POLL)
 
 
-def _reopened(file: Any, path: Path) -> Any:
+def _reopened(file: IO[str] | None) -> IO[str] | None:
     """Return the journal's open file; the new one when the old one is read to its end and was moved aside."""
-    if file and (not path.exists() or os.path.samestat(os.fstat(file.fileno()), path.stat())):
+    path = journal()
+    if not path.exists():
         return file
-    rest = file.tell() < os.fstat(file.fileno()).st_size if file else False
-    if rest or not path.exists():
-        return file
+    if file:
+        status = os.fstat(file.fileno())
+        if os.path.samestat(status, path.stat()) or file.tell() < status.st_size:
+            return file
+        file.close()
     return path.open()
 
 
-def _parse(line: str) -> Event:
-    return Event(**json.loads(line))
-
-
-def _word(value: Any) -> str:
+def _word(key: str, value: Any) -> str:
+    """Return a value as a line shows it: quoted where it has blanks, and of a commit the first digits."""
     text = value if isinstance(value, str) else json.dumps(value)
-    return json.dumps(text, ensure_ascii=False) if not text or any(c.isspace() or c == '"' for c in text) else text
+    text = text[:8] if key in COMMITS else text
+    return json.dumps(text, ensure_ascii=False) if any(c.isspace() or c == '"' for c in text) else text

@@ -1,12 +1,17 @@
 """The reactor: a Salt master of the user's own with a webhook, engines that watch, and files that answer events."""
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from kraftwerk import admin, project, reactions, saltconf, saltmaster
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.localproc import wait_until
 from kraftwerk.paths import config_home, private, reactor_home, share
 from kraftwerk.saltmaster import Running
+
+WEBHOOK_TIMEOUT = 10  # seconds after the master's start; it takes a half
 
 
 def write() -> Path:
@@ -38,10 +43,14 @@ def start() -> Running:
     """Start the reactor in the background; it lives on when the terminal is closed.
 
     Raises:
-        KraftwerkError: it runs already, a port is taken, or config.yaml has mistakes.
+        KraftwerkError: it runs already, a port is taken, its webhook doesn't answer, or config.yaml has mistakes.
     """
-    write()
-    return saltmaster.start(reactor_home())
+    _prepare()
+    running = saltmaster.start(reactor_home())
+    if not wait_until(webhook_answers, timeout=WEBHOOK_TIMEOUT):
+        log = saltmaster.log_file(reactor_home())
+        raise KraftwerkError("the reactor runs, but its webhook doesn't answer", next_command=f"tail {log}")
+    return running
 
 
 def run() -> NoReturn:
@@ -50,10 +59,29 @@ def run() -> NoReturn:
     Raises:
         KraftwerkError: as `start`.
     """
-    write()
+    _prepare()
     saltmaster.run(reactor_home())
 
 
 def stop() -> bool:
-    """End the reactor and all that it started; return whether it ran."""
+    """End the reactor and all that it started, deploys as well; return whether it ran.
+
+    A deploy that is ended so leaves the live release serving; it is done again when the reactor is back.
+    """
     return saltmaster.stop(private(reactor_home()))
+
+
+def webhook_answers() -> bool:
+    """Tell whether somebody listens where the webhook should."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(admin.load().reactor.address) == 0
+
+
+def _prepare() -> None:
+    """Write the configuration; see that nobody else has the webhook's place."""
+    write()
+    if saltmaster.status(reactor_home()) is None and webhook_answers():
+        listen = admin.load().reactor.listen
+        cause = f"{listen} is taken by another program, so that the webhook can't listen there"
+        raise KraftwerkError(cause, next_command=f"another reactor.listen in {admin.config_file()}", code=2)

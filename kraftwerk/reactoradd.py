@@ -1,0 +1,65 @@
+"""A project added to the section `reactor:` of config.yaml; comments and all else there stay as they are."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+
+from kraftwerk import admin, configtext, project, repository, schema
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.paths import write_atomic
+from kraftwerk.reactorconfig import Source
+
+
+def add(name: str | None, address: str | None, branches: Sequence[str]) -> tuple[str, Source]:
+    """Write a project into config.yaml, or change it there, and return its name and source.
+
+    Args:
+        name: the project's; the one that we stand in when None.
+        address: of its repository; what it was cloned from when None.
+        branches: `BRANCH=ENVIRONMENT`; none means that the branch it is on goes to production.
+
+    Raises:
+        KraftwerkError: what isn't said can't be known from here, or it isn't what it should be (code 2).
+    """
+    admin.ensure()
+    here = project.find_root(Path.cwd())
+    name = name or (here.name if here else "")
+    root = here if here and here.name == name else None
+    if not name:
+        raise KraftwerkError("which project?", next_command="kraftwerk reactor add PROJECT --repository URL", code=2)
+    source = Source(address or _origin(name, root), _branches(branches, root))
+    path = admin.config_file()
+    flow = yaml.safe_dump(asdict(source), default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
+    after = configtext.put(path.read_text(), ("reactor", "projects", name), flow.strip(), as_yaml=True)
+    _check(after, path)
+    write_atomic(path, after)
+    return name, source
+
+
+def address(name: str) -> str:
+    """Return what the repository's host is told: where pushes of a project go."""
+    return f"http://{admin.load().reactor.listen}/push/{name}"
+
+
+def _origin(name: str, root: Path | None) -> str:
+    found = repository.origin(root) if root else ""
+    if not found:
+        cause = f"nobody can know where {name} is fetched from"
+        raise KraftwerkError(cause, next_command=f"kraftwerk reactor add {name} --repository URL", code=2)
+    return found
+
+
+def _branches(words: Sequence[str], root: Path | None) -> dict[str, str]:
+    if wrong := [word for word in words if not all(word.partition("="))]:
+        raise KraftwerkError(f"{wrong[0]} is not BRANCH=ENVIRONMENT, such as main=production", code=2)
+    given = {branch: environment for branch, _, environment in (word.partition("=") for word in words)}
+    return given or {(repository.current_branch(root) if root else "") or "main": "production"}
+
+
+def _check(text: str, path: Path) -> None:
+    """See that config.yaml will still be one."""
+    problems: list[str] = []
+    schema.given(admin.AdminConfig, schema.load(path, problems, text))
+    schema.check(problems)
