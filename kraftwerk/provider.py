@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from kraftwerk import account, census, cloud, hosts, local, localboot, registry, schema
+from kraftwerk import account, census, cloud, hosts, local, localboot, minion, registry, schema
 from kraftwerk.account import Account
 from kraftwerk.census import Census
 from kraftwerk.errors import KraftwerkError
@@ -72,6 +72,7 @@ def destroy(node: Node) -> None:
     else:  # one that salt-cloud doesn't know: its creation was interrupted
         local.destroy(node.name)
     registry.forget_node(node.name)
+    minion.forget(node.name)
 
 
 def destroy_orphan(name: str, provider: str) -> None:
@@ -82,6 +83,7 @@ def destroy_orphan(name: str, provider: str) -> None:
     """
     cloud.destroy(name, provider)
     registry.forget_node(name)
+    minion.forget(name)
 
 
 def stop(node: Node) -> None:

@@ -119,18 +119,13 @@ def link_extensions(folder: Path, source: Path, kinds: tuple[str, ...] = EXTENSI
 
     Salt takes every `*.py` of a folder of modules for one, so it is never pointed at the tree itself.
     """
-    private(folder)
-    for kind in kinds:
-        link, target = folder / f"_{kind}", source / f"_{kind}"
-        if link.is_symlink() and link.readlink() != target:
-            link.unlink()
-        if target.is_dir() and not link.is_symlink():
-            link.symlink_to(target)
+    trees = {f"_{kind}": source / f"_{kind}" for kind in kinds}
+    _link(folder, {name: tree for name, tree in trees.items() if tree.is_dir()})
     return folder
 
 
 def _link(folder: Path, wanted: Mapping[str, Path]) -> None:
-    """Make a folder of links to files, by the names that they get there, and remove other links."""
+    """Make a folder of links, by the names that they get there, and remove others."""
     private(folder)
     for link in folder.iterdir():
         if link.name not in wanted or link.readlink() != wanted[link.name]:

@@ -1,0 +1,68 @@
+"""Minions: nodes that a Salt master drives. The master trusts their keys because ssh does: nobody compares anything."""
+
+from pathlib import Path
+
+from kraftwerk import saltmaster
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.localproc import wait_until
+from kraftwerk.node import Node
+from kraftwerk.paths import reactor_home, write_atomic
+from kraftwerk.transport import Connection
+
+PUBLIC_KEY = "/etc/kraftwerk/minion/pki/minion.pub"  # salt/minion/defaults.yaml names its folder
+ACCEPTED = "minions"
+OTHERS = ("minions_pre", "minions_rejected", "minions_denied")  # what Salt calls keys that aren't accepted
+
+
+def accept(node: Node, master: Path | None = None) -> None:
+    """Have a master accept the minion of a node: its public key is read over the connection, whose host key is pinned.
+
+    Args:
+        master: the master's folder; default: the reactor's.
+
+    Raises:
+        KraftwerkError: the master never ran, the node can't be reached, or it has no minion.
+    """
+    keys = _keys(master)
+    if not (keys / ACCEPTED).is_dir():
+        raise KraftwerkError("the Salt master was never started", next_command="kraftwerk reactor start")
+    answer = Connection(node).run(["cat", PUBLIC_KEY], check=False)
+    if answer.returncode:
+        cause = f"{node.name} has no minion: pillar kraftwerk:settings:minion:master gives it one"
+        raise KraftwerkError(cause, next_command=f"kraftwerk highstate {node.name}")
+    write_atomic(keys / ACCEPTED / node.name, answer.stdout.decode())
+    _remove(keys, node.name, OTHERS)
+
+
+def answers(name: str, master: Path | None = None, *, timeout: float = 30) -> bool:
+    """Wait until the minion of a node takes orders from a master, and return whether it did in that many seconds.
+
+    Raises:
+        KraftwerkError: the master doesn't run.
+    """
+    import salt.client
+
+    folder = master or reactor_home()
+    if not saltmaster.status(folder):
+        raise KraftwerkError("the Salt master doesn't run", next_command="kraftwerk reactor start")
+    if not (_keys(master) / ACCEPTED / name).is_file():
+        return False
+    with salt.client.LocalClient(str(folder / "master")) as client:
+        return wait_until(
+            lambda: bool(client.cmd(name, "test.ping", timeout=1, gather_job_timeout=1, silent=True).get(name)),
+            timeout=timeout,
+        )
+
+
+def forget(name: str, master: Path | None = None) -> None:
+    """Have a master trust the minion of a node no more; it is no error if it never did."""
+    _remove(_keys(master), name, (ACCEPTED, *OTHERS))
+
+
+def _keys(master: Path | None) -> Path:
+    return (master or reactor_home()) / "pki"
+
+
+def _remove(keys: Path, name: str, kinds: tuple[str, ...]) -> None:
+    for kind in kinds:
+        (keys / kind / name).unlink(missing_ok=True)
