@@ -51,6 +51,7 @@ import os
 
 import salt.config as config
 import salt.utils.cloud
+import salt.utils.data
 from salt.exceptions import SaltCloudNotFound, SaltCloudSystemExit
 
 try:
@@ -210,7 +211,8 @@ def list_nodes_full(call=None):
         salt-cloud -F
     """
     _no_action("list_nodes_full", call)
-    return {machine.name: _details(machine) | {"extra": machine.extra} for machine in _machines()}
+    found = {machine.name: _details(machine) | {"extra": machine.extra} for machine in _machines()}
+    return salt.utils.data.simple_types_filter(found)
 
 
 def list_nodes_min(call=None):
@@ -335,13 +337,14 @@ def _details(machine):
 
 
 def _act(method, name, call):
-    """Have libcloud do something with a machine and return what became of it."""
+    """Have libcloud do something with a machine and return its state after it."""
     _no_function(method.removesuffix("_node"), call)
     with _truthful():
         cloud = _cloud()
         machine = rented.find(cloud, name)
         with cloudapi.told(cloud.alias):
-            return {name: bool(getattr(cloud.driver, method)(machine))}
+            getattr(cloud.driver, method)(machine)  # what it returns is one cloud's HTTP status, and nothing of another
+        return {name: str(rented.find(cloud, name).state)}
 
 
 class _truthful:

@@ -1,6 +1,7 @@
 """A cloud's account, talked to through apache-libcloud; its errors in one plain line each."""
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from libcloud.common.exceptions import BaseHTTPError
-from libcloud.common.types import InvalidCredsError, LibcloudError
+from libcloud.common.types import InvalidCredsError
 from libcloud.compute.base import Node as Machine
 from libcloud.compute.base import NodeDriver
 from libcloud.compute.providers import get_driver
@@ -20,6 +21,8 @@ from kraftwerk.errors import KraftwerkError
 LIMIT = re.compile(r"quota|limit.?exceeded|limit.?reached|exceed|insufficient.*capacity", re.IGNORECASE)
 ADDRESS = re.compile(r" with url: \S+")  # of a request: EC2's holds the user data, and so a host key
 CREDENTIALS = re.compile(r"unauthori[sz]ed|authentication|auth ?failure|credential|access key|\b401\b", re.IGNORECASE)
+
+logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # its DEBUG has the addresses of requests
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,13 @@ def _driver(alias: str, kind: str, arguments: str) -> NodeDriver:
     except (AttributeError, ImportError) as error:
         raise KraftwerkError(f"provider {alias}: libcloud knows no cloud called {kind!r}", code=2) from error
     try:
-        with told(alias):
-            return factory(**json.loads(arguments))
+        return factory(**json.loads(arguments))
     except (TypeError, ValueError, AttributeError) as error:
         raise KraftwerkError(
             f"provider {alias}: arguments: {one_line(error)}", next_command="kraftwerk providers list", code=2
         ) from error
+    except Exception as error:
+        raise translated(alias, error) from error
 
 
 @contextmanager
@@ -84,17 +88,19 @@ def told(alias: str) -> Iterator[None]:
     """Turn what libcloud raises into one line that begins with the account's alias."""
     try:
         yield
-    except (BaseHTTPError, LibcloudError, OSError, NotImplementedError) as error:
-        raise translated(alias, error) from error
-    except Exception as error:
-        if type(error) is Exception:  # several drivers raise it bare, with the cloud's words
-            raise translated(alias, error) from error
+    except KraftwerkError:
         raise
+    except Exception as error:  # its drivers raise everything: their own, the cloud's words bare, what XML makes of it
+        raise translated(alias, error) from error
 
 
 def translated(alias: str, error: BaseException) -> KraftwerkError:
     """Return an error of libcloud as one plain line with the next command."""
     words = one_line(error)
+    if isinstance(error, OSError):
+        return KraftwerkError(f"{alias}: the cloud can't be reached: {words}", next_command="try again")
+    if isinstance(error, NotImplementedError):
+        return KraftwerkError(f"{alias}: libcloud can't do that with this cloud")
     if isinstance(error, InvalidCredsError) or CREDENTIALS.search(words):
         return KraftwerkError(
             f"{alias}: the cloud refused the credentials: {words}", next_command=f"kraftwerk providers add {alias}"
@@ -104,10 +110,6 @@ def translated(alias: str, error: BaseException) -> KraftwerkError:
             f"{alias}: the account has reached a limit: {words}",
             next_command="ask the cloud for a higher limit, or kraftwerk destroy-node one that you don't need",
         )
-    if isinstance(error, NotImplementedError):
-        return KraftwerkError(f"{alias}: libcloud can't do that with this cloud")
-    if isinstance(error, OSError):
-        return KraftwerkError(f"{alias}: the cloud can't be reached: {words}", next_command="try again")
     return KraftwerkError(f"{alias}: {words}")
 
 
@@ -120,5 +122,6 @@ def refused(error: BaseException) -> bool:
 
 def one_line(error: BaseException) -> str:
     """Return an error's words in one line of a bearable length."""
-    words = ADDRESS.sub("", " ".join(str(error).split())) or type(error).__name__
+    words = ADDRESS.sub("", " ".join(str(error).split()))
+    words = words or f"{type(error).__name__} {getattr(error, 'code', '')}".strip()
     return words if len(words) <= 300 else f"{words[:299]}…"

@@ -145,8 +145,8 @@ def save_node(node: Node) -> None:
 def remove_node(name: str) -> None:
     """Remove a node and its pinned host keys; it is no error if there is none."""
     with _roster() as entries:
-        entries.pop(name, None)
-        _rewrite_known_hosts(name, [])
+        port = int((entries.pop(name, None) or {}).get("port", 22))
+        _rewrite_known_hosts(name, [], port=port)
 
 
 def pin_host_keys(node: Node, keys: list[str]) -> None:

@@ -22,10 +22,12 @@ from xml.etree import ElementTree
 TOP = Path(__file__).parents[1]
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 DEBIAN = "136693071363"
+ERROR = "<Response><Errors><Error>{}{}</Error></Errors><RequestID>0-0</RequestID></Response>"
 QUOTA = (
-    "<Response><Errors><Error><Code>VcpuLimitExceeded</Code><Message>You have requested more vCPU capacity than your "
-    "current vCPU limit of {} allows for the instance bucket that the specified instance type belongs to.</Message>"
-    "</Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
+    "<Code>VcpuLimitExceeded</Code>",
+    "<Message>You have requested more vCPU capacity than your current vCPU limit of {} allows for the instance bucket "
+    "that the specified instance type belongs to. Please visit http://aws.amazon.com/contact-us/ec2-request to request "
+    "an adjustment to this limit.</Message>",
 )
 
 
@@ -90,6 +92,7 @@ class Moto:
             quota: how many machines may run; None for any number.
             late: how often a machine is described without its address; 1 counts from the next machine on.
             hold: seconds that the answer to RunInstances is held back, the machine being made.
+            lost: whether the answer to RunInstances gets lost on the way, the machine being made.
             addresses: the public addresses of machines by name, or `loopback` for one of 127.9.0.0/16 each.
         """
         return json.loads(self._ask("/_settings", json.dumps(values).encode()))
@@ -97,14 +100,20 @@ class Moto:
     def reset(self):
         """Forget all machines, keys and groups, and every setting."""
         self._ask("/moto-api/reset", b"")
+        self._ask("/moto-api/reset-auth", b"inf")
         self.settings(**DEFAULTS)
 
     def require_credentials(self):
-        """Refuse everybody whose key moto's IAM doesn't know, from the next request on."""
+        """Refuse everybody whose key moto's IAM doesn't know, from now on until `reset`."""
         self._ask("/moto-api/reset-auth", b"0")
 
+    def user_data(self, machine_id):
+        """Return what a machine was told at its first boot, as it will read it."""
+        return json.loads(self._ask("/_user_data", machine_id.encode()))
+
     def _ask(self, path, body):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", data=body, timeout=20) as answer:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", body, {"Content-Type": "text/plain"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.read().decode()
 
 
@@ -119,7 +128,7 @@ def running():
             process.kill()
 
 
-DEFAULTS = {"quota": None, "late": 0, "hold": 0, "addresses": "loopback"}
+DEFAULTS = {"quota": None, "late": 0, "hold": 0, "lost": False, "addresses": "loopback"}
 
 
 class Layer:
@@ -127,7 +136,7 @@ class Layer:
 
     def __init__(self, application):
         self.application = application
-        self.lock = threading.Lock()
+        self.lock, self.one_by_one = threading.Lock(), threading.Lock()
         self.known = dict(DEFAULTS)
         self.described, self.given = {}, {}
         self.requests = []
@@ -135,45 +144,59 @@ class Layer:
     def __call__(self, environ, start_response):
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
-        if environ["PATH_INFO"] == "/_settings":
-            return self._settings(json.loads(body), start_response)
+        if environ["PATH_INFO"].startswith("/_"):
+            own = self._settings if environ["PATH_INFO"] == "/_settings" else self._user_data
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps(own(body.decode())).encode()]
         action = re.search(r"Action=(\w+)", environ.get("QUERY_STRING", "") + body.decode(errors="replace"))
         action = action[1] if action else ""
         self.requests.append(action)
-        if action == "RunInstances" and self._full(environ):
-            start_response("400 Bad Request", [("Content-Type", "text/xml")])
-            return [QUOTA.format(self.known["quota"]).encode()]
-        status, headers, text = self._ask(environ)
         if action == "RunInstances":
+            with self.one_by_one:
+                answer = self._full() or self._ask(environ)
             time.sleep(self.known["hold"])
+        else:
+            answer = self._ask(environ)
+        status, headers, text = answer
         text = re.sub(r'xmlns="http://ec2.amazonaws.com/doc/[\d-]+/?"', f'xmlns="{NAMESPACE}"', text)
-        if action in ("RunInstances", "DescribeInstances") and status.startswith("200"):
+        if not status.startswith("200"):  # EC2 wraps what went wrong otherwise than moto does
+            text = ERROR.format(*re.findall(r"<Code>.*?</Code>|<Message>.*?</Message>", text, flags=re.DOTALL)[:2])
+        elif action in ("RunInstances", "DescribeInstances"):
             text = self._addressed(action, text)
+        if action == "RunInstances" and self.known["lost"]:
+            status, text = "502 Bad Gateway", "<html>"
         start_response(status, [pair for pair in headers if pair[0].lower() != "content-length"])
         return [text.encode()]
 
-    def _settings(self, values, start_response):
+    def _settings(self, text):
+        values = json.loads(text)
         with self.lock:
             self.known |= values
             if values == DEFAULTS:
                 self.described, self.given, self.requests = {}, {}, []
-        start_response("200 OK", [("Content-Type", "application/json")])
-        return [json.dumps(self.known | {"requests": self.requests}).encode()]
+        return self.known | {"requests": self.requests}
+
+    def _user_data(self, machine_id):
+        return self._backend().get_instance(machine_id).user_data.decode()
+
+    def _backend(self):
+        from moto.core import DEFAULT_ACCOUNT_ID
+        from moto.ec2.models import ec2_backends
+
+        return ec2_backends[DEFAULT_ACCOUNT_ID]["eu-central-1"]
 
     def _ask(self, environ):
         caught = []
         parts = self.application(environ, lambda status, headers, *_: caught.append((status, headers)))
         return *caught[0], b"".join(parts).decode()
 
-    def _full(self, environ):
-        if self.known["quota"] is None:
-            return False
-        from moto.core import DEFAULT_ACCOUNT_ID
-        from moto.ec2.models import ec2_backends
-
-        reservations = ec2_backends[DEFAULT_ACCOUNT_ID]["eu-central-1"].all_reservations()
-        running = [each for one in reservations for each in one.instances if each.state_code in (0, 16)]
-        return len(running) >= self.known["quota"]
+    def _full(self):
+        """Return EC2's answer where the quota is used up."""
+        quota = self.known["quota"]
+        running = [each for one in self._backend().all_reservations() for each in one.instances if each.state_code < 32]
+        if quota is None or len(running) < quota:
+            return None
+        return "400 Bad Request", [("Content-Type", "text/xml")], "".join(QUOTA).format(quota)
 
     def _addressed(self, action, text):
         root = ElementTree.fromstring(text)
@@ -207,10 +230,9 @@ def main():
         json.dump(IMAGES, amis)
         amis.flush()
         os.environ["MOTO_AMIS_PATH"] = amis.name
+        import moto.ec2.models  # noqa: F401 - reads the images now
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server
-
-        import moto.ec2.models  # noqa: F401 - reads the images now
 
     layer = Layer(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, layer, threaded=True, request_handler=MotoRequestHandler)
