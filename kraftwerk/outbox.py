@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from kraftwerk import flock
-from kraftwerk.errors import KraftwerkError
 from kraftwerk.paths import private, reactor_home, write_atomic
 
 FIRST_PAUSE, LONGEST_PAUSE = 30, 3600  # seconds between tries: doubled each time
@@ -42,15 +41,22 @@ def put(message: dict[str, Any], keys: list[str]) -> None:
         _write(folder() / f"{time.time_ns()}-{os.getpid()}.json", waiting)
 
 
-def deliver(deliver: Deliver, now: Callable[[], float] = time.time) -> None:
-    """Deliver what is due: to each channel in the order in which it was put here. One process does that at a time."""
+def deliver(deliver: Deliver, now: float | None = None) -> None:
+    """Deliver what is due: to each channel in the order in which it was put here. One process does that at a time.
+
+    Args:
+        now: in seconds since 1970.
+    """
+    now = time.time() if now is None else now
     with flock.held(folder() / "lock", busy="alerts are being delivered already", timeout=120):
         stuck: set[str] = set()
         for path in sorted(folder().glob("*.json")):
             waiting = _read(path)
+            if waiting is None:
+                continue
             left = {}
             for key, (tries, due) in waiting.left.items():
-                again = (tries, due) if key in stuck or due > now() else _try(deliver, waiting, key, tries, now())
+                again = (tries, due) if key in stuck or due > now else _try(deliver, waiting, key, tries, now)
                 if again is not None:
                     left[key] = again
                     stuck.add(key)
@@ -77,10 +83,12 @@ def _write(path: Path, waiting: Waiting) -> None:
     write_atomic(path, json.dumps(asdict(waiting)))
 
 
-def _read(path: Path) -> Waiting:
+def _read(path: Path) -> Waiting | None:
+    """Return a message; a damaged one is dropped, as it would be in the way of all others for ever."""
     try:
         plain = json.loads(path.read_text())
         return Waiting(plain["message"], plain["put"], {key: tuple(left) for key, left in plain["left"].items()})
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        log.error("%s is damaged and was dropped: %s", path, error)
         path.unlink(missing_ok=True)
-        raise KraftwerkError(f"{path}: a damaged alert was dropped") from error
+        return None
