@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,6 @@ class Account:
     def settings(self) -> dict[str, Any]:
         """Return what Salt, and the driver, read below the alias."""
         return {"driver": self.driver, "libcloud": self.libcloud, "arguments": dict(self.arguments)} | dict(self.others)
-
 
 
 def folder() -> Path:
@@ -120,16 +119,24 @@ def check_alias(alias: str, libcloud: str, known: list[str]) -> None:
     """
     if not re.fullmatch(admin.NAME, alias):
         raise KraftwerkError(f"{alias!r} is not {admin.NAME_MEANING}", code=2)
-    if alias in RESERVED:
-        raise KraftwerkError(f"{alias} can't be a cloud's name", next_command="--as NAME gives another", code=2)
-    if alias in known and alias != libcloud:
-        raise KraftwerkError(f"{alias} is another cloud of libcloud's", next_command="--as NAME gives another", code=2)
-
-
-def place(alias: str) -> Path:
-    """Return the file that an account of this alias is kept in, or would be."""
     accounts = all_accounts()
-    return accounts[alias].file if alias in accounts else folder() / f"{alias}.conf"
+    cause = ""
+    if alias in RESERVED:
+        cause = f"{alias} can't be a cloud's name"
+    elif alias in known and alias != libcloud:
+        cause = f"{alias} is another cloud of libcloud's"
+    elif alias in accounts and accounts[alias].libcloud != libcloud:
+        cause = f"{alias} is an account with {accounts[alias].libcloud or accounts[alias].driver} already"
+    if cause:
+        raise KraftwerkError(cause, next_command="--as NAME gives another name", code=2)
+
+
+def revised(alias: str, libcloud: str, arguments: Mapping[str, Any]) -> Account:
+    """Return an account with these arguments; what else stands in its file, if there is one, stays. Not saved yet."""
+    before = all_accounts().get(alias)
+    if before:
+        return replace(before, arguments=arguments)
+    return Account(alias, libcloud, arguments, folder() / f"{alias}.conf")
 
 
 def save(account: Account) -> None:

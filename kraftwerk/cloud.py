@@ -13,25 +13,25 @@ from kraftwerk import saltconf, schema
 from kraftwerk.errors import KraftwerkError
 
 
-def create(name: str, profile: str, **overrides: Any) -> dict[str, Any]:
+def create(name: str, provider: str, profile: str, **overrides: Any) -> dict[str, Any]:
     """Create a node by a profile of cloud.profiles.d, and return what the driver says of it.
 
     Args:
-        profile: such as local-small.
+        profile: such as local-small; empty where the overrides say everything.
         overrides: keys that replace the profile's.
 
     Raises:
         KraftwerkError: there is no such profile (code 2), or the driver failed, in its own words.
     """
     client = _client()
-    found = client.opts["profiles"]
-    if profile not in found:
-        near = schema.suggestion(profile, found)
-        raise KraftwerkError(f"no cloud profile is called {profile}{near} ({', '.join(sorted(found))})", code=2)
-    alias, _, driver = found[profile]["provider"].partition(":")
-    provider = {key: value for key, value in client.opts["providers"][alias][driver].items() if key != "profiles"}
-    machine = {**provider, **found[profile], **overrides, "name": name, "deploy": False}
-    return _checked(_call(client, alias, "create", machine))
+    known = client.opts["profiles"]
+    if profile and profile not in known:
+        near = schema.suggestion(profile, known)
+        raise KraftwerkError(f"no cloud profile is called {profile}{near} ({', '.join(sorted(known))})", code=2)
+    settings: dict[str, Any] = next(iter(client.opts["providers"].get(provider, {}).values()), {})
+    machine = {**settings, "profile": None, **known.get(profile, {}), **overrides, "name": name, "deploy": False}
+    machine.pop("profiles", None)
+    return _checked(_call(client, provider, "create", machine))
 
 
 def destroy(name: str, provider: str) -> None:

@@ -160,14 +160,19 @@ def _parameters(name: str) -> list[inspect.Parameter]:
 
 
 def answers(
-    name: str, given: Mapping[str, str], environ: Mapping[str, str], prompt: Callable[[Question], str] | None
+    name: str,
+    given: Mapping[str, str],
+    known: Mapping[str, Any],
+    environ: Mapping[str, str],
+    prompt: Callable[[Question, str], str] | None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the arguments for a cloud's constructor, and which of them came from which environment variable.
 
     Args:
         given: arguments that were given as text; they win.
+        known: those of the account that is there already; what isn't given anew stays.
         environ: this process's variables.
-        prompt: asks for one; None where nobody can be asked.
+        prompt: asks for one, and is told what it is so far; None where nobody can be asked.
 
     Raises:
         KraftwerkError: one is missing, or isn't what it must be (code 2).
@@ -180,18 +185,19 @@ def answers(
         variable = next((each for each in question.variables if environ.get(each)), "")
         if variable and (question.asked or not given):  # a session's token belongs to the key beside it
             sources[question.argument] = variable
-        value = environ[variable] if question.argument in sources else _asked(question, prompt)
+        so_far = str(known.get(question.argument) or question.default)
+        value = environ[variable] if question.argument in sources else _asked(question, so_far, prompt)
         if value:
             found[question.argument] = value
         elif question.required:
             missing.append(question)
     if missing:
         raise _missing(name, missing)
-    return {argument: typed(name, argument, text) for argument, text in found.items()}, sources
+    return {**known, **{argument: typed(name, argument, text) for argument, text in found.items()}}, sources
 
 
-def _asked(question: Question, prompt: Callable[[Question], str] | None) -> str:
-    return prompt(question) if prompt and question.asked else question.default
+def _asked(question: Question, so_far: str, prompt: Callable[[Question, str], str] | None) -> str:
+    return prompt(question, so_far) if prompt and question.asked else so_far
 
 
 def _missing(name: str, missing: list[Question]) -> KraftwerkError:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from kraftwerk import account, census, cloud, hosts, local, localboot, minion, registry, schema
 from kraftwerk.account import Account
@@ -10,9 +9,6 @@ from kraftwerk.census import Census
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, all_nodes, get_node, remove_node, roster_file
 from kraftwerk.transport import Connection
-
-if TYPE_CHECKING:
-    from kraftwerk.quote import Quote
 
 PROVIDERS = ("local", "ssh")
 
@@ -40,17 +36,17 @@ def create_local(name: str, release: str) -> Node:
     Raises:
         KraftwerkError: as `local.create`.
     """
-    cloud.create(name, "local-small", image=release)
+    cloud.create(name, "local", "local-small", image=release)
     return get_node(name)
 
 
-def create_rented(name: str, quote: "Quote") -> Node:
+def create_rented(name: str, provider: str, profile: str, overrides: Mapping[str, str]) -> Node:
     """Create a node in a cloud through salt-cloud, as `salt-cloud -p ec2-small NAME` does.
 
     Raises:
         KraftwerkError: as `rented.create`.
     """
-    cloud.create(name, quote.profile, **quote.overrides)
+    cloud.create(name, provider, profile, **overrides)
     return get_node(name)
 
 

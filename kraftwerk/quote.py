@@ -6,7 +6,7 @@ from typing import Any
 from libcloud.compute.base import Node as Machine
 from libcloud.compute.base import NodeSize
 
-from kraftwerk import cloudapi, dialect, offer, profiles, schema
+from kraftwerk import cloudapi, dialect, offer, profiles
 from kraftwerk.account import Account
 from kraftwerk.cloudapi import Cloud
 from kraftwerk.errors import KraftwerkError
@@ -54,7 +54,7 @@ class Quote:
     """
 
     profile: str
-    overrides: dict[str, Any]
+    overrides: dict[str, str]
     where: str
     size: Size
     image: str
@@ -87,19 +87,18 @@ def quote(account: Account, size: str = "", image: str = "", location: str = "")
     Raises:
         KraftwerkError: there is no such thing (code 2), or the cloud refused.
     """
-    known, size = profiles.sizes(account.alias), size or SIZE
-    chosen = size if size in known else _basis(account, known, size)
-    own_size = "" if size in (chosen, known[chosen].get("size")) else size
-    given = {"image": image, "location": location, "size": own_size}
-    overrides = {key: value for key, value in given.items() if value}
-    settings = {**account.settings, **known[chosen], **overrides}
+    known = profiles.sizes(account.alias)
+    chosen = _profile(account, known, size, image)
+    profile = known.get(chosen, {})
+    own_size = "" if size in ("", chosen, profile.get("size")) else size
+    overrides = {key: value for key, value in {"size": own_size, "image": image, "location": location}.items() if value}
+    settings = {**account.settings, **profile, **overrides}
     cloud = cloudapi.connect(account.alias, account.settings)
     found = offer.size(cloud, str(settings.get("size", "")))
-    wanted = str(settings.get("location") or "")
     return Quote(
-        profile=f"{account.alias}-{chosen}",
+        profile=f"{account.alias}-{chosen}" if chosen else "",
         overrides=overrides,
-        where=wanted or account.region or "wherever the cloud puts it",
+        where=str(settings.get("location") or account.region or "wherever the cloud puts it"),
         size=_size(cloud, found, ()),
         image=str(offer.image(cloud, str(settings.get("image", "")), str(settings.get("image_owner", ""))).name),
     )
@@ -134,14 +133,17 @@ def sizes(account: Account) -> list[Size]:
     return sorted(found, key=lambda each: (each.price is None, each.price or 0, each.memory, each.size))
 
 
-def _basis(account: Account, known: dict[str, dict[str, Any]], size: str) -> str:
-    """Return the profile that has a size of the cloud's own, else the first one, which that size is put into."""
+def _profile(account: Account, known: dict[str, dict[str, Any]], size: str, image: str) -> str:
+    """Return the profile that is meant; a size of the cloud's own is put into the first, if none has it."""
     if known:
-        return next((name for name, details in known.items() if details.get("size") == size), next(iter(known)))
+        wanted = size or SIZE
+        having = [name for name, details in known.items() if details.get("size") == wanted]
+        return wanted if wanted in known else next(iter([*having, *known]))
+    if size and image:
+        return ""
     raise KraftwerkError(
-        f"no profile says how nodes are made at {account.alias}{schema.suggestion(size, known)}",
-        next_command=f"write ~/.config/kraftwerk/cloud.profiles.d/{account.alias}.conf: "
-        f"{account.alias}-small: {{provider: {account.alias}, size: …, image: …}}",
+        f"no profile says what a machine at {account.alias} is made of: it takes --size and --image",
+        next_command=f"kraftwerk sizes {account.alias}; kraftwerk images {account.alias}",
         code=2,
     )
 

@@ -1,9 +1,10 @@
 """A machine in a cloud that is paid for: one that was begun before, and one that is about to end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kraftwerk import account, cloudapi, intent, orphan, quote, rented
 from kraftwerk.account import Account
+from kraftwerk.intent import Intent
 from kraftwerk.node import Node
 
 
@@ -32,17 +33,17 @@ class Rental:
         return f"{name}: the machine {', '.join(self.machines)} at {self.provider}{what} ends, with everything on it."
 
 
-def resumed(name: str, chosen: Account) -> str:
-    """Return what a cloud calls the machine that an interrupted creation led to; empty where there is none.
+def resumed(name: str, chosen: Account) -> Intent | None:
+    """Return the intent of an interrupted creation with the machine that it led to; None where there is none.
 
     Raises:
         KraftwerkError: the cloud refused, or had it and has it no more.
     """
     begun = intent.load(name)
     if begun is None or begun.provider != chosen.alias:
-        return ""
+        return None
     machine = rented.find_intended(cloudapi.connect(chosen.alias, chosen.settings), begun)
-    return str(machine.id) if machine else ""
+    return replace(begun, machine_id=str(machine.id)) if machine else None
 
 
 def find(name: str, node: Node | None) -> Rental:

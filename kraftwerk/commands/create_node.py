@@ -94,15 +94,17 @@ def _rent(name: str, account: Account, wanted: tuple[str, str, str], yes: bool) 
 
     local.check_free(name)
     with screen.working(f"Asking {account.alias}"):
-        found, machine = quote.quote(account, *wanted), rental.resumed(name, account)
-    if machine:
-        screen.say(f"The creation of {name} was interrupted: its machine {machine} is finished now, no other is made.")
-    else:
+        begun = rental.resumed(name, account)
+        found = None if begun else quote.quote(account, *wanted)
+    if begun:
+        screen.say(f"The creation of {name} was interrupted: its machine {begun.machine_id} is finished now.")
+    if found:
         screen.say(f"Plan for {name} at {account.alias}\n{found.text()}")
         if not screen.confirm("Create?", yes=yes):
             raise KraftwerkError(f"{name} was not created", next_command="--yes answers for scripts")
+    profile, overrides = (found.profile, found.overrides) if found else (begun.profile if begun else "", {})
     with screen.step(f"Creating {name} at {account.alias}") as step, progress.told_to(step.progress):
-        node = provider.create_rented(name, found)
+        node = provider.create_rented(name, account.alias, profile, overrides)
         step.note = f"{node.host}, host key {adopt.fingerprint(pinned_host_keys(node)[0])} pinned"
     return node
 

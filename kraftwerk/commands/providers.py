@@ -6,7 +6,6 @@ import sys
 import click
 
 from kraftwerk import account, admin, cloudapi, credentials, profiles, screen
-from kraftwerk.account import Account
 from kraftwerk.credentials import Question
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.options import complete_clouds, json_option, provider_argument, yes_option
@@ -27,7 +26,7 @@ def command() -> None:
 def add(
     cloud: str, alias: str | None, options: tuple[str, ...], variables: tuple[str, ...], stdin: bool, no_check: bool
 ) -> None:
-    """Add a cloud, by its name in Apache libcloud, or replace its credentials.
+    """Add a cloud by its name in Apache libcloud, or change one that was added.
 
     What its driver needs is asked for, secrets without showing them; the variables that the cloud's own tools read,
     such as AWS_ACCESS_KEY_ID, are taken when they are set. Everything goes to a file that only you can read.
@@ -44,17 +43,17 @@ def add(
     credentials.check_cloud(cloud)
     account.check_alias(alias, cloud, credentials.clouds())
     given = _pairs([*options, *(sys.stdin.read().splitlines() if stdin else [])]) | _from_variables(variables)
+    before = known[alias].arguments if alias in known else {}
     prompt = _prompt if sys.stdin.isatty() and not stdin else None
-    arguments, sources = credentials.answers(cloud, given, os.environ, prompt)
+    arguments, sources = credentials.answers(cloud, given, before, os.environ, prompt)
     for argument, variable in sources.items():
         screen.say(f"{argument} is taken from {variable}")
-    added = Account(alias, cloud, arguments, account.place(alias))
+    added = account.revised(alias, cloud, arguments)
     if not no_check:
         with screen.step("Checking the credentials") as step:
             step.note = f"{len(cloudapi.connect(alias, added.settings).machines())} machines there"
     account.save(added)
-    sizes = ", ".join(profiles.sizes(alias)) or "none yet: create-node takes --size and --image"
-    screen.say(f"Wrote {added.file} (0600); sizes: {sizes}")
+    screen.say(f"Wrote {added.file} (0600)")
     screen.hint(f"{alias} is ready.", f"kraftwerk create-node web1 --provider {alias}")
 
 
@@ -84,10 +83,12 @@ def remove(provider: str, yes: bool) -> None:
     account.remove(provider)
 
 
-def _prompt(question: Question) -> str:
-    label = f"{question.label} (not shown)" if question.secret else question.label
-    default = question.default if question.required and question.default else None if question.required else ""
-    answer: str = click.prompt(label, hide_input=question.secret, default=default, show_default=bool(default))
+def _prompt(question: Question, so_far: str) -> str:
+    kept = "; empty keeps it" if so_far else ""
+    label = f"{question.label} (not shown{kept})" if question.secret else question.label
+    default = so_far if so_far or not question.required else None
+    shown = bool(so_far) and not question.secret
+    answer: str = click.prompt(label, hide_input=question.secret, default=default, show_default=shown)
     return answer.strip()
 
 
