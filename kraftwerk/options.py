@@ -42,6 +42,14 @@ def complete_clouds(context: click.Context, parameter: click.Parameter, incomple
     return _completions(clouds, incomplete)
 
 
+def complete_keys(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the configuration's keys that begin like this, for the shell: known ones, and those that files give."""
+    from kraftwerk import configleaf, keypath, project
+
+    environment = context.params.get("environment") or "production"
+    return _completions(lambda: map(keypath.text, configleaf.known(project.find(), environment)), incomplete)
+
+
 def _completions(names: Callable[[], Iterable[str]], incomplete: str) -> list[CompletionItem]:
     try:
         return [CompletionItem(name) for name in sorted(names()) if name.startswith(incomplete)]

@@ -136,7 +136,16 @@ def find(start: Path | None = None) -> Project:
     Raises:
         KraftwerkError: there is no kraftwerk.yaml, or it or a pillar file has mistakes; all are named (code 2).
     """
-    found = find_or_none(start)
+    return parse(root(start))
+
+
+def root(start: Path | None = None) -> Path:
+    """Return the root folder of the project that a folder is in; its files may have mistakes.
+
+    Raises:
+        KraftwerkError: there is no kraftwerk.yaml (code 2).
+    """
+    found = find_root((start or Path.cwd()).absolute())
     if found is None:
         raise KraftwerkError(
             f"there is no {FILE} in {(start or Path.cwd()).absolute()} or above it: this is no project",

@@ -124,6 +124,20 @@ def confirm_name(consequence: str, name: str, *, yes: bool = False) -> None:
         raise KraftwerkError(f"not confirmed: {name} is left as it was", next_command="--yes answers for scripts")
 
 
+def ask_hidden(label: str) -> str:
+    """Return a secret: typed twice without being shown, or without a terminal all of stdin but its last line break.
+
+    Raises:
+        KraftwerkError: there is none (code 2).
+    """
+    if sys.stdin.isatty():
+        return str(click.prompt(label, hide_input=True, confirmation_prompt=True))
+    found = sys.stdin.read().removesuffix("\n")
+    if not found:
+        raise KraftwerkError(f"no value for {label} on standard input", code=2)
+    return found
+
+
 def size(count: float) -> str:
     """Return a number of bytes for people: 999 B, 212 kB, 1.5 GB."""
     units = ["B", "kB", "MB", "GB", "TB"]

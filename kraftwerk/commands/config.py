@@ -1,0 +1,141 @@
+"""`kraftwerk config`: a project's configuration in an environment."""
+
+import click
+
+from kraftwerk import admin, configdiff, configedit, configfile, configleaf, configset, keypath, project, screen
+from kraftwerk import recipients as people
+from kraftwerk import rekey as keyring
+from kraftwerk.keypath import KeyPath
+from kraftwerk.options import complete_environments, complete_keys, environment_option, json_option, yes_option
+
+key_argument = click.argument(
+    "keys", metavar="KEY", callback=lambda _context, _parameter, text: keypath.parse(text), shell_complete=complete_keys
+)
+base_option = click.option("--base", is_flag=True, help="The file of all environments, pillar/base.sls.")
+test_option = click.option("--test", is_flag=True, help="Say what would change, and change nothing.")
+
+
+@click.group()
+def command() -> None:
+    """Show, compare and change a project's configuration.
+
+    It stands in kraftwerk.yaml, pillar/base.sls and pillar/ENVIRONMENT.sls; a later file wins. These commands go by
+    what the files say, value by value. What holds where they say nothing, and your own settings, is told by
+    kraftwerk env.
+
+    \b
+    kraftwerk config set workers 4
+    kraftwerk config set environ.STRIPE_KEY --secret
+    kraftwerk config set SECRET_KEY --generate
+    """
+    admin.ensure()
+
+
+@command.command()
+@environment_option
+@json_option
+def show(environment: str, as_json: bool) -> None:
+    """Print every value that the files give, with file and line; secrets as (encrypted)."""
+    found = configleaf.leaves(project.find(), environment).values()
+    if as_json:
+        screen.emit_json([leaf.as_dict() for leaf in found])
+    else:
+        screen.table(("key", "value", "from"), [(keypath.text(leaf.keys), leaf.text(), leaf.place) for leaf in found])
+
+
+@command.command()
+@key_argument
+@environment_option
+@click.option("--reveal", is_flag=True, help="Decrypt it.")
+@json_option
+def get(keys: KeyPath, environment: str, reveal: bool, as_json: bool) -> None:
+    """Print the value of KEY, such as workers or environ.DEBUG; exits with 1 where no file gives one."""
+    value = configleaf.find(project.find(), environment, keys)
+    value = configleaf.revealed(value) if reveal else configleaf.masked(value)
+    if as_json or isinstance(value, dict):
+        screen.emit_json(value)
+    else:
+        click.echo("\n".join(map(configleaf.printed, value if isinstance(value, list) else [value])))
+
+
+@command.command()
+@environment_option
+@click.option("--with", "other", metavar="NAME", shell_complete=complete_environments, help="Another environment.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 where something differs, as git diff does.")
+@json_option
+def diff(environment: str, other: str | None, exit_code: bool, as_json: bool) -> int:
+    """Print how the configuration here differs from what is deployed, or from another environment's."""
+    here = project.find()
+    found = configdiff.between(here, environment, other) if other else configdiff.on_nodes(here, environment)
+    if as_json:
+        screen.emit_json({name: [each.as_dict() for each in differences] for name, differences in found.items()})
+    else:
+        screen.say("\n".join(configdiff.lines(found, environment)))
+    return int(exit_code and any(found.values()))
+
+
+@command.command("set")
+@key_argument
+@click.argument("value", required=False)
+@environment_option
+@base_option
+@click.option("--secret", "hidden", is_flag=True, help="Ask for the value, or read it from stdin; store it encrypted.")
+@click.option("--generate", is_flag=True, help="Make a random secret, once, and store it encrypted.")
+@click.option("--force", is_flag=True, help="Let --generate replace a secret, or VALUE one that was encrypted.")
+@test_option
+@yes_option
+def put(
+    keys: KeyPath, value: str | None, environment: str, base: bool, test: bool, yes: bool, **kind: bool
+) -> int:  # fmt: skip
+    """Set KEY to VALUE, read as YAML, in pillar/ENVIRONMENT.sls; only its own lines change there.
+
+    All files are checked first. It takes effect with the next deploy or highstate. Dots stand between keys; quote one
+    that holds a dot itself. A name in capitals is a variable: SECRET_KEY is environ.SECRET_KEY.
+    """
+    file = configfile.read(project.root(), base, environment)
+    change = configset.plan(file, environment, keys, value, ask=screen.ask_hidden, **kind)
+    if change.question and not test and not screen.confirm(change.question, yes=yes):
+        screen.say("Nothing was changed.")
+        return 1
+    screen.say("\n".join(configset.carry_out(change, test=test)))
+    return 0
+
+
+@command.command()
+@key_argument
+@environment_option
+@base_option
+@test_option
+def unset(keys: KeyPath, environment: str, base: bool, test: bool) -> None:
+    """Remove KEY from pillar/ENVIRONMENT.sls; what an earlier file says, or the default, holds again."""
+    change = configset.unset(configfile.read(project.root(), base, environment), keys)
+    screen.say("\n".join(configset.carry_out(change, test=test)))
+
+
+@command.command()
+@environment_option
+@base_option
+@click.option("--secrets", "reveal", is_flag=True, help="With secrets in plain text, marked !secret.")
+def edit(environment: str, base: bool, reveal: bool) -> None:
+    """Open pillar/ENVIRONMENT.sls in $VISUAL or $EDITOR; it is checked before it is replaced.
+
+    With --secrets, what is marked !secret is encrypted when the editor closes: old ones and new ones. The copy that
+    is edited lies in memory and is removed; keep your editor from leaving copies of its own elsewhere.
+    """
+    file = configfile.read(project.root(), base, environment)
+    found = configedit.session(file, reveal=reveal, again=lambda: screen.confirm("Edit again?", default=True))
+    screen.say("\n".join(found) or "Nothing was changed.")
+
+
+@command.command()
+def recipients() -> None:
+    """Print who can read the secrets, and your own key for pillar/recipients.txt."""
+    for line in people.lines(project.root()):
+        screen.say(line)
+
+
+@command.command()
+@test_option
+def rekey(test: bool) -> None:
+    """Encrypt all secrets anew, for those in pillar/recipients.txt."""
+    screen.say("\n".join(keyring.carry_out(project.root(), test=test)))
