@@ -189,7 +189,9 @@ def carry_out(change: Change, *, test: bool = False) -> list[str]:
     told = [change.line(), *change.notes()]
     if not test:
         if change.value and configleaf.ENCRYPTED in change.value:
-            told.append(f"encrypted for {recipients.names(recipients.ensure(change.file.root))}")
+            made = not recipients.file(change.file.root).exists()
+            readers = recipients.names(recipients.ensure(change.file.root))
+            told.append(f"encrypted for {readers}{' (made pillar/recipients.txt)' if made else ''}")
         change.file.write(change.text)
     return [*told, *(["Nothing was written."] if test else change.effect())]
 

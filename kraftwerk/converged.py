@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kraftwerk import __version__, saltconf
+from kraftwerk import __version__, saltconf, secret
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node
 from kraftwerk.paths import config_home, share
@@ -21,7 +21,8 @@ def digest(node: Node, hosted: Mapping[str, Instance], project_root: Path | None
     """Return what stands for everything that a highstate goes by: trees, configuration, node and instances."""
     found = hashlib.sha256()
     instances = {name: instance.as_dict() for name, instance in hosted.items()}
-    for part in (__version__, saltconf.write().read_text(), [node.name, node.as_roster()], instances):
+    unreadable = secret.reveal(instances)[1]  # an admin who can't decrypt leaves values as they are
+    for part in (__version__, saltconf.write().read_text(), [node.name, node.as_roster()], instances, unreadable):
         found.update(json.dumps(part, sort_keys=True).encode() + b"\n")
     for path in _files(project_root):
         found.update(f"{path}\n".encode() + hashlib.sha256(path.read_bytes()).digest())

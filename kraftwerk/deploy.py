@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from kraftwerk import gate as gates
-from kraftwerk import highstate, hosts, migration, neighbours, nodevenv, slot
+from kraftwerk import highstate, hosts, migration, neighbours, nodevenv, screen, secret, slot
 from kraftwerk import lock as locks
 from kraftwerk import plan as plans
 from kraftwerk import release as releases
@@ -28,6 +28,9 @@ def check(run: Rollout) -> None:
         missing = f"{run.target.node.name} has no python{run.instance.python}"
         raise KraftwerkError(missing, next_command="python: '3' in kraftwerk.yaml is Debian's own", code=2)
     uploads.check_space(run.history.free, uploads.size(run.project.root, run.files))
+    if lacking := secret.reveal(run.instance.as_dict())[1]:
+        words = f"{', '.join(lacking)}: encrypted, but not for you; {run.target.node.name} keeps the values that it has"
+        screen.warn(f"{words} → kraftwerk config recipients, and a colleague's kraftwerk config rekey")
 
 
 def plan(run: Rollout) -> None:
