@@ -70,11 +70,16 @@ class Quote:
         return "\n".join(f"  {key.ljust(8)}{value}" for key, value in lines.items())
 
 
+def monthly(dollars: float | None) -> str:
+    """Return what an hour's price is in a month; a dash where it isn't known."""
+    return "-" if dollars is None else f"${dollars * HOURS:.2f}"
+
+
 def price(dollars: float | None) -> str:
     """Return a price for people: by the month, which is what one pays."""
     if dollars is None:
         return "not known here"
-    return f"about ${dollars * HOURS:.2f} a month (${dollars:.4g} an hour), before tax"
+    return f"about {monthly(dollars)} a month (${dollars:.4g} an hour), before tax"
 
 
 def quote(account: Account, size: str = "", image: str = "", location: str = "") -> Quote:
@@ -112,7 +117,7 @@ def describe(account: Account, machine: Machine) -> str:
     """
     name = dialect.size_of(machine)
     known = [each for each in sizes(account) if each.size.lower() == name.lower()] if name else []
-    costs = f"about ${known[0].price * HOURS:.2f} a month" if known and known[0].price is not None else ""
+    costs = f"about {monthly(known[0].price)} a month" if known and known[0].price is not None else ""
     return ", ".join(part for part in (name, costs) if part)
 
 

@@ -48,7 +48,7 @@ def _table(found: list[quote.Size]) -> None:
             str(each.cores or "-"),
             f"{each.memory / 1024:.3g} GB" if each.memory else "-",
             f"{each.disk} GB" if each.disk else "-",
-            f"${each.price * quote.HOURS:.2f}" if each.price is not None else "-",
+            quote.monthly(each.price),
         )
         for each in found
     ]
