@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from libcloud.common.exceptions import BaseHTTPError
 from libcloud.common.types import InvalidCredsError
 from libcloud.compute.base import Node as Machine
 from libcloud.compute.base import NodeDriver
@@ -21,6 +20,7 @@ from kraftwerk.errors import KraftwerkError
 LIMIT = re.compile(r"quota|limit.?exceeded|limit.?reached|exceed|insufficient.*capacity", re.IGNORECASE)
 ADDRESS = re.compile(r" with url: \S+")  # of a request: EC2's holds the user data, and so a host key
 CREDENTIALS = re.compile(r"unauthori[sz]ed|authentication|auth ?failure|credential|access key|\b401\b", re.IGNORECASE)
+STATUS = re.compile(r"\bcode:? (\d{3})\b", re.IGNORECASE)  # of HTTP, where a driver tells it in words only
 
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # its DEBUG has the addresses of requests
 
@@ -117,7 +117,8 @@ def refused(error: BaseException) -> bool:
     """Say whether the cloud certainly did not do what it was asked for, as against: nobody knows."""
     if isinstance(error, InvalidCredsError):
         return True
-    return isinstance(error, BaseHTTPError) and 400 <= int(error.code) < 500 and int(error.code) != 408
+    code = getattr(error, "code", None) or (STATUS.search(str(error)) or [0, 0])[1]
+    return str(code).isdigit() and 400 <= int(code) < 500 and int(code) != 408
 
 
 def one_line(error: BaseException) -> str:

@@ -66,14 +66,19 @@ def arguments(cloud: Cloud, order: Order) -> dict[str, Any]:
     """Return the keyword arguments of libcloud's `create_node`; makes what they refer to, such as the key pair.
 
     Raises:
-        KraftwerkError: the cloud refused that.
+        KraftwerkError: the cloud refused that, or libcloud's driver takes other arguments (code 2).
     """
     plain: dict[str, Any] = {"name": order.name, "size": order.size, "image": order.image}
     if order.location is not None:
         plain["location"] = order.location
     with told(cloud.alias):
         special = _SPECIAL.get(cloud.kind, _any_cloud)(cloud, order)
-    return plain | special | dict(order.settings.get("create") or {})
+    found = plain | special | dict(order.settings.get("create") or {})
+    try:
+        inspect.signature(cloud.driver.create_node).bind(**found)
+    except TypeError as error:
+        raise KraftwerkError(f"{cloud.alias}: libcloud's create_node for {cloud.kind}: {error}", code=2) from error
+    return found
 
 
 def is_ours(machine: Machine, name: str, token: str) -> bool:

@@ -144,4 +144,5 @@ def _age_key(each: NodeImage) -> tuple[str, list[tuple[int, str]]]:
 
 
 def _extra(each: Any) -> Mapping[str, Any]:
-    return getattr(each, "extra", None) or {}
+    found = getattr(each, "extra", None)
+    return found if isinstance(found, Mapping) else {}  # DigitalOcean's locations have a list there
