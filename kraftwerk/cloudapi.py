@@ -20,6 +20,7 @@ from kraftwerk.errors import KraftwerkError
 LIMIT = re.compile(r"quota|limit.?exceeded|limit.?reached|exceed|insufficient.*capacity", re.IGNORECASE)
 ADDRESS = re.compile(r" with url: \S+")  # of a request: EC2's holds the user data, and so a host key
 CREDENTIALS = re.compile(r"unauthori[sz]ed|authentication|auth ?failure|credential|access key|\b401\b", re.IGNORECASE)
+MODERN = {"openstack": {"api_version": "2.2"}}  # arguments that libcloud defaults to what clouds have given up
 STATUS = re.compile(r"\bcode:? (\d{3})\b", re.IGNORECASE)  # of HTTP, where a driver tells it in words only
 
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # its DEBUG has the addresses of requests
@@ -63,7 +64,7 @@ def connect(alias: str, settings: Mapping[str, Any]) -> Cloud:
     kind, arguments = str(settings.get("libcloud", "")), settings.get("arguments") or {}
     if not isinstance(arguments, Mapping):
         raise KraftwerkError(f"provider {alias}: arguments must be a mapping, such as {{key: …, secret: …}}", code=2)
-    driver = _driver(alias, kind, json.dumps(arguments, sort_keys=True, default=str))
+    driver = _driver(alias, kind, json.dumps({**MODERN.get(kind, {}), **arguments}, sort_keys=True, default=str))
     return Cloud(alias=alias, kind=kind, driver=driver, settings=settings)
 
 

@@ -10,9 +10,8 @@ import libcloud
 import pytest
 import yaml
 from libcloud.compute.drivers.dummy import DummyNodeDriver
-from libcloud.compute.providers import get_driver
 
-from kraftwerk import cloudinit, dialect, offer
+from kraftwerk import cloudapi, cloudinit, dialect, offer
 from kraftwerk.cloudapi import Cloud
 from kraftwerk.errors import KraftwerkError
 
@@ -41,6 +40,16 @@ ANSWERS = {
         "GET /v2/regions": "vultr_v2/list_locations",
         "POST /v2/instances": "vultr_v2/create_node",
     },
+    "openstack": {
+        "GET /nova/v2/images": "openstack_v1_1/_images_v2",
+        "GET /nova/flavors/detail": "openstack_v1_1/_flavors_detail",
+        "GET /nova/v2.0/security-groups": "openstack_v1_1/_v2_0__security_groups",
+        "POST /nova/v2.0/security-groups": "openstack_v1_1/_v2_0__security_group",
+        "POST /nova/v2.0/security-group-rules": "openstack_v1_1/_v2_0__security_group_rule",
+        "POST /nova/servers": "openstack_v1_1/_servers_create",
+        "GET /nova/servers/26f7fbee-8ce1-4c28-887a-bfe8e4bb10fe": "openstack_v1_1/"
+        "_servers_26f7fbee_8ce1_4c28_887a_bfe8e4bb10fe",
+    },
 }
 pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="this libcloud came without its recorded answers")
 
@@ -49,7 +58,7 @@ class Recorded(BaseHTTPRequestHandler):
     def _answer(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = self.path.split("?")[0]
-        self.server.asked[f"{self.command} {path}"] = json.loads(body or b"{}")
+        self.server.asked.setdefault(f"{self.command} {path}", []).append(json.loads(body or b"{}"))
         answer = (RECORDED / f"{self.server.answers[f'{self.command} {path}']}.json").read_bytes()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -72,34 +81,40 @@ def order(request):
         server.answers, server.asked = ANSWERS[kind], {}
         threading.Thread(target=server.serve_forever, daemon=True).start()
         request.addfinalizer(server.shutdown)
-        driver = get_driver(kind)("k")
-        driver.connection.host, driver.connection.port, driver.connection.secure = "127.0.0.1", server.server_port, 0
-        driver.connection.connection = None
-        cloud = Cloud(kind, kind, driver, {})
+        arguments = {"key": "k"}
+        if kind == "openstack":
+            here = f"http://127.0.0.1:{server.server_port}/nova"
+            arguments |= {"secret": "s", "ex_tenant_name": "t", "ex_force_auth_token": "token"}
+            arguments |= {"ex_force_base_url": here, "ex_force_auth_url": here, "ex_force_auth_version": "3.x_password"}
+        cloud = cloudapi.connect(f"{kind}-{server.server_port}", {"libcloud": kind, "arguments": arguments})
+        if kind != "openstack":
+            connection = cloud.driver.connection
+            connection.host, connection.port, connection.secure = "127.0.0.1", server.server_port, 0
+            connection.connection = None
         dialect.check(cloud)
-        assert dialect.needs_location(cloud)
+        assert dialect.needs_location(cloud) == bool(location)
         told = cloudinit.user_data("web1", host_key=("PRIVATE\n", "ssh-ed25519 AAAA"), authorized_key=KEY)
-        chosen = offer.image(cloud, image), offer.size(cloud, size), offer.location(cloud, location)
-        wanted = dialect.Order("web1", TOKEN, chosen[1], chosen[0], chosen[2], told, KEY, {})
-        driver.create_node(**dialect.arguments(cloud, wanted))
-        return server.asked, yaml.safe_load(told), offer.price(cloud, chosen[1])
+        chosen, place = offer.size(cloud, size), offer.location(cloud, location) if location else None
+        wanted = dialect.Order("web1", TOKEN, chosen, offer.image(cloud, image), place, told, KEY, {})
+        cloud.driver.create_node(**dialect.arguments(cloud, wanted))
+        return server.asked, yaml.safe_load(told), offer.price(cloud, chosen)
 
     return place
 
 
 def test_digitalocean(order):
     asked, told, price = order("digitalocean", "ubuntu-14-04-x6*", "1GB", "nyc1")
-    sent = asked["POST /v2/droplets"]
+    sent = asked["POST /v2/droplets"][0]
     assert (sent["name"], sent["size"], sent["image"], sent["region"]) == ("web1", "1gb", "119192817", "nyc1")
     assert yaml.safe_load(sent["user_data"]) == told
     assert (sent["tags"], sent["ssh_keys"]) == ([f"kraftwerk-intent:{TOKEN}"], [7717])
-    assert asked["POST /v2/account/keys"]["public_key"] == " ".join(KEY.split()[:2])
+    assert asked["POST /v2/account/keys"][0]["public_key"] == " ".join(KEY.split()[:2])
     assert price == 0.01488
 
 
 def test_linode(order):
     asked, told, price = order("linode", "linode/debian10", "g6-standard-1", "eu-central")
-    sent = asked["POST /v4/linode/instances"]
+    sent = asked["POST /v4/linode/instances"][0]
     assert (sent["label"], sent["type"], sent["image"]) == ("web1", "g6-standard-1", "linode/debian10")
     assert yaml.safe_load(base64.b64decode(sent["metadata"]["user_data"])) == told
     assert sent["tags"] == [f"kraftwerk-intent:{TOKEN}"]
@@ -110,11 +125,26 @@ def test_linode(order):
 
 def test_vultr(order):
     asked, told, price = order("vultr", "debian 10 x64*", "vc2-1c-1gb", "ams")
-    sent = asked["POST /v2/instances"]
+    sent = asked["POST /v2/instances"][0]
     assert (sent["label"], sent["plan"], sent["region"], sent["os_id"]) == ("web1", "vc2-1c-1gb", "ams", "352")
     assert yaml.safe_load(base64.b64decode(sent["user_data"])) == told
     assert sent["tag"] == f"kraftwerk-intent:{TOKEN}"
     assert price == pytest.approx(5 / 730)
+
+
+def test_openstack(order):
+    asked, told, price = order("openstack", "hyper*", "256 slice", "")
+    [sent] = [each["server"] for each in asked["POST /nova/servers"]]
+    assert sent["name"] == "web1"
+    assert yaml.safe_load(base64.b64decode(sent["user_data"])) == told
+    assert sent["metadata"] == {"kraftwerk-intent": TOKEN}
+    rules = [each["security_group_rule"] for each in asked["POST /nova/v2.0/security-group-rules"]]
+    assert [(rule["port_range_min"], rule["direction"]) for rule in rules] == [
+        (443, "ingress"),
+        (80, "ingress"),
+        (22, "ingress"),
+    ]
+    assert price is None, "each OpenStack has its own"
 
 
 def test_a_cloud_that_takes_no_user_data_is_refused_with_the_way_round_it():
