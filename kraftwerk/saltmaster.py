@@ -76,6 +76,7 @@ def write(
         "log_granular_levels": {"salt": "warning", "kraftwerk": "info"},
         "worker_threads": 1,
         "keep_jobs_seconds": 3600,
+        "minion_data_cache": False,  # the pillar of nodes would lie there, secrets in clear
     }
     path = folder / "master"
     write_atomic(path, yaml.safe_dump({**content, **(extra or {})}, sort_keys=False))
