@@ -26,7 +26,7 @@ from kraftwerk import admin, events, push, pushdeploy, reception
 
 LIMIT = 8 * 1024 * 1024  # bytes of a body; a push of a thousand commits has one or two millions
 PATIENCE = 10  # seconds that a client may take for its headers, and again for its body
-AGAIN = 10  # seconds between two looks for pushes that nobody works on
+AGAIN = 3  # seconds between two looks for pushes that nobody works on
 
 log = logging.getLogger("kraftwerk.webhook")
 

@@ -71,7 +71,8 @@ class Status:
         for name, source in self.config.projects.items():
             yield _row(name, f"{_branches(source.branches)}   {source.repository}")
             yield from (_row("", _deployed(event)) for event in self.deploys[name].values())
-        yield _row("alerts", f"to {len(self.config.alerts)} address(es)" if self.config.alerts else "to nobody")
+        count = len(self.config.alerts)
+        yield _row("alerts", f"{count} address{'es' if count != 1 else ''}" if count else "go to nobody")
         yield from (_row("events" if not index else "", event.line()) for index, event in enumerate(self.events))
 
     def _running(self) -> str:

@@ -1,6 +1,6 @@
 {# on: kraftwerk/node/*/cleared #}
 # A problem that was told of is over.
-cleared:
+reactor/cleared:
   runner.kw_alert.cleared:
     - args:
 {% for key in ("node", "problem", "detail", "since") %}

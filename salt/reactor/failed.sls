@@ -7,7 +7,7 @@
 {% set title = data["node"] ~ " was not converged" %}
 {% set live = "Next: kraftwerk highstate " ~ data["node"] %}
 {% endif %}
-failed:
+reactor/failed:
   runner.kw_alert.send:
     - args:
       - title: {{ ("[kraftwerk] " ~ title) | json }}

@@ -1,6 +1,6 @@
 {# on: kraftwerk/node/*/persists #}
 # It is still there after ten minutes: tried again, as often as the limit allows, and not told a second time.
-persists:
+reactor/persists:
   runner.kw_node.persists:
     - args:
       - node: {{ data["node"] | json }}

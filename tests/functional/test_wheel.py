@@ -9,7 +9,7 @@ from tests.console import ROOT
 from tests.sandbox import Sandbox, search_path
 
 pytestmark = pytest.mark.network
-TREES = ("salt", "pillar", "cloud.profiles.d", "_modules", "_states", "_clouds", "_pillar")
+TREES = ("salt", "pillar", "cloud.profiles.d", "_modules", "_states", "_clouds", "_pillar", "_runners", "_engines")
 
 
 @pytest.fixture(scope="module")

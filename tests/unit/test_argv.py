@@ -123,6 +123,22 @@ def test_ssh_keyscan():
     assert argv.ssh_keyscan("web1", 2222, 5) == expected
 
 
+def test_git():
+    folder, hooks = Path("/s/mysite"), ["-c", "core.hooksPath=/dev/null"]
+    assert argv.git(folder, "status") == ["git", *hooks, "-C", "/s/mysite", "status"]
+    assert argv.git_fetch(folder, "https://example.com/x.git", "main") == [
+        *["git", *hooks, "-C", "/s/mysite", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--"],
+        *["https://example.com/x.git", "+refs/heads/main:refs/pushed/main"],
+    ]
+    assert argv.git_ls_remote("/srv/x.git", "main") == ["git", "ls-remote", "--", "/srv/x.git", "refs/heads/main"]
+
+
+def test_programs_beside_this_python(monkeypatch):
+    monkeypatch.setattr("sys.executable", "/venv/bin/python")
+    assert argv.kraftwerk(["deploy", "--yes"]) == ["/venv/bin/python", "-m", "kraftwerk", "deploy", "--yes"]
+    assert argv.salt_master(Path("/r")) == ["/venv/bin/salt-master", "-c", "/r", "--log-level=warning"]
+
+
 def test_every_builder_is_tested():
     builders = [name for name, value in vars(argv).items() if getattr(value, "__module__", "") == argv.__name__]
     text = Path(__file__).read_text()

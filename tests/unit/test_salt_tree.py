@@ -10,7 +10,8 @@ import yaml
 TOP = Path(__file__).parents[2]
 SALT = TOP / "salt"
 STATES = sorted(SALT.rglob("*.sls"))
-THINGS = sorted({path.parent for path in STATES} - {SALT})
+REACTIONS = SALT / "reactor"  # answers to events: no states
+THINGS = sorted({path.parent for path in STATES} - {SALT, REACTIONS})
 TEMPLATES = sorted(path for path in SALT.rglob("files/*.jinja") if path.name != "map.jinja")
 MODULES = sorted((TOP / "_modules").glob("*.py"))
 ON_NODES = sorted([*MODULES, *(TOP / "_states").glob("*.py")])

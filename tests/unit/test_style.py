@@ -12,7 +12,8 @@ COMMANDS = sorted(path for path in (TOP / "kraftwerk" / "commands").glob("*.py")
 CORE = sorted((TOP / "kraftwerk").glob("*.py"))
 ON_NODES = sorted(path for folder in ("_modules", "_states") for path in (TOP / folder).glob("*.py"))
 STATES = sorted((TOP / "salt").rglob("*.sls"))
-FOLDERS = sorted({path.parent for path in STATES} - {TOP / "salt"})  # top.sls stands alone
+REACTIONS = TOP / "salt" / "reactor"  # answers to events: no states
+FOLDERS = sorted({path.parent for path in STATES} - {TOP / "salt", REACTIONS})  # top.sls stands alone
 ENTRIES = {
     *["kraftwerk", "salt", "pillar", "cloud.profiles.d", "_modules", "_states", "_clouds", "_runners", "_pillar"],
     *["_engines", "tests", "docs", "Saltfile", "pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", "LICENSE"],

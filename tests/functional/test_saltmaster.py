@@ -1,0 +1,67 @@
+"""A real salt-master of an ordinary folder: it starts, says so, and leaves nothing when it ends, however it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from kraftwerk import admin, saltmaster
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.localproc import wait_until
+from kraftwerk.paths import master_sockets
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    admin.ensure()
+    folder = tmp_path / "master"
+    saltmaster.write(folder, publish_port=free_port(), return_port=free_port())
+    yield folder
+    saltmaster.stop(folder)
+
+
+def test_it_runs_once_and_ends_whole(folder):
+    running = saltmaster.start(folder)
+    assert saltmaster.status(folder) == running and running.whole and saltmaster.answers(folder)
+    with pytest.raises(KraftwerkError, match="runs already"):
+        saltmaster.start(folder)
+    assert {path.stat().st_mode & 0o077 for path in folder.iterdir() if path.is_file()} == {0}
+    assert saltmaster.stop(folder) is True
+    assert saltmaster.status(folder) is None and not list(master_sockets(folder).glob("*.ipc"))
+    assert saltmaster.stop(folder) is False
+
+
+def test_what_a_killed_one_leaves_is_ended_by_the_next_start(folder):
+    first = saltmaster.start(folder)
+    os.kill(first.pid, signal.SIGKILL)
+    assert wait_until(lambda: not saltmaster.status(folder).whole, timeout=5)  # its children still hold the lock
+    second = saltmaster.start(folder)
+    assert second.pid != first.pid and saltmaster.status(folder) == second
+
+
+def test_in_the_foreground_a_signal_ends_all_of_it(folder):
+    code = "import sys; from pathlib import Path; from kraftwerk import saltmaster; saltmaster.run(Path(sys.argv[1]))"
+    running = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.DEVNULL)
+    assert wait_until(lambda: saltmaster.answers(folder), timeout=30)
+    assert saltmaster.status(folder).pid == running.pid
+    running.terminate()
+    running.wait(30)
+    assert wait_until(lambda: saltmaster.status(folder) is None, timeout=10)
+
+
+def test_a_port_that_is_taken_is_said(tmp_path):
+    admin.ensure()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        saltmaster.write(tmp_path / "m", publish_port=free_port(), return_port=taken.getsockname()[1])
+        with pytest.raises(KraftwerkError, match="ports are not available"):
+            saltmaster.start(tmp_path / "m")
+    assert saltmaster.status(tmp_path / "m") is None
