@@ -42,13 +42,9 @@ process() {
   [ ! -e "/etc/sv/$service/down" ] && meant=up || meant=down
   printf 'process\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$service" "${said%%:*}" "${seconds##* }" "$meant"
 }
-# The names of kraftwerk's locks that somebody holds just now; asking by taking them would be in the way.
+# The names of kraftwerk's locks that somebody holds just now, as file 9 (kraftwerk/lock.py): asking by taking them would
+# be in the way, and /proc/locks hides what was locked by a process that has ended since.
 locks() {
-  for file in /run/lock/kraftwerk/*; do
-    case $file in *.owner | *'*') continue ;; esac
-    device=$((0x$(stat -c %D "$file"))) inode=$(stat -c %i "$file")
-    place=$(printf '%02x:%02x:%d' $((device >> 8 & 0xfff)) $((device & 0xff | device >> 12 & 0xfff00)) "$inode")
-    ! grep -q "FLOCK .* $place " /proc/locks || printf 'lock\t%s\n' "${file##*/}"
-  done
+  readlink /proc/[0-9]*/fd/9 2>/dev/null | sed -n 's|^/run/lock/kraftwerk/|lock\t|p' | sort -u
 }
 main "$@" </dev/null

@@ -86,7 +86,7 @@ def forget_node(home):
         yield lambda name: stack.callback(local.destroy, name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def kraftwerk(home):
     """Run the command line in a process of its own: `kraftwerk("nodes", "--json").stdout`."""
 
