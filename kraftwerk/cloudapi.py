@@ -102,7 +102,7 @@ def translated(alias: str, error: BaseException) -> KraftwerkError:
         return KraftwerkError(f"{alias}: the cloud can't be reached: {words}", next_command="try again")
     if isinstance(error, NotImplementedError):
         return KraftwerkError(f"{alias}: libcloud can't do that with this cloud")
-    if isinstance(error, InvalidCredsError) or CREDENTIALS.search(words):
+    if isinstance(error, InvalidCredsError) or _status(error) == 401 or CREDENTIALS.search(words):
         return KraftwerkError(
             f"{alias}: the cloud refused the credentials: {words}", next_command=f"kraftwerk providers add {alias}"
         )
@@ -118,12 +118,18 @@ def refused(error: BaseException) -> bool:
     """Say whether the cloud certainly did not do what it was asked for, as against: nobody knows."""
     if isinstance(error, InvalidCredsError):
         return True
-    code = getattr(error, "code", None) or (STATUS.search(str(error)) or [0, 0])[1]
-    return str(code).isdigit() and 400 <= int(code) < 500 and int(code) != 408
+    return 400 <= _status(error) < 500 and _status(error) != 408
+
+
+def _status(error: BaseException) -> int:
+    """Return the HTTP status that an error stands for, or 0."""
+    words = STATUS.search(str(error))
+    code = str(getattr(error, "code", None) or (words[1] if words else 0))
+    return int(code) if code.isdigit() else 0
 
 
 def one_line(error: BaseException) -> str:
     """Return an error's words in one line of a bearable length."""
-    words = ADDRESS.sub("", " ".join(str(error).split()))
+    words = ADDRESS.sub("", " ".join(str(getattr(error, "value", None) or error).split()))
     words = words or f"{type(error).__name__} {getattr(error, 'code', '')}".strip()
     return words if len(words) <= 300 else f"{words[:299]}…"

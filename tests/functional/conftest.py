@@ -1,5 +1,8 @@
 """Salt's own loaders over the shipped trees, as they are loaded on a node."""
 
+import socket
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,3 +64,21 @@ def state(loaders, minion_opts):
         return states[function](**arguments)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def greeting():
+    """The port of something that greets as sshd does, at every address of loopback."""
+
+    def serve(server):
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with closing(connection):
+                connection.sendall(b"SSH-2.0-here\r\n")
+
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        threading.Thread(target=serve, args=[server], daemon=True).start()
+        yield server.getsockname()[1]

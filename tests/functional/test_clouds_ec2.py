@@ -1,22 +1,23 @@
 """The driver for clouds against an EC2 that answers over HTTP (moto's), through the real salt-cloud and in process."""
 
+import getpass
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from libcloud.compute.providers import get_driver
 
-from kraftwerk import admin, cloud, intent, node, paths, progress, saltconf
+from kraftwerk import admin, cloud, hostkey, intent, localboot, node, paths, privilege, progress, saltconf
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.transport import Connection
 from tests import moto_server
 
 SALT_CLOUD = Path(sys.executable).with_name("salt-cloud")
@@ -26,24 +27,6 @@ SALT_CLOUD = Path(sys.executable).with_name("salt-cloud")
 def moto():
     with moto_server.running() as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def greeting():
-    """The port of something that greets as sshd does, at every address of loopback."""
-
-    def serve():
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with closing(connection):
-                connection.sendall(b"SSH-2.0-here\r\n")
-
-    with socket.create_server(("0.0.0.0", 0)) as server:
-        threading.Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1]
 
 
 @pytest.fixture
@@ -92,6 +75,10 @@ def machines():
     return cloud.ask("ec2", "list_nodes")
 
 
+def create(name, **overrides):
+    return cloud.create(name, "ec2", "ec2-small", **overrides)
+
+
 def test_plain_salt_cloud_creates_lists_and_destroys(ec2):
     answer, code = salt_cloud("-p", "ec2-small", "web1")
     assert code == 0, answer
@@ -126,7 +113,7 @@ def test_offers_and_actions_of_plain_salt_cloud(ec2):
     locations, _ = salt_cloud("--list-locations", "ec2")
     assert "eu-central-1a" in locations["ec2"]["kw_libcloud"]
 
-    cloud.create("web1", "ec2-small")
+    create("web1")
     for action, state in (("stop", "stopped"), ("start", "running"), ("reboot", "running")):
         answer, code = salt_cloud("-a", action, "web1")
         assert (answer["ec2"]["kw_libcloud"]["web1"], code) == ({"web1": state}, 0)
@@ -176,7 +163,7 @@ def test_an_address_that_comes_late_is_waited_for_and_the_wait_is_told(ec2):
     ec2.settings(late=4)
     told = []
     with progress.told_to(told.append):
-        cloud.create("web1", "ec2-small")
+        create("web1")
     assert told[0] == "ordering t3.small with debian-12-amd64-20251112-2294"
     assert [line.split(",")[0] for line in told].count("no address yet") >= 4
     assert node.get_node("web1").host == "127.9.0.1"
@@ -211,7 +198,7 @@ def test_killed_while_waiting_keeps_the_machine_and_no_private_key(ec2):
     assert list(cloud.ask("ec2", "list_nodes_min")) == [], "Salt would refuse to go on with what is listed"
 
     ec2.settings(late=0)
-    assert cloud.create("web1", "ec2-small")["public_ips"] == ["127.9.0.1"]
+    assert create("web1")["public_ips"] == ["127.9.0.1"]
     assert orders(ec2) == 1
 
 
@@ -229,7 +216,7 @@ def test_an_interrupted_creation_can_be_destroyed_by_plain_salt_cloud(ec2):
 def test_killed_before_the_order_is_made_with_the_same_host_key(ec2):
     begun = replace(intent.begin("web1", "ec2"), created="2026-01-01T00:00:00+00:00")
     intent.write(replace(begun, host_key_private="-----PRIVATE-----\n", host_key_public="ssh-ed25519 AAAA"))
-    created = cloud.create("web1", "ec2-small")
+    created = create("web1")
     assert "-----PRIVATE-----" in ec2.user_data(created["id"])
     assert cloud.ask("ec2", "show_instance", "web1")["extra"]["tags"]["kraftwerk-intent"] == begun.token
 
@@ -237,16 +224,16 @@ def test_killed_before_the_order_is_made_with_the_same_host_key(ec2):
 def test_an_answer_that_got_lost_keeps_the_intent_and_calling_again_finds_the_machine(ec2):
     ec2.settings(lost=True)
     with pytest.raises(KraftwerkError, match="whether web1 was made isn't known → kraftwerk create-node web1"):
-        cloud.create("web1", "ec2-small")
+        create("web1")
     assert [begun.name for begun in intent.all_intents()] == ["web1"]
     ec2.settings(lost=False)
-    cloud.create("web1", "ec2-small")
+    create("web1")
     assert orders(ec2) == 1
 
 
 def test_a_machine_that_was_deleted_elsewhere_is_forgotten(ec2):
-    created = cloud.create("web1", "ec2-small")
-    driver = __import__("libcloud.compute.providers", fromlist=["get_driver"]).get_driver("ec2")(**ec2.arguments)
+    created = create("web1")
+    driver = get_driver("ec2")(**ec2.arguments)
     driver.destroy_node(next(each for each in driver.list_nodes() if each.id == created["id"]))
     answer, code = salt_cloud("-d", "web1")
     assert (node.all_nodes(), code) == ({}, 0), answer
@@ -259,7 +246,7 @@ def test_what_the_cloud_does_not_offer_is_one_line_with_near_names_and_no_machin
         ({"location": "eu-central-1z"}, r"ec2 has no location called eu-central-1z: eu-central-1a"),
     ):
         with pytest.raises(KraftwerkError, match=said) as caught:
-            cloud.create("web1", "ec2-small", **override)
+            create("web1", **override)
         assert caught.value.code == 2
     assert orders(ec2) == 0
     assert intent.all_intents() == []
@@ -270,7 +257,7 @@ def test_wrong_credentials_are_one_line(ec2):
     with pytest.raises(
         KraftwerkError, match=r"^ec2: the cloud refused the credentials: .* → kraftwerk providers add ec2"
     ):
-        cloud.create("web1", "ec2-small")
+        create("web1")
     assert intent.all_intents() == []
 
 
@@ -286,7 +273,7 @@ def test_a_cloud_that_is_down_is_one_line_without_secrets(ec2):
 
 
 def test_the_machine_is_told_its_name_its_host_key_and_who_may_log_in(ec2):
-    created = cloud.create("web1.example.com", "ec2-small")
+    created = create("web1.example.com")
     text = ec2.user_data(created["id"])
     assert text.startswith("#cloud-config\n")
     told = yaml.safe_load(text)
@@ -303,3 +290,46 @@ def test_the_machine_is_told_its_name_its_host_key_and_who_may_log_in(ec2):
     )
     assert derived.stdout.split()[:2] == [kind, key]
     assert "PRIVATE" not in "".join(path.read_text() for path in (paths.config_home() / "intents").iterdir())
+
+
+@pytest.mark.skipif(privilege.which("sshd") is None, reason="needs sshd")
+def test_the_first_connection_is_pinned_to_the_key_that_the_machine_was_handed(ec2, tmp_path):
+    with socket.create_server(("127.9.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    servers = []
+
+    def boot(text):
+        """Be the machine: sshd with what the user data says, once somebody waits for it."""
+        if text.startswith("127.9.0.1 boots") and not servers:
+            told = yaml.safe_load(ec2.user_data(intent.load("web1").machine_id))
+            servers.append(sshd(tmp_path, port, told["ssh_keys"]["ed25519_private"], told["ssh_authorized_keys"]))
+
+    try:
+        with progress.told_to(boot):
+            create("web1", ssh_port=port)
+        me = replace(node.get_node("web1"), user=getpass.getuser())
+        assert Connection(me).run(["echo", "reached"], timeout=20).stdout == b"reached\n"
+        Connection(me).close()
+
+        kill(servers.pop())
+        servers.append(sshd(tmp_path, port, hostkey.make()[0], []))
+        with pytest.raises(KraftwerkError):
+            Connection(me).run(["true"], timeout=20)
+    finally:
+        for server in servers:
+            kill(server)
+
+
+def sshd(folder, port, host_key, authorized):
+    """Start a real sshd at 127.9.0.1 and return when it listens."""
+    if os.getuid() == 0:  # started by root, it insists on it
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    paths.write_atomic(folder / "host_key", host_key)
+    paths.write_atomic(folder / "authorized", "".join(f"{line}\n" for line in authorized))
+    options = {"HostKey": folder / "host_key", "AuthorizedKeysFile": folder / "authorized", "StrictModes": "no"}
+    options |= {"ListenAddress": f"127.9.0.1:{port}", "PidFile": "none", "UsePAM": "no"}
+    flags = [flag for key, value in options.items() for flag in ("-o", f"{key}={value}")]
+    command = [privilege.which("sshd"), "-D", "-e", "-f", "/dev/null", *flags]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    wait_until(lambda: localboot.greets("127.9.0.1", port))
+    return server
