@@ -134,9 +134,7 @@ def session(file: ConfigFile, *, reveal: bool, again: Callable[[], bool]) -> lis
         except KraftwerkError as error:
             screen.warn(error.cause)
             if not again():
-                cause = f"{shown(file.path)} is as it was"
-                raise KraftwerkError(
-                    cause, next_command=f"your draft is kept: {draft.path}", code=error.code
-                ) from error
+                kept = f"{shown(file.path)} is as it was; your draft is kept in {draft.path}"
+                raise KraftwerkError(kept, code=error.code) from error
     draft.remove()
     return [f"{shown(file.path)}: {each.line()}" for each in changes(file.text, text)]

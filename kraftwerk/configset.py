@@ -73,7 +73,7 @@ class Change:
 
     def effect(self) -> list[str]:
         """Return where it takes effect, and by what: a line for each environment that is on a node."""
-        found = {each: [node.name for node, _ in target.places(self.after, each)] for each in self.environments()}
+        found = {each: target.names(self.after, each) for each in self.environments()}
         return [
             f"takes effect on {', '.join(nodes)}".ljust(52) + f" next: {deploy(environment, nodes)}"
             for environment, nodes in found.items()

@@ -38,8 +38,14 @@ def put(text: str, keys: KeyPath, value: str, *, as_yaml: bool = False) -> str:
     if root is not None and not isinstance(root, yaml.MappingNode):
         raise KraftwerkError("the file must be a mapping (key: value)", code=2)
     wanted = yamltext.compose(value) if as_yaml else yaml.ScalarNode("tag:yaml.org,2002:str", value)
-    after = yamltext.apply(text, _setting(text, root, keys, value, as_yaml))
-    return _checked(after, _with(yamltext.plain(root), keys, yamltext.plain(wanted)))
+    expected = _with(yamltext.plain(root), keys, yamltext.plain(wanted))
+    block, quoted = (_written(value, as_yaml, flow=flow) for flow in (False, True))
+    try:
+        return _checked(yamltext.apply(text, _setting(text, root, keys, block, quoted)), expected)
+    except KraftwerkError:
+        if not block.body:
+            raise
+        return _checked(yamltext.apply(text, _setting(text, root, keys, quoted, quoted)), expected)
 
 
 def remove(text: str, keys: KeyPath) -> str:
@@ -65,41 +71,43 @@ def _places(root: yaml.Node | None) -> dict[KeyPath, Place]:
     return {place.keys: place for place in found if place.key is not None}
 
 
-def _setting(text: str, root: yaml.Node | None, keys: KeyPath, value: str, as_yaml: bool) -> list[Edit]:
-    """Return the edits that set a key: in its own place, or in the innermost mapping on its way."""
+def _setting(text: str, root: yaml.Node | None, keys: KeyPath, block: Written, quoted: Written) -> list[Edit]:
+    """Return the edits that set a key: in its own place, or in the innermost mapping on its way.
+
+    Args:
+        block, quoted: the value as it is written, and as it is written inside of {}.
+    """
     known = _places(root)
     depth = next((depth for depth in range(len(keys), 0, -1) if keys[:depth] in known), 0)
     place, rest = known.get(keys[:depth]), keys[depth:]
     node = place.node if place else root
-    flow = bool(place and place.flow) or yamltext.is_flow(node)
-    written = _written(value, as_yaml, flow=flow)
     if node is None:
-        return [_insertion(text, len(text), 0, _block(rest, written))]
+        return [_insertion(text, len(text), 0, _block(rest, block))]
     if place and not rest:
-        return yamltext.substitute(text, place, _written(value, as_yaml, flow=place.flow))
+        return yamltext.substitute(text, place, quoted if place.flow else block)
     if isinstance(node, yaml.MappingNode):
-        return _joined(text, node, place, rest, written, _written(value, as_yaml))
+        return _joined(text, node, place, rest, block, quoted)
     if place and yamltext.is_null(node):
-        empty = Written("{" + _inline(rest, written) + "}") if flow else Written("", _block(rest, written))
-        return yamltext.substitute(text, place, empty)
+        below = Written("{" + _inline(rest, quoted) + "}") if place.flow else Written("", _block(rest, block))
+        return yamltext.substitute(text, place, below)
     raise KraftwerkError(f"{keypath.text(keys[:depth])} is no mapping: nothing can be set below it", code=2)
 
 
 def _joined(
-    text: str, node: yaml.MappingNode, place: Place | None, rest: KeyPath, written: Written, block: Written
+    text: str, node: yaml.MappingNode, place: Place | None, rest: KeyPath, block: Written, quoted: Written
 ) -> list[Edit]:
     """Return the edits that add an entry behind the last one of a mapping."""
     if not yamltext.is_flow(node):
-        at = yamltext.line_end(text, yamltext.end(node, text))
-        return [_insertion(text, at, node.start_mark.column, _block(rest, written))]
+        at = _behind(text, yamltext.end(node, text), node.start_mark.column)
+        return [_insertion(text, at, node.start_mark.column, _block(rest, block))]
     source = text[node.start_mark.index : node.end_mark.index]
     if block.body and place and not place.flow and not re.search(r"[#\n]", source):
         pairs = [text[key.start_mark.index : yamltext.end(value, text)] for key, value in node.value]
         return yamltext.substitute(text, place, Written("", (*pairs, *_block(rest, block))))
     if node.value:
         at = yamltext.end(node.value[-1][1], text)
-        return [(at, at, ", " + _inline(rest, written))]
-    return [(node.start_mark.index, node.end_mark.index, "{" + _inline(rest, written) + "}")]
+        return [(at, at, ", " + _inline(rest, quoted))]
+    return [(node.start_mark.index, node.end_mark.index, "{" + _inline(rest, quoted) + "}")]
 
 
 def _written(value: str, as_yaml: bool, *, flow: bool = False) -> Written:
@@ -125,6 +133,18 @@ def _inline(keys: KeyPath, written: Written) -> str:
     first, *rest = keys
     inner = "{" + _inline(tuple(rest), written) + "}" if rest else written.head
     return f"{yamltext.scalar(first, flow=True).head}: {inner}"
+
+
+def _behind(text: str, index: int, column: int) -> int:
+    """Return where the last line of a mapping ends, comments that are indented below its entries among them."""
+    at = end = yamltext.line_end(text, index)
+    while (start := yamltext.next_line(text, end)) < len(text):
+        end = yamltext.line_end(text, start)
+        line = text[start:end]
+        if line.strip() and not re.match(rf" {{{column + 1},}}#", line):
+            break
+        at = end if line.strip() else at
+    return at
 
 
 def _insertion(text: str, at: int, column: int, lines: Sequence[str]) -> Edit:

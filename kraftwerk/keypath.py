@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kraftwerk.errors import KraftwerkError
 
 KeyPath = tuple[str, ...]
-PART = re.compile(r"""(?P<url>/.*)|"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>[^']*)'|(?P<plain>[^.]+)""")
+PART = re.compile(r"""(?P<url>/.*)|"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>[^']*)'|(?P<plain>[^."'][^.]*)""")
 PLAIN = re.compile(r"[^./\"'][^.]*")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 

@@ -89,9 +89,18 @@ def places(project: Project | None, environment: str, node_name: str | None = No
     nodes = {node_name: get_node(node_name)} if node_name else all_nodes()
     if project is None:
         return [(node, instance) for node in nodes.values() for instance in _present(node).values()]
-    name = instance_name(project.name, environment)
-    wanted = (node_name,) if node_name else dict.fromkeys([*project.nodes(environment), *_deployed(name)])
+    wanted = (node_name,) if node_name else names(project, environment)
     return [(get_node(each), project.instance(environment, each)) for each in wanted]
+
+
+def names(project: Project, environment: str) -> list[str]:
+    """Return the names of an environment's nodes: those that kraftwerk.yaml names, and those where it is known to be.
+
+    Raises:
+        KraftwerkError: no such environment (code 2).
+    """
+    instance = instance_name(project.name, environment)
+    return list(dict.fromkeys([*project.nodes(environment), *_deployed(instance)]))
 
 
 def _present(node: Node) -> dict[str, Instance]:

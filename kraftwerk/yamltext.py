@@ -70,7 +70,7 @@ def places(node: yaml.Node, keys: tuple[str, ...] = (), flow: bool = False) -> I
 def plain(node: yaml.Node | None) -> Any:
     """Return a node as nested dictionaries, lists and (tag, text), to compare by."""
     if isinstance(node, yaml.MappingNode):
-        return {key.value: plain(value) for key, value in node.value}
+        return {str(key.value): plain(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
         return [plain(value) for value in node.value]
     return {} if node is None else (node.tag, node.value)
@@ -93,7 +93,9 @@ def end(node: yaml.Node, text: str) -> int:
         if not node.style or node.style not in "|>":
             return index
         header = HEADER.match(text, header_at(node, text))
-        return index if header and "+" in header[0] else len(text[:index].rstrip())
+        if header and "+" in header[0]:  # the empty lines behind it belong to it
+            return line_end(text, line_start(text, index - 1))
+        return len(text[:index].rstrip())
     if is_flow(node) or not node.value:
         return int(node.end_mark.index)
     last = node.value[-1]
