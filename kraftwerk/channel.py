@@ -1,6 +1,7 @@
 """A way to reach people: an address as apprise takes it, such as mailto://, json:// or slack://."""
 
 import hashlib
+import logging
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 from kraftwerk import admin
 
 # Here the part after // is a host; with others it may be a token. An address may hold passwords and is never shown.
-WITH_HOST = re.compile(r"(mailto|json|form|xml|ntfy|gotify|matrix|rocket|mmost|apprise)s?")
+WITH_HOST = re.compile(r"(mailto|json|form|xml)s?")
 TELLING = 6  # characters; shorter parts of an address are no secrets, and are words of any sentence
 APART = re.compile(r"[/:@?&=,#]+")
 
@@ -31,13 +32,19 @@ class Channel:
         host = urlsplit(self.url).hostname if WITH_HOST.fullmatch(scheme) else None
         return f"{scheme}://{host or ('…' if rest else '')}"
 
+    @property
+    def understood(self) -> bool:
+        """Tell whether apprise knows how to reach it."""
+        import apprise
+
+        _quiet()
+        return bool(apprise.Apprise().add(self.url))
+
     def tell(self, title: str, body: str, good: bool) -> str:
         """Send a message, and return why it did not arrive, or nothing."""
-        import logging
-
         import apprise  # it takes a fifth of a second, and only alerts need it
 
-        logging.getLogger("apprise").propagate = False
+        _quiet()
         way = apprise.Apprise()
         if not way.add(self.url):
             return "apprise doesn't understand this address"
@@ -55,6 +62,11 @@ class Channel:
             if len(part) >= TELLING and part not in shown:
                 text = text.replace(part, "****")
         return text
+
+
+def _quiet() -> None:
+    """Keep what apprise logs, which may hold addresses, out of all logs."""
+    logging.getLogger("apprise").propagate = False
 
 
 def channels() -> list[Channel]:

@@ -1,5 +1,6 @@
-"""A project added to the section `reactor:` of config.yaml; comments and all else there stay as they are."""
+"""A project, or an address for alerts, added to the section `reactor:` of config.yaml; all else there stays."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from kraftwerk import admin, configtext, project, repository, schema
+from kraftwerk.channel import Channel
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.paths import write_atomic
 from kraftwerk.reactorconfig import Source
@@ -36,6 +38,27 @@ def add(name: str | None, address: str | None, branches: Sequence[str]) -> tuple
     _check(after, path)
     write_atomic(path, after)
     return name, source
+
+
+def add_alert(url: str) -> Channel:
+    """Write an address that alerts go to into config.yaml, and return it; one that is there already stays.
+
+    Args:
+        url: as apprise takes it.
+
+    Raises:
+        KraftwerkError: apprise doesn't understand it, or config.yaml has mistakes (code 2).
+    """
+    channel, known = Channel(url.strip()), admin.ensure().reactor.alerts
+    if not channel.understood:
+        cause = f"{channel.shown} is no address of a kind that apprise knows, such as mailto://USER:PASSWORD@HOST"
+        raise KraftwerkError(cause, next_command="docs/health.md has samples", code=2)
+    if channel.url not in known:
+        path = admin.config_file()
+        after = configtext.put(path.read_text(), ("reactor", "alerts"), json.dumps([*known, channel.url]), as_yaml=True)
+        _check(after, path)
+        write_atomic(path, after)
+    return channel
 
 
 def address(name: str) -> str:

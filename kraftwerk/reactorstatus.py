@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import admin, events, pushdeploy, reactions, reactor, saltmaster
+from kraftwerk import admin, events, problem, pushdeploy, reactions, reactor, saltmaster, watch
 from kraftwerk.events import Event
 from kraftwerk.paths import reactor_home
 from kraftwerk.reactorconfig import ReactorConfig
@@ -25,6 +25,7 @@ class Status:
         processes, memory: how many, and their share of memory in bytes; 0 where /proc doesn't tell.
         webhook: whether it listens.
         deploys: the last event of each project's environments.
+        problems: what is wrong with nodes, as far as it was told: the node's name, and what it is.
     """
 
     running: Running | None
@@ -34,6 +35,7 @@ class Status:
     config: ReactorConfig
     reactions: Mapping[str, Path]
     deploys: Mapping[str, Mapping[str, Event]]
+    problems: list[tuple[str, watch.Known]]
     events: list[Event]
 
     @property
@@ -54,6 +56,7 @@ class Status:
             "webhook": {"listens": self.webhook, "address": f"http://{config.listen}/push/"},
             "projects": {name: self._project(name) for name in config.projects},
             "alerts": len(config.alerts),
+            "problems": [watch.Change("raised", node, known).data for node, known in self.problems],
             "reactions": {name: str(path) for name, path in self.reactions.items()},
             "events": [event.as_dict() for event in self.events],
         }
@@ -73,6 +76,8 @@ class Status:
             yield from (_row("", _deployed(event)) for event in self.deploys[name].values())
         count = len(self.config.alerts)
         yield _row("alerts", f"{count} address{'es' if count != 1 else ''}" if count else "go to nobody")
+        told = [f"{problem.title(node, known.problem)}: {known.detail}" for node, known in self.problems]
+        yield from (_row("problems" if not index else "", text) for index, text in enumerate(told))
         yield from (_row("events" if not index else "", event.line()) for index, event in enumerate(self.events))
 
     def _running(self) -> str:
@@ -100,6 +105,7 @@ def look() -> Status:
         config,
         reactions.find(reactor.trees()),
         {name: _deploys(name, source.branches) for name, source in config.projects.items()},
+        watch.raised(),
         events.last(EVENTS),
     )
 

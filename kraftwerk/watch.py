@@ -35,6 +35,11 @@ class Known:
     told: float = 0
     absent: float = 0
 
+    @property
+    def problem(self) -> Problem:
+        """Return the problem itself."""
+        return Problem(self.name, self.detail, self.advice)
+
 
 @dataclass(frozen=True)
 class Change:

@@ -122,6 +122,19 @@ def add(project: str | None, repository: str | None, branches: tuple[str, ...]) 
 
 
 @command.command()
+def alert() -> None:
+    """Add an address that is told what goes wrong.
+
+    As apprise takes it: mailto://USER:PASSWORD@HOST, json://HOST/PATH and many more. It is asked for, or read from
+    standard input, as it may hold a password.
+    """
+    from kraftwerk import reactoradd
+
+    channel = reactoradd.add_alert(screen.ask_hidden("Address"))
+    screen.hint(f"Alerts go to {channel.shown}.", "kraftwerk reactor test")
+
+
+@command.command()
 @click.argument("project")
 @click.option("--gitlab", is_flag=True, help="As GitLab takes it for a signing token.")
 def secret(project: str, gitlab: bool) -> None:

@@ -4,8 +4,9 @@ import stat
 
 import pytest
 
-from kraftwerk import alert, outbox, tries
-from kraftwerk.channel import Channel
+from kraftwerk import alert, outbox, reactoradd, tries
+from kraftwerk.channel import Channel, channels
+from kraftwerk.errors import KraftwerkError
 from kraftwerk.problem import Problem
 
 POSTGRES = Problem("service/postgres", "the unit postgresql is inactive", "kraftwerk run --node blue --as root -- x")
@@ -136,6 +137,19 @@ def test_a_test_alert_says_what_became_of_it_on_each_channel(home):
     first, second = alert.send_test()
     assert first.channel == "json://127.0.0.1" and "onnection" in first.reason
     assert second == alert.Sent("nosuch://…", "apprise doesn't understand this address")
+
+
+def test_an_address_is_added_to_config_yaml_once_and_comments_stay(home):
+    file = home / "config.yaml"
+    file.write_text("# mine\nreactor:\n  interval: 60   # seconds\n")
+    file.chmod(0o600)
+    for url in ("json://127.0.0.1:9/a\n", "json://127.0.0.1:9/b", "json://127.0.0.1:9/a"):
+        assert reactoradd.add_alert(url).shown == "json://127.0.0.1"
+    assert [channel.url for channel in channels()] == ["json://127.0.0.1:9/a", "json://127.0.0.1:9/b"]
+    assert file.read_text().startswith("# mine\nreactor:\n  interval: 60   # seconds\n")
+    with pytest.raises(KraftwerkError, match="nosuch://… is no address") as caught:
+        reactoradd.add_alert("nosuch://secret99")
+    assert "secret99" not in str(caught.value)
 
 
 def test_three_tries_an_hour_for_each_problem():
