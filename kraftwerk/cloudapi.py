@@ -51,6 +51,19 @@ class Cloud:
         with told(self.alias):
             return [machine for machine in self.driver.list_nodes() if machine.state != NodeState.TERMINATED]
 
+    def machine(self, identity: str) -> Machine | None:
+        """Return a machine by the cloud's own id, or None where it isn't listed, or is gone.
+
+        Raises:
+            KraftwerkError: as `machines`.
+        """
+        if self.kind == "ec2":  # which would be asked once more for each machine that it lists
+            with told(self.alias):
+                found = self.driver.list_nodes(ex_filters={"instance-id": identity})
+        else:
+            found = self.machines()
+        return next((one for one in found if str(one.id) == identity and one.state != NodeState.TERMINATED), None)
+
 
 def connect(alias: str, settings: Mapping[str, Any]) -> Cloud:
     """Return an account by what the file of its provider says.

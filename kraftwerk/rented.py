@@ -9,7 +9,7 @@ from typing import Any
 from libcloud.compute.base import Node as Machine
 from libcloud.compute.types import NodeState
 
-from kraftwerk import cloudinit, dialect, flock, hostkey, hosts, intent, localboot, offer
+from kraftwerk import cloudinit, dialect, flock, hostkey, hosts, intent, localboot, offer, registry
 from kraftwerk.cloudapi import Cloud, refused, told, translated
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.intent import Intent
@@ -57,15 +57,12 @@ def find_intended(cloud: Cloud, begun: Intent) -> Machine | None:
     Raises:
         KraftwerkError: there was one, and the cloud doesn't list it any more.
     """
-    machines = cloud.machines()
     if begun.machine_id:
-        found = [machine for machine in machines if str(machine.id) == begun.machine_id]
-        if not found:
-            cause = f"{begun.name}: {cloud.alias} lists its machine {begun.machine_id} no more"
-            raise KraftwerkError(cause, next_command=f"kraftwerk destroy-node {begun.name} forgets it")
-    else:
-        found = [machine for machine in machines if dialect.is_ours(machine, begun.name, begun.token)]
-    return found[0] if found else None
+        if found := cloud.machine(begun.machine_id):
+            return found
+        cause = f"{begun.name}: {cloud.alias} lists its machine {begun.machine_id} no more"
+        raise KraftwerkError(cause, next_command=f"kraftwerk destroy-node {begun.name} forgets it")
+    return next((one for one in cloud.machines() if dialect.is_ours(one, begun.name, begun.token)), None)
 
 
 def _settled(cloud: Cloud, begun: Intent) -> Machine | None:
@@ -151,10 +148,14 @@ def _wait_for_address(cloud: Cloud, machine: Machine, settings: Mapping[str, Any
         if address := address_of(machine, kind):
             return machine, address
         report(f"no address yet, {waited:.0f} s")
-        listed = [each for each in cloud.machines() if str(each.id) == str(machine.id)]
-        if not listed and waited > SETTLING:
+        try:
+            listed = cloud.machine(str(machine.id))
+        except KraftwerkError as error:  # what the cloud can't tell just now, it may tell in a moment
+            report(error.cause)
+            continue
+        if listed is None and waited > SETTLING:
             raise _stuck(cloud, machine, "the cloud lists it no more")
-        machine = listed[0] if listed else machine
+        machine = listed or machine
     raise _stuck(cloud, machine, f"no address ({kind}) after {patience:.0f} s")
 
 
@@ -230,20 +231,19 @@ def doomed(cloud: Cloud, name: str) -> list[Machine]:
     """Return the machines that `destroy` ends; none where the cloud has none of it any more."""
     begun = intent.load(name)
     if begun and begun.provider == cloud.alias:
-        if not begun.machine_id:
-            found = _settled(cloud, begun)
-            return [found] if found else []
-        return [machine for machine in cloud.machines() if str(machine.id) == begun.machine_id]
+        found = cloud.machine(begun.machine_id) if begun.machine_id else _settled(cloud, begun)
+        return [found] if found else []
     return [find(cloud, name)] if any(machine.name == name for machine in cloud.machines()) else []
 
 
 def forget(alias: str, name: str) -> None:
-    """Forget an account's node here: connection, /etc/hosts, roster, known_hosts, intent. The intent goes last."""
+    """Forget an account's node here: connection, /etc/hosts, instances, roster, known_hosts; its intent goes last."""
     node, begun = all_nodes().get(name), intent.load(name)
     if node and node.provider == alias:
         Connection(node).close()
         hosts.remove(node.host)
     if node is None or node.provider == alias:
+        registry.forget_node(name)
         remove_node(name)
     if begun and begun.provider == alias:
         intent.remove(name)
