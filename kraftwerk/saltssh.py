@@ -2,20 +2,24 @@
 
 Against the stock program it changes four things (docs/decisions): programs run as plain subprocesses instead of
 in an emulated terminal that polls; the node's checksum decides whether the custom modules are sent; Salt's progress
-arrives line by line while it runs; and the archive with the pillar is removed from the node afterwards.
+arrives line by line while it runs; and the archive with the pillar is removed afterwards, from the node and from here.
 """
 
 import json
 import logging
 import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 from kraftwerk import process, saltconf
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
+from kraftwerk.paths import private
 from kraftwerk.transport import UNREACHABLE, Connection, unreachable
 
 OnLine = Callable[[str], None]
@@ -141,18 +145,22 @@ def _reason(answer: Any) -> str:
 def _patched(node: Node, on_line: OnLine | None) -> Iterator[None]:
     """Put our ways in the place of Salt's for as long as a call takes."""
     import salt.client.ssh as ssh
+    import salt.client.ssh.state as states
     from salt.client.ssh.shell import Shell
 
     _quiet()
+    archives: list[str] = []
     stock = {
         (Shell, "_run_cmd"): Shell._run_cmd,
         (ssh.Single, "cmd_block"): ssh.Single.cmd_block,
         (ssh.Single, "deploy_ext"): ssh.Single.deploy_ext,
         (ssh, "SSH_PY_SHIM"): ssh.SSH_PY_SHIM,
+        (states, "prep_trans_tar"): states.prep_trans_tar,
     }
     Shell._run_cmd = lambda self, cmd, **_: _subprocess(node, self._split_cmd(cmd), on_line)
     ssh.Single.cmd_block = _cmd_block(stock[ssh.Single, "cmd_block"])
     ssh.Single.deploy_ext = _deploy_ext(stock[ssh.Single, "deploy_ext"])
+    states.prep_trans_tar = _prep_trans_tar(stock[states, "prep_trans_tar"], archives)
     if on_line is not None:
         ssh.SSH_PY_SHIM = ssh.SSH_PY_SHIM.replace('"quiet"', '"info"')
     try:
@@ -160,6 +168,38 @@ def _patched(node: Node, on_line: OnLine | None) -> Iterator[None]:
     finally:
         for (owner, name), value in stock.items():
             setattr(owner, name, value)
+        for path in archives:
+            Path(path).unlink(missing_ok=True)
+
+
+def _prep_trans_tar(stock: Any, made: list[str]) -> Any:
+    """Let Salt lay the archive with the pillar, secrets in it, into our own folder, and remember it.
+
+    Salt leaves it in /tmp when the connection breaks or somebody presses Ctrl-C.
+    """
+
+    def prep_trans_tar(*arguments: Any, **keywords: Any) -> Any:
+        before, tempfile.tempdir = tempfile.tempdir, str(_own_folder())
+        try:
+            made.append(stock(*arguments, **keywords))
+        finally:
+            tempfile.tempdir = before
+        return made[-1]
+
+    return prep_trans_tar
+
+
+def _own_folder() -> Path:
+    """Return this process's folder for archives, after removing those of processes that were killed."""
+    everybody = private(saltconf.root() / "sent")
+    for folder in everybody.iterdir():
+        try:
+            os.kill(int(folder.name), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except PermissionError:
+            continue
+    return private(everybody / str(os.getpid()))
 
 
 def _cmd_block(stock: Any) -> Any:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kraftwerk import highstate, privilege, saltssh
+from kraftwerk import highstate, privilege, saltconf, saltssh
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, pin_host_keys, roster_file, save_node
+from kraftwerk.paths import private
 from kraftwerk.process import run
 from kraftwerk.transport import Connection
 
@@ -104,3 +105,17 @@ def test_stock_salt_is_restored_after_a_call(node):
     before = Shell._run_cmd, Single.cmd_block, Single.deploy_ext
     saltssh.call(node, "test.ping")
     assert (Shell._run_cmd, Single.cmd_block, Single.deploy_ext) == before
+
+
+def test_the_archive_with_the_pillar_is_gone_from_here_whatever_happens(node, home):
+    import salt.client.ssh.state as states
+
+    sent = saltconf.root() / "sent"
+    private(sent / "4194305")  # of a process that was killed: no process has so high a number
+    (sent / "4194305" / "left").write_text("hush")
+    with pytest.raises(KeyboardInterrupt), saltssh._patched(node, None):
+        path = Path(states.prep_trans_tar(None, [], {}, {"secret": "hush"}))
+        assert path.is_relative_to(sent / str(os.getpid()))
+        raise KeyboardInterrupt
+    assert [path for path in sent.rglob("*") if path.is_file()] == []
+    assert not (sent / "4194305").exists()
