@@ -15,6 +15,7 @@ from kraftwerk.errors import KraftwerkError
 
 TAG = "kraftwerk-intent"
 USER_DATA = ("ex_userdata", "ex_user_data", "cloud_init")
+MARKING = frozenset({"ec2", "openstack", "digitalocean", "linode"})  # make no machine without the tags it is to have
 PRETENDED = frozenset({"dummy"})  # has no real machines, so none that could be handed a host key
 
 
@@ -82,9 +83,10 @@ def arguments(cloud: Cloud, order: Order) -> dict[str, Any]:
 
 
 def is_ours(machine: Machine, name: str, token: str) -> bool:
-    """Say whether a machine is the one of an intent: by its token, or by its name where it carries no token at all."""
-    said = _tags(machine)
-    return token in said or (machine.name == name and TAG not in said)
+    """Say whether a machine is the one of an intent: by its token, or by its name where the cloud may have kept none."""
+    if is_marked(machine) or getattr(machine.driver, "type", None) in MARKING:
+        return token in _tags(machine)
+    return str(machine.name) == name
 
 
 def is_marked(machine: Machine) -> bool:

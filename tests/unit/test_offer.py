@@ -3,6 +3,7 @@
 import pytest
 from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize
 from libcloud.compute.drivers.dummy import DummyNodeDriver
+from libcloud.compute.providers import get_driver
 
 from kraftwerk import dialect, offer, rented
 from kraftwerk.cloudapi import Cloud
@@ -93,7 +94,7 @@ def machine(name="web1", public=(), private=(), **extra):
     return Node("1", name, "running", list(public), list(private), None, extra=extra)
 
 
-def test_a_machine_is_ours_by_its_token_or_by_name_where_the_cloud_has_no_tags():
+def test_a_machine_is_ours_by_its_token_or_by_name_where_the_cloud_may_have_kept_none():
     assert dialect.is_ours(machine("other", tags={"kraftwerk-intent": "abc"}), "web1", "abc")
     assert dialect.is_ours(machine(tags=["kraftwerk-intent:abc"]), "web1", "abc")
     assert dialect.is_ours(machine(), "web1", "abc")
@@ -101,6 +102,12 @@ def test_a_machine_is_ours_by_its_token_or_by_name_where_the_cloud_has_no_tags()
         "another admin's of the same name"
     )
     assert not dialect.is_ours(machine("other"), "web1", "abc")
+
+
+def test_a_machine_without_a_token_is_nobody_s_where_all_of_ours_have_one():
+    somebodys = machine()
+    somebodys.driver = get_driver("ec2")("key", "secret")
+    assert not dialect.is_ours(somebodys, "web1", "abc")
 
 
 def test_the_address_is_of_ipv4_if_there_is_one():
