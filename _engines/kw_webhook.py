@@ -23,6 +23,7 @@ import tornado.httpserver
 import tornado.web
 
 from kraftwerk import admin, events, push, pushdeploy, reception
+from kraftwerk.errors import KraftwerkError
 
 LIMIT = 8 * 1024 * 1024  # bytes of a body; a push of a thousand commits has one or two millions
 PATIENCE = 10  # seconds that a client may take for its headers, and again for its body
@@ -107,17 +108,24 @@ class Push(Nothing):
     async def post(self, project):
         """Receive a push."""
         work = (reception.receive, project, dict(self.request.headers), self.request.body, time.time())
-        answer = await asyncio.get_running_loop().run_in_executor(self.desk, *work)
-        self.told = " ".join(str(word) for word in answer.body.values())
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self.desk, *work)
+            self.told = " ".join(str(word) for word in answer.body.values())
+        except KraftwerkError as error:  # config.yaml has a mistake: the sender may try again, and isn't told what
+            answer = reception.Answer(503, {"error": "not ready"})
+            self.told = str(error)
         self.set_status(answer.status)
         self.finish(dict(answer.body))
 
 
 def _remind():
-    """Fire again the events of pushes that nobody works on."""
-    for project in pushdeploy.stranded():
-        for each in push.pending(project):
-            events.fire(f"kraftwerk/push/{project}", each.as_dict())
+    """Fire again the events of pushes that nobody works on; a failure is not the webhook's end."""
+    try:
+        for project in pushdeploy.stranded():
+            for each in push.pending(project):
+                events.fire(f"kraftwerk/push/{project}", each.as_dict())
+    except Exception:
+        log.exception("Pushes that wait could not be looked after")
 
 
 def _log(handler):

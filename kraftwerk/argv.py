@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from kraftwerk.node import Node
 
@@ -123,9 +124,14 @@ def git(folder: Path, *words: str) -> list[str]:
 
 
 def git_fetch(folder: Path, repository: str, branch: str) -> list[str]:
-    """Return the argv that fetches one branch of a repository to `refs/pushed/<branch>`."""
-    reference = f"+refs/heads/{branch}:refs/pushed/{branch}"
+    """Return the argv that fetches one branch of a repository to a reference of its own."""
+    reference = f"+refs/heads/{branch}:{git_pushed(branch)}"
     return git(folder, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", repository, reference)
+
+
+def git_pushed(branch: str) -> str:
+    """Return the reference that a branch is fetched to; one level deep, so that `a` and `a/b` can both be."""
+    return f"refs/pushed/{quote(branch, safe='')}"
 
 
 def git_ls_remote(repository: str, branch: str) -> list[str]:

@@ -82,7 +82,7 @@ def has_link(name: str) -> bool:
     return name in [link for _, link in socket.if_nameindex()]
 
 
-def _registry() -> AbstractContextManager[None]:
+def _registry() -> AbstractContextManager[int]:
     return flock.held(REGISTRY, busy=f"another kraftwerk holds {REGISTRY}", remake=_make_registry)
 
 

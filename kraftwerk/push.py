@@ -38,23 +38,23 @@ def note(push: Push) -> None:
     """Write down a push, unless a later one is known for this environment."""
     with _held(push.project):
         path = _file(push.project, push.environment)
-        if path.exists() and _read(path).received > push.received:
-            return
-        write_atomic(path, json.dumps(push.as_dict()))
+        before = _read(path)
+        if before is None or before.received <= push.received:
+            write_atomic(path, json.dumps(push.as_dict()))
 
 
 def finish(push: Push) -> None:
     """Forget a push that is done with; one that came meanwhile stays."""
     with _held(push.project):
         path = _file(push.project, push.environment)
-        if path.exists() and _read(path) == push:
+        if _read(path) == push:
             path.unlink()
 
 
 def pending(project: str = "*") -> list[Push]:
     """Return what is not done yet, in the order in which it arrived."""
     found = (_read(path) for path in _folder().glob(f"{project}/*.json"))
-    return sorted(found, key=lambda push: push.received)
+    return sorted(filter(None, found), key=lambda push: push.received)
 
 
 def at_work(project: str) -> Path:
@@ -70,8 +70,12 @@ def _file(project: str, environment: str) -> Path:
     return _folder() / project / f"{environment}.json"
 
 
-def _read(path: Path) -> Push:
-    return Push(**json.loads(path.read_text()))
+def _read(path: Path) -> Push | None:
+    """Return the push of a file; None where there is none, or none that can be read: the power may have failed."""
+    try:
+        return Push(**json.loads(path.read_text()))
+    except (FileNotFoundError, TypeError, ValueError):
+        return None
 
 
 @contextmanager

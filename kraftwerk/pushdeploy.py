@@ -33,7 +33,7 @@ def work(project: str) -> None:
     while waiting := push.pending(project):
         with ExitStack() as stack:
             try:
-                stack.enter_context(flock.held(push.at_work(project), busy="at work", timeout=0))
+                stack.enter_context(flock.held(push.at_work(project), busy="at work", timeout=0.1))
             except KraftwerkError:
                 return
             for each in waiting:

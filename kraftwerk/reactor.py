@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+import yaml
+
 from kraftwerk import admin, project, reactions, saltconf, saltmaster
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.localproc import wait_until
@@ -32,6 +34,12 @@ def trees() -> list[str]:
     root = project.find_root(Path.cwd())
     own = [str(config_home() / "salt"), str(share("salt"))]
     return saltconf.file_roots(root)["base"] if root else own
+
+
+def in_force() -> dict[str, Path]:
+    """Return the reactions that the reactor was started with, by name."""
+    settings = yaml.safe_load((reactor_home() / "master").read_text())["reactor"]
+    return {Path(path).name: Path(path) for each in settings for paths in each.values() for path in paths}
 
 
 def engines() -> list[Mapping[str, Any]]:
@@ -73,15 +81,24 @@ def stop() -> bool:
 
 def webhook_answers() -> bool:
     """Tell whether somebody listens where the webhook should."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(admin.load().reactor.address) == 0
+    return _listens(admin.load().reactor.address)
 
 
 def _prepare() -> None:
-    """Write the configuration; see that nobody else has the webhook's place."""
+    """Write the configuration; see that no other program has one of the places that it names."""
     write()
-    if saltmaster.status(reactor_home()) is None and webhook_answers():
-        listen = admin.load().reactor.listen
-        cause = f"{listen} is taken by another program, so that the webhook can't listen there"
-        raise KraftwerkError(cause, next_command=f"another reactor.listen in {admin.config_file()}", code=2)
+    if saltmaster.status(reactor_home()) is not None:
+        return
+    config = admin.load().reactor
+    places = {"listen": config.address}
+    places |= {key: (config.interface, getattr(config, key)) for key in ("publish_port", "return_port")}
+    for key, place in places.items():
+        if _listens(place):
+            cause = f"{place[0]}:{place[1]} is taken by another program: the reactor can't listen there"
+            raise KraftwerkError(cause, next_command=f"another reactor.{key} in {admin.config_file()}", code=2)
+
+
+def _listens(address: tuple[str, int]) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(address) == 0

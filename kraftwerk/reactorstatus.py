@@ -103,7 +103,7 @@ def look() -> Status:
         sum(map(_share, group)),
         running is not None and reactor.webhook_answers(),
         config,
-        reactions.find(reactor.trees()),
+        reactor.in_force() if running else reactions.find(reactor.trees()),
         {name: _deploys(name, source.branches) for name, source in config.projects.items()},
         watch.raised(),
         events.last(EVENTS),

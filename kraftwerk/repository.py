@@ -32,7 +32,7 @@ def fetch(project: str, repository: str, branch: str) -> str:
     for stale in [*(folder / ".git").glob("*.lock"), *(folder / ".git" / "refs").rglob("*.lock")]:
         stale.unlink()
     process.run(argv.git_fetch(folder, repository, branch), env=_alone(), timeout=FETCH_TIMEOUT)
-    return _text(folder, "rev-parse", "--verify", f"refs/pushed/{branch}^{{commit}}")
+    return _text(folder, "rev-parse", "--verify", f"{argv.git_pushed(branch)}^{{commit}}")
 
 
 def tip(repository: str, branch: str) -> str:

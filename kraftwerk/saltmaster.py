@@ -24,6 +24,7 @@ from kraftwerk.paths import master_sockets, private, share, write_atomic
 
 START_TIMEOUT = 30  # seconds until the sockets are there; 0.8 on a machine with nothing else to do
 STOP_TIMEOUT = 10  # seconds to end in order; then all are killed
+OUTLIVES = {"XDG_RUNTIME_DIR": ""}  # which is removed when its user logs out, with ssh's sockets in it
 KEPT_LOG = 10_000_000  # bytes of log that a start leaves there
 
 
@@ -95,7 +96,13 @@ def start(folder: Path) -> Running:
     try:
         with _lock(folder) as descriptor, (folder / "console").open("wb") as console:
             running = process.popen(
-                argv.salt_master(folder), stdout=console, stderr=console, detach=True, keep=(descriptor,)
+                argv.salt_master(folder),
+                stdout=console,
+                stderr=console,
+                env=OUTLIVES,
+                cwd=Path("/"),
+                detach=True,
+                keep=(descriptor,),
             )
             _record(folder, running.pid)
     finally:

@@ -67,16 +67,20 @@ def status(as_json: bool) -> int:
 @command.command()
 @click.option("--follow", "-f", "following", is_flag=True, help="Go on with each event as it happens.")
 @click.option("--lines", "-n", default=20, show_default=True, type=click.IntRange(0), help="How many of the last ones.")
+@click.option("--until", metavar="EVENT", help="Go on until this one, such as 'kraftwerk/deploy/*/finished'.")
 @json_option
-def events(following: bool, lines: int, as_json: bool) -> None:
+def events(following: bool, lines: int, until: str | None, as_json: bool) -> None:
     """Print what happened, an event in a line."""
+    from fnmatch import fnmatchcase
     from itertools import chain
 
     from kraftwerk import events as journal
 
-    new = journal.follow() if following else iter(())
+    new = journal.follow(wanted=screen.is_read) if following or until else iter(())
     for event in chain(journal.last(lines), new):
         click.echo(event.text() if as_json else event.line())
+        if until and fnmatchcase(event.tag, until):
+            return
 
 
 @command.command()

@@ -130,6 +130,7 @@ def test_git():
         *["git", *hooks, "-C", "/s/mysite", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--"],
         *["https://example.com/x.git", "+refs/heads/main:refs/pushed/main"],
     ]
+    assert argv.git_pushed("feature/x") == "refs/pushed/feature%2Fx"
     assert argv.git_ls_remote("/srv/x.git", "main") == ["git", "ls-remote", "--", "/srv/x.git", "refs/heads/main"]
 
 
