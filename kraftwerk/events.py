@@ -4,7 +4,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,21 +103,22 @@ def last(count: int) -> list[Event]:
     return [Event.parse(line) for line in lines[-count:]] if count else []
 
 
-def follow(timeout: float | None = None) -> Iterator[Event]:
+def follow(timeout: float | None = None, wanted: Callable[[], bool] = lambda: True) -> Iterator[Event]:
     """Return each event as it is written down, from now on (which is when this is called).
 
     Args:
         timeout: seconds after which it ends; None for never.
+        wanted: is asked again and again while nothing happens; it ends when nobody wants more.
     """
     file = journal().open() if journal().exists() else None
     if file:
         file.seek(0, os.SEEK_END)
-    return _following(file, math.inf if timeout is None else time.monotonic() + timeout)
+    return _following(file, math.inf if timeout is None else time.monotonic() + timeout, wanted)
 
 
-def _following(file: IO[str] | None, deadline: float) -> Iterator[Event]:
+def _following(file: IO[str] | None, deadline: float, wanted: Callable[[], bool]) -> Iterator[Event]:
     part = ""
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and wanted():
         file = _reopened(file)
         part += file.readline() if file else ""
         if part.endswith("\n"):

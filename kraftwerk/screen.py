@@ -1,6 +1,7 @@
 """What is printed: live on a terminal, plain lines in a pipe, JSON when asked."""
 
 import json
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -136,6 +137,13 @@ def ask_hidden(label: str) -> str:
     if not found:
         raise KraftwerkError(f"no value for {label} on standard input", code=2)
     return found
+
+
+def is_read() -> bool:
+    """Tell whether anybody reads what is printed: `head` and `grep -m 1` close their end of a pipe."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return not poll.poll(0)
 
 
 def size(count: float) -> str:
