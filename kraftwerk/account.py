@@ -76,7 +76,8 @@ def _read(path: Path, problems: list[str]) -> list[Account]:
         problems.append(f"{schema.shown(path)}: {error}")
         return []
     if not isinstance(content, dict):
-        content = {"": None}
+        problems.append(f"{schema.shown(path)}: must name accounts, such as `ec2: {{driver: {DRIVER}, …}}`")
+        return []
     return [account for alias, entry in content.items() if (account := _account(str(alias), entry, path, problems))]
 
 

@@ -145,8 +145,8 @@ def save_node(node: Node) -> None:
 def remove_node(name: str) -> None:
     """Remove a node and its pinned host keys; it is no error if there is none."""
     with _roster() as entries:
-        port = int((entries.pop(name, None) or {}).get("port", 22))
-        _rewrite_known_hosts(name, [], port=port)
+        entries.pop(name, None)
+        _rewrite_known_hosts(name, [])
 
 
 def pin_host_keys(node: Node, keys: list[str]) -> None:
@@ -175,9 +175,14 @@ def _known_as(host: str, port: int) -> str:
 def _rewrite_known_hosts(name: str, lines: list[str], also: str = "", port: int = 22) -> None:
     path = known_hosts_file()
     old = path.read_text().splitlines() if path.exists() else []
-    gone = {_known_as(host, port) for host in (name, also) if host}
-    kept = [line for line in old if not gone & set(line.split(" ")[0].split(","))]
+    kept = [line for line in old if not _is_of(line, name, _known_as(also, port))]
     write_atomic(path, "".join(f"{line}\n" for line in [*kept, *lines]))
+
+
+def _is_of(line: str, name: str, address: str) -> bool:
+    """Say whether a line of known_hosts is of a node's name, at whatever port, or of an address at its port."""
+    names = line.split(" ")[0].split(",")
+    return address in names or any(each == name or each.startswith(f"[{name}]:") for each in names)
 
 
 @contextmanager

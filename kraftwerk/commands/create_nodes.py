@@ -32,10 +32,8 @@ def command(map_file: Path, yes: bool) -> None:
         failed = {name: why for name, why in cloud.create_map(map_file).items() if why}
         step.note = f"{len(wanted) - len(failed)} ready" if failed else ""
     if failed:
-        raise KraftwerkError(
-            "\n".join(f"{name}: {why}" for name, why in sorted(failed.items())),
-            next_command="kraftwerk nodes --orphans",
-        )
+        causes = "\n".join(f"{name}: {why}" for name, why in sorted(failed.items()))
+        raise KraftwerkError(causes, next_command="kraftwerk nodes --orphans")
     screen.hint("root SSH access is now ready.", "kraftwerk nodes")
 
 
