@@ -83,7 +83,7 @@ def arguments(cloud: Cloud, order: Order) -> dict[str, Any]:
 
 
 def is_ours(machine: Machine, name: str, token: str) -> bool:
-    """Say whether a machine is the one of an intent: by its token, or by its name where the cloud may have kept none."""
+    """Say whether a machine is the one of an intent: by its token; by its name where the cloud may have kept none."""
     if is_marked(machine) or getattr(machine.driver, "type", None) in MARKING:
         return token in _tags(machine)
     return str(machine.name) == name
