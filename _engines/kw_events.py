@@ -15,7 +15,10 @@ import time
 
 import salt.utils.event
 
-from kraftwerk import events
+from kraftwerk import events, saltmaster
+from kraftwerk.paths import reactor_home
+
+MINUTE = 60  # seconds; so often the log's length is looked at
 
 log = logging.getLogger("kraftwerk.events")
 
@@ -32,5 +35,7 @@ def start():
 
 def _listen():
     with salt.utils.event.get_master_event(__opts__, __opts__["sock_dir"], listen=True) as bus:
-        for event in bus.iter_events(full=True, auto_reconnect=True):
-            events.keep(event["tag"], event["data"])
+        while True:
+            if event := bus.get_event(wait=MINUTE, full=True, auto_reconnect=True):
+                events.keep(event["tag"], event["data"])
+            saltmaster.trim(reactor_home())

@@ -49,9 +49,12 @@ class Event:
         return json.dumps(self.as_dict(), default=str)
 
     @classmethod
-    def parse(cls, line: str) -> "Event":
-        """Return the event of such a line."""
-        return cls(**json.loads(line))
+    def parse(cls, line: str) -> "Event | None":
+        """Return the event of such a line; None where it is damaged: the power may have failed."""
+        try:
+            return cls(**json.loads(line))
+        except (TypeError, ValueError):
+            return None
 
 
 def now() -> str:
@@ -100,7 +103,7 @@ def last(count: int) -> list[Event]:
     lines: list[str] = []
     for path in (journal().with_suffix(".old"), journal()):
         lines += path.read_text().splitlines() if path.exists() else []
-    return [Event.parse(line) for line in lines[-count:]] if count else []
+    return list(filter(None, map(Event.parse, lines[-count:]))) if count else []
 
 
 def follow(timeout: float | None = None, wanted: Callable[[], bool] = lambda: True) -> Iterator[Event]:
@@ -122,7 +125,8 @@ def _following(file: IO[str] | None, deadline: float, wanted: Callable[[], bool]
         file = _reopened(file)
         part += file.readline() if file else ""
         if part.endswith("\n"):
-            yield Event.parse(part)
+            if event := Event.parse(part):
+                yield event
             part = ""
         else:
             time.sleep(POLL)

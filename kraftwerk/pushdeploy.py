@@ -1,9 +1,10 @@
 """Deploy what was pushed: one at a time for each project, the newest wins, and events say what became of it."""
 
 import re
+import signal
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ from kraftwerk.push import Push
 from kraftwerk.reactorconfig import Source
 
 LIVE = re.compile(r"Release (?P<release>\d+) is live in \S+ +(?P<url>\S+)")
+STOPPING = 15  # seconds in which a reactor that is stopped has ended
 LATE = 3  # seconds: a host may tell of a push a moment before its repository has it
 
 
-@dataclass(frozen=True)
 class Superseded(Exception):
     """The commit isn't the branch's tip any more; `tip` is."""
 
-    tip: str
+    def __init__(self, tip: str) -> None:
+        super().__init__(tip)
+        self.tip = tip
 
 
 def work(project: str) -> None:
@@ -30,15 +33,17 @@ def work(project: str) -> None:
 
     Whoever does it looks again after it has let go, so that nothing is left that came meanwhile.
     """
-    while waiting := push.pending(project):
+    while push.pending(project):
         with ExitStack() as stack:
             try:
                 stack.enter_context(flock.held(push.at_work(project), busy="at work", timeout=0.1))
             except KraftwerkError:
                 return
-            for each in waiting:
-                _deploy(each)
-                push.finish(each)
+            while waiting := push.pending(project):
+                try:
+                    _deploy(waiting[0])
+                finally:
+                    push.finish(waiting[0])
 
 
 def stranded() -> set[str]:
@@ -129,6 +134,8 @@ def _run(this: Push, folder: Path) -> dict[str, Any]:
     """
     log = log_file(this.project, this.environment)
     done = job.run(["deploy", "--env", this.environment, "--yes"], log=log, cwd=folder)
+    if done.code == -signal.SIGTERM:
+        time.sleep(STOPPING)  # `reactor stop` ends all of it: then nobody comes back from this, and the push waits
     if done.code:
         raise KraftwerkError(job.reason(done))
     live = LIVE.search("\n".join(done.lines))

@@ -112,7 +112,8 @@ def look() -> Status:
 
 def _deploys(project: str, branches: Mapping[str, str]) -> dict[str, Event]:
     files = {each: pushdeploy.record_file(project, each) for each in dict.fromkeys(branches.values())}
-    return {each: Event.parse(file.read_text()) for each, file in files.items() if file.exists()}
+    found = ((each, Event.parse(file.read_text())) for each, file in files.items() if file.exists())
+    return {each: event for each, event in found if event}
 
 
 def _group(number: int) -> Iterator[Path]:

@@ -170,6 +170,13 @@ def log_file(folder: Path) -> Path:
     return folder / "log"
 
 
+def trim(folder: Path) -> None:
+    """Begin the log anew when it has become long; the old one stays beside it, and a master that runs follows."""
+    with suppress(FileNotFoundError):
+        if log_file(folder).stat().st_size > KEPT_LOG:
+            log_file(folder).replace(folder / "log.old")
+
+
 def _connects(address: Path | tuple[str, int]) -> bool:
     family = socket.AF_UNIX if isinstance(address, Path) else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -183,13 +190,11 @@ def _lock(folder: Path) -> AbstractContextManager[int]:
 
 
 def _record(folder: Path, pid: int) -> None:
-    """Write down who holds the lock; begin the log anew when it has become long, as a file for the owner only."""
+    """Write down who holds the lock, and prepare a log for the owner only."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     write_atomic(folder / "running", json.dumps({"pid": pid, "since": since}))
     _clean(folder)
-    with suppress(FileNotFoundError):
-        if log_file(folder).stat().st_size > KEPT_LOG:
-            log_file(folder).replace(folder / "log.old")
+    trim(folder)
     log_file(folder).touch(mode=0o600)
 
 

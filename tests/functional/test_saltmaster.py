@@ -40,6 +40,15 @@ def test_it_runs_once_and_ends_whole(folder):
     assert saltmaster.stop(folder) is False
 
 
+def test_a_long_log_is_begun_anew(folder, monkeypatch):
+    saltmaster.log_file(folder).write_text("old\n" * 10)
+    monkeypatch.setattr(saltmaster, "KEPT_LOG", 20)
+    saltmaster.start(folder)
+    assert (folder / "log.old").read_text() == "old\n" * 10
+    saltmaster.stop(folder)  # which it logs
+    assert "SIGTERM" in saltmaster.log_file(folder).read_text()
+
+
 def test_what_a_killed_one_leaves_is_ended_by_the_next_start(folder):
     first = saltmaster.start(folder)
     os.kill(first.pid, signal.SIGKILL)

@@ -160,6 +160,17 @@ def test_what_comes_while_one_works_is_done_by_him(monkeypatch):
     assert done == [a_push(), a_push(received=5)]
 
 
+def test_what_is_damaged_is_passed_over():
+    push.note(a_push())
+    events.keep("kraftwerk/x", {})
+    with events.journal().open("a") as file:
+        file.write('{"time": "20')
+    next(events.journal().parent.glob("pushes/mysite/*.json")).write_text("")
+    assert push.pending() == [] and len(events.last(5)) == 1
+    push.note(a_push())
+    assert push.pending() == [a_push()]
+
+
 def test_replays_are_known_and_bounded(monkeypatch):
     monkeypatch.setattr(replays, "LAST", 3)
     for number in range(8):
