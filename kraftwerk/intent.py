@@ -24,6 +24,7 @@ class Intent:
         host_key_public: the host key that it was handed.
         profile: the profile it was made by.
         host_key_private: the other half; only until the cloud has it.
+        ordered: when the cloud was asked last, in case its answer never came.
     """
 
     name: str
@@ -34,17 +35,22 @@ class Intent:
     host_key_public: str = ""
     profile: str = ""
     host_key_private: str = ""
+    ordered: str = ""
 
     @property
-    def age(self) -> float:
-        """Return the seconds since the creation was begun."""
-        return (datetime.now(UTC) - datetime.fromisoformat(self.created)).total_seconds()
+    def waited(self) -> float:
+        """Return the seconds since the cloud was asked last."""
+        return (datetime.now(UTC) - datetime.fromisoformat(self.ordered or self.created)).total_seconds()
 
 
 def begin(name: str, provider: str, profile: str = "") -> Intent:
     """Return an intent with a token of its own; not written yet."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Intent(name=name, provider=provider, token=secrets.token_hex(16), created=now, profile=profile)
+    return Intent(name=name, provider=provider, token=secrets.token_hex(16), created=now(), profile=profile)
+
+
+def now() -> str:
+    """Return the time as intents have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def file_of(name: str) -> Path:

@@ -43,9 +43,8 @@ def create(cloud: Cloud, name: str, settings: Mapping[str, Any]) -> Machine:
             cause = f"{name} was begun at {begun.provider} and isn't finished"
             raise KraftwerkError(cause, next_command=f"kraftwerk destroy-node {name}", code=2)
         machine = find_intended(cloud, begun) if begun else None
-        if machine is None:
+        if begun is None or machine is None:
             machine, begun = _make(cloud, name, settings, begun)
-        assert begun is not None  # noqa: S101 - a machine is found by its intent
         begun = replace(begun, machine_id=str(machine.id), host_key_private="")
         intent.write(begun)
         return _finish(cloud, machine, begun, settings)
@@ -67,54 +66,64 @@ def find_intended(cloud: Cloud, begun: Intent) -> Machine | None:
 
 def _settled(cloud: Cloud, begun: Intent) -> Machine | None:
     """Look for the machine of an intent until the cloud must know it, if it does at all."""
-    while (machine := find_intended(cloud, begun)) is None and begun.age < SETTLING:
-        report(f"looking for what was begun {begun.age:.0f} s ago")
+    while (machine := find_intended(cloud, begun)) is None and begun.waited < SETTLING:
+        report(f"looking for what was ordered {begun.waited:.0f} s ago")
         time.sleep(1)
     return machine
 
 
-def _make(cloud: Cloud, name: str, settings: Mapping[str, Any], begun: Intent | None) -> tuple[Machine, Intent]:
-    """Order a machine, unless the intent turns out to have led to one."""
-    if begun is None:
+def _make(cloud: Cloud, name: str, settings: Mapping[str, Any], old: Intent | None) -> tuple[Machine, Intent]:
+    """Order a machine, unless the intent of an earlier order turns out to have led to one."""
+    if old is None:
         _check_free(cloud, name)
-    wanted_image, owner = str(settings.get("image", "")), str(settings.get("image_owner", ""))
-    wanted_place = str(settings.get("location") or "")
-    image = offer.image(cloud, wanted_image, owner)
-    size = offer.size(cloud, str(settings.get("size", "")))
-    place = offer.location(cloud, wanted_place) if wanted_place or dialect.needs_location(cloud) else None
-    if begun is None:
-        private, public = hostkey.make()
-        profile = str(settings.get("profile") or "")
-        begun = replace(
-            intent.begin(name, cloud.alias, profile), host_key_private=private, host_key_public=public.strip()
-        )
-    public_key = private_key_file().with_suffix(".pub").read_text()
-    pair = (begun.host_key_private, begun.host_key_public)
-    user_data = cloudinit.user_data(name, host_key=pair, authorized_key=public_key)
-    order = dialect.Order(name, begun.token, size, image, place, user_data, public_key, settings)
-    wanted = dialect.arguments(cloud, order)
-    if intent.load(name) and (found := _settled(cloud, begun)):
-        return found, begun
+    begun = old or _begin(cloud, name, settings)
+    wanted = dialect.arguments(cloud, _order(cloud, begun, settings))
+    if old and (found := _settled(cloud, old)):
+        return found, old
+    begun = replace(begun, ordered=intent.now())
     intent.write(begun)
-    report(f"ordering {size.name} with {image.name}")
-    return _order(cloud, begun, wanted), begun
-
-
-def _order(cloud: Cloud, begun: Intent, wanted: Mapping[str, Any]) -> Machine:
-    """Ask the cloud for the machine; forget the intent only if it certainly said no."""
+    report(f"ordering {wanted['size'].name} with {wanted['image'].name}")
     try:
         machine: Machine = cloud.driver.create_node(**wanted)
     except Exception as error:
-        translation = translated(cloud.alias, error)
-        if refused(error):
-            intent.remove(begun.name)
-            raise translation from error
-        raise KraftwerkError(
-            f"{translation.cause}; whether {begun.name} was made isn't known",
-            next_command=f"kraftwerk create-node {begun.name} --provider {cloud.alias} looks for it and goes on",
-        ) from error
-    machine.name = begun.name  # DUMMY names its machines itself
-    return machine
+        raise _not_made(cloud, begun, error, certain=old is None and refused(error)) from error
+    machine.name = name  # DUMMY names its machines itself
+    return machine, begun
+
+
+def _begin(cloud: Cloud, name: str, settings: Mapping[str, Any]) -> Intent:
+    private, public = hostkey.make()
+    begun = intent.begin(name, cloud.alias, str(settings.get("profile") or ""))
+    return replace(begun, host_key_private=private, host_key_public=public.strip())
+
+
+def _order(cloud: Cloud, begun: Intent, settings: Mapping[str, Any]) -> dialect.Order:
+    """Return an order with everything in it found by its name."""
+    said = {key: str(settings.get(key) or "") for key in ("size", "image", "image_owner", "location")}
+    public_key = private_key_file().with_suffix(".pub").read_text()
+    pair = (begun.host_key_private, begun.host_key_public)
+    return dialect.Order(
+        name=begun.name,
+        token=begun.token,
+        image=offer.image(cloud, said["image"], said["image_owner"]),
+        size=offer.size(cloud, said["size"]),
+        location=offer.location(cloud, said["location"]) if said["location"] or dialect.needs_location(cloud) else None,
+        user_data=cloudinit.user_data(begun.name, host_key=pair, authorized_key=public_key),
+        public_key=public_key,
+        settings=settings,
+    )
+
+
+def _not_made(cloud: Cloud, begun: Intent, error: Exception, *, certain: bool) -> KraftwerkError:
+    """Return what to say of an order that failed; forget the intent only if no machine can have come of it."""
+    translation = translated(cloud.alias, error)
+    if certain:
+        intent.remove(begun.name)
+        return translation
+    return KraftwerkError(
+        f"{translation.cause}; whether {begun.name} was made isn't known",
+        next_command=f"kraftwerk create-node {begun.name} --provider {cloud.alias} looks for it and goes on",
+    )
 
 
 def _check_free(cloud: Cloud, name: str) -> None:

@@ -231,6 +231,14 @@ def test_an_answer_that_got_lost_keeps_the_intent_and_calling_again_finds_the_ma
     assert orders(ec2) == 1
 
 
+def test_a_no_to_a_repeated_order_keeps_the_intent_since_the_first_one_may_have_made_it(ec2):
+    intent.write(replace(intent.begin("web1", "ec2"), created="2026-01-01T00:00:00+00:00"))
+    ec2.settings(quota=0)
+    with pytest.raises(KraftwerkError, match=r"VcpuLimitExceeded.*; whether web1 was made isn't known"):
+        create("web1")
+    assert intent.load("web1")
+
+
 def test_a_machine_that_was_deleted_elsewhere_is_forgotten(ec2):
     created = create("web1")
     driver = get_driver("ec2")(**ec2.arguments)

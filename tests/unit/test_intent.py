@@ -56,6 +56,7 @@ def test_a_damaged_one_is_told_with_its_file(home):
         intent.all_intents()
 
 
-def test_its_age_is_counted_from_its_beginning():
-    assert intent.begin("web1", "ec2").age < 5
-    assert replace(intent.begin("web1", "ec2"), created="2020-01-01T00:00:00+00:00").age > 10**6
+def test_the_wait_is_counted_from_the_last_order():
+    begun = replace(intent.begin("web1", "ec2"), created="2020-01-01T00:00:00+00:00")
+    assert begun.waited > 10**6
+    assert replace(begun, ordered=intent.now()).waited < 5
