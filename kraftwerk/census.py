@@ -42,7 +42,7 @@ def take(aliases: Iterable[str]) -> Census:
         KraftwerkError: a file of an account is broken (code 2).
     """
     accounts = account.all_accounts()
-    asked = [accounts[alias] for alias in dict.fromkeys(aliases) if alias in accounts]
+    asked = [accounts[alias] for alias in dict.fromkeys(aliases) if alias in accounts and accounts[alias].libcloud]
     if not asked:
         return Census({}, {})
     with ThreadPoolExecutor(max_workers=len(asked)) as pool:

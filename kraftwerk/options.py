@@ -35,6 +35,14 @@ def complete_providers(context: click.Context, parameter: click.Parameter, incom
     return _completions(all_accounts, incomplete)
 
 
+def complete_runners(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return who can run a node and begins like this, for the shell."""
+    from kraftwerk.account import all_accounts
+    from kraftwerk.provider import PROVIDERS
+
+    return _completions(lambda: [*PROVIDERS, *all_accounts()], incomplete)
+
+
 def complete_clouds(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the clouds that libcloud knows and begin like this, for the shell."""
     from kraftwerk.credentials import clouds

@@ -20,6 +20,9 @@ def get_account(name: str) -> Account:
         KraftwerkError: there is none (code 2), with all the names that there are.
     """
     accounts = account.all_accounts()
+    if name in accounts and not accounts[name].libcloud:
+        cause = f"{name} is run by Salt's driver {accounts[name].driver}, which kraftwerk doesn't know"
+        raise KraftwerkError(cause, next_command="salt-cloud -p PROFILE NAME", code=2)
     if name in accounts:
         return accounts[name]
     known = [*PROVIDERS, *accounts]

@@ -1,12 +1,13 @@
 """What a cloud would make of an order, before anything is ordered: size, image, place and price, all found by name."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from libcloud.compute.base import Node as Machine
 from libcloud.compute.base import NodeSize
 
-from kraftwerk import cloudapi, dialect, offer, profiles
+from kraftwerk import cloudapi, dialect, offer, profiles, schema
 from kraftwerk.account import Account
 from kraftwerk.cloudapi import Cloud
 from kraftwerk.errors import KraftwerkError
@@ -99,7 +100,7 @@ def quote(account: Account, size: str = "", image: str = "", location: str = "")
     overrides = {key: value for key, value in {"size": own_size, "image": image, "location": location}.items() if value}
     settings = {**account.settings, **profile, **overrides}
     cloud = cloudapi.connect(account.alias, account.settings)
-    found = offer.size(cloud, str(settings.get("size", "")))
+    found = _offered(cloud, str(settings.get("size", "")), known)
     return Quote(
         profile=f"{account.alias}-{chosen}" if chosen else "",
         overrides=overrides,
@@ -107,6 +108,17 @@ def quote(account: Account, size: str = "", image: str = "", location: str = "")
         size=_size(cloud, found, ()),
         image=str(offer.image(cloud, str(settings.get("image", "")), str(settings.get("image_owner", ""))).name),
     )
+
+
+def _offered(cloud: Cloud, size: str, known: Iterable[str]) -> NodeSize:
+    """Return a size of the cloud's own; if there is none, the error names the profiles, too."""
+    try:
+        return offer.size(cloud, size)
+    except KraftwerkError as error:
+        if error.code != 2 or not known:
+            raise
+        cause = f"{error.cause}; in short: {', '.join(known)}{schema.suggestion(size, known)}"
+        raise KraftwerkError(cause, next_command=error.next_command, code=2) from error
 
 
 def describe(account: Account, machine: Machine) -> str:

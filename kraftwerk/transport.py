@@ -130,13 +130,20 @@ def unreachable(node: Node, words: str) -> KraftwerkError:
         return KraftwerkError(
             f"{node.name} shows another host key than the pinned one in {known_hosts_file()}: "
             "it was reinstalled, or somebody stands in between",
-            next_command=f"kraftwerk destroy-node {node.name}, if it really is a new machine",
+            next_command=_after_change(node),
         )
     if "Permission denied" in words:
         return _refused(node, private_key_file())
     reason = lines[-1] if lines else "ssh could not connect"
-    start = "kraftwerk start-node" if node.provider == "local" else "ping"
-    return KraftwerkError(f"{node.name} can't be reached: {reason}", next_command=f"{start} {node.name}")
+    start = {"local": f"kraftwerk start-node {node.name}", "ssh": f"ping {node.host}"}
+    next_command = start.get(node.provider, "kraftwerk nodes")
+    return KraftwerkError(f"{node.name} can't be reached: {reason}", next_command=next_command)
+
+
+def _after_change(node: Node) -> str:
+    if node.provider in ("local", "ssh"):
+        return f"kraftwerk destroy-node {node.name}, if it really is a new machine"
+    return f"look at it in the console of {node.provider}; kraftwerk destroy-node {node.name} ends the machine"
 
 
 def _refused(node: Node, key: Path) -> KraftwerkError:

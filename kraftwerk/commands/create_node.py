@@ -6,8 +6,10 @@ from kraftwerk import admin, adopt, hosts, local, localbase, machine, progress, 
 from kraftwerk.account import Account
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, pinned_host_keys
-from kraftwerk.options import complete_providers, yes_option
+from kraftwerk.options import complete_runners, yes_option
 from kraftwerk.transport import Connection
+
+OF = {"release": "local", "host": "ssh", "host_key": "ssh"} | dict.fromkeys(("size", "image", "location"), "a cloud")
 
 
 @click.command()
@@ -16,7 +18,7 @@ from kraftwerk.transport import Connection
     "--provider",
     "who",
     metavar="NAME",
-    shell_complete=complete_providers,
+    shell_complete=complete_runners,
     help="Who runs the node: local (this computer), ssh (a server), or a cloud that was added.",
 )
 @click.option(
@@ -60,6 +62,7 @@ def command(
     """
     config = admin.ensure()
     who = who or ("ssh" if host else config.provider)
+    _check_options(who, release=release, host=host, host_key=host_key, size=size, image=image, location=location)
     if who == "local":
         node = _create(name, release or config.local.release)
     elif who == "ssh":
@@ -72,6 +75,14 @@ def command(
         to_hosts = {"always": True, "never": False}.get(config.hosts)
     _offer_hosts(node, to_hosts, yes)
     screen.hint("root SSH access is now ready.", "kraftwerk init mysite --template django")
+
+
+def _check_options(who: str, **given: str | None) -> None:
+    """Refuse options that mean nothing to a provider, instead of passing over them."""
+    kind = who if who in provider.PROVIDERS else "a cloud"
+    for option, value in given.items():
+        if value and OF[option] != kind:
+            raise KraftwerkError(f"--{option.replace('_', '-')} is for {OF[option]}, not for {who}", code=2)
 
 
 def _create(name: str, release: str) -> Node:

@@ -39,7 +39,7 @@ def add(
     """
     admin.ensure()
     known = account.all_accounts()
-    alias, cloud = alias or cloud, known[cloud].libcloud if cloud in known else cloud
+    alias, cloud = alias or cloud, (known[cloud].libcloud if cloud in known else "") or cloud
     credentials.check_cloud(cloud)
     account.check_alias(alias, cloud, credentials.clouds())
     given = _pairs([*options, *(sys.stdin.read().splitlines() if stdin else [])]) | _from_variables(variables)

@@ -175,6 +175,23 @@ def test_a_node_is_planned_made_switched_and_ended(account, kraftwerk):
     assert (config_home() / "known_hosts").read_text() == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--provider", "ec"), "no provider is called ec; did you mean ec2? (local, ssh, ec2)"),
+        (("--provider", "ec2", "--release", "trixie"), "--release is for local, not for ec2"),
+        (("--provider", "ec2", "--host-key", "SHA256:x"), "--host-key is for ssh, not for ec2"),
+        (("--provider", "local", "--size", "small"), "--size is for a cloud, not for local"),
+        (("--provider", "ec2", "--size", "t3.smal"), "ec2 has no size called t3.smal: "),
+        (("--provider", "ec2", "--size", "smal"), "in short: small, medium, large; did you mean small?"),
+        (("--provider", "ec2", "--image", "debian-11-*"), "ec2 has no image called debian-11-*"),
+    ],
+)
+def test_what_a_node_cannot_be_made_of(account, kraftwerk, words, said):
+    assert said in kraftwerk("create-node", "web1", *words, code=2)
+    assert "RunInstances" not in account.settings()["requests"]
+
+
 def test_a_machine_that_ended_elsewhere_is_gone_and_forgotten(account, kraftwerk):
     kraftwerk("create-node", "web1", "--provider", "ec2", "--yes")
     account.reset()
