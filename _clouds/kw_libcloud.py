@@ -48,6 +48,7 @@ create
 
 import logging
 import os
+from contextlib import contextmanager
 
 import salt.config as config
 import salt.utils.cloud
@@ -320,8 +321,13 @@ def _cloud():
 
 
 def _machines():
+    """Return the machines; what went wrong is logged as well, since Salt takes it for an account without machines."""
     with _truthful():
-        return _cloud().machines()
+        try:
+            return _cloud().machines()
+        except KraftwerkError as error:
+            log.error("%s", error)
+            raise
 
 
 def _details(machine):
@@ -347,16 +353,13 @@ def _act(method, name, call):
         return {name: str(rented.find(cloud, name).state)}
 
 
-class _truthful:
-    """Turns our errors into Salt's, which it prints; Salt swallows those of queries, so they are logged as well."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if isinstance(error, KraftwerkError):
-            log.error("%s", error)
-            raise SaltCloudSystemExit(str(error)) from error
+@contextmanager
+def _truthful():
+    """Turn our errors into Salt's, which it prints."""
+    try:
+        yield
+    except KraftwerkError as error:
+        raise SaltCloudSystemExit(str(error)) from error
 
 
 def _no_function(action, call):

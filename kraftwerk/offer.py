@@ -116,11 +116,11 @@ def _named(cloud: Cloud, what: str, wanted: str, offered: Sequence[Offered]) -> 
 
 
 def _unknown(cloud: Cloud, what: str, wanted: str, known: Sequence[str]) -> KraftwerkError:
-    near = get_close_matches(wanted.lower(), [name.lower() for name in known], n=5, cutoff=0.4)
-    shown = [name for name in known if name.lower() in near]
+    spelled = {name.lower(): name for name in known}
+    shown = [spelled[near] for near in get_close_matches(wanted.lower(), spelled, n=5, cutoff=0.4)]
     shown += sorted(set(known) - set(shown))[: 8 - len(shown)] if len(shown) < 3 else []
     said = f"has no {what} called {wanted}" if wanted else f"needs a {what}"
-    some = f": {', '.join(dict.fromkeys(shown))}{' …' if len(shown) < len(known) else ''}" if shown else ""
+    some = f": {', '.join(shown)}{' …' if len(shown) < len(known) else ''}" if shown else ""
     command = {"image": "kraftwerk images", "size": "kraftwerk sizes"}.get(what)
     return KraftwerkError(
         f"{cloud.alias} {said}{some}",
