@@ -125,16 +125,20 @@ def session(file: ConfigFile, *, reveal: bool, again: Callable[[], bool]) -> lis
         KraftwerkError: it was left with mistakes, or changed meanwhile; where the draft is kept is told.
     """
     draft = Draft(file, reveal=reveal)
+    kept = f"{shown(file.path)} is as it was; your draft is kept in {draft.path}"
     while True:
         try:
             draft.edit()
             text = draft.text()
-            file.write(text)
+            if text != file.text:
+                file.write(text)
             break
         except KraftwerkError as error:
             screen.warn(error.cause)
             if not again():
-                kept = f"{shown(file.path)} is as it was; your draft is kept in {draft.path}"
                 raise KraftwerkError(kept, code=error.code) from error
+        except KeyboardInterrupt:
+            screen.warn(kept)
+            raise
     draft.remove()
     return [f"{shown(file.path)}: {each.line()}" for each in changes(file.text, text)]

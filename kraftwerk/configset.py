@@ -74,11 +74,12 @@ class Change:
     def effect(self) -> list[str]:
         """Return where it takes effect, and by what: a line for each environment that is on a node."""
         found = {each: target.names(self.after, each) for each in self.environments()}
-        return [
+        told = [
             f"takes effect on {', '.join(nodes)}".ljust(52) + f" next: {deploy(environment, nodes)}"
             for environment, nodes in found.items()
             if nodes
         ]
+        return told or ["takes effect with the next deploy"]
 
 
 def deploy(environment: str, nodes: Sequence[str]) -> str:

@@ -89,7 +89,7 @@ def put(
 ) -> int:  # fmt: skip
     """Set KEY to VALUE, read as YAML, in pillar/ENVIRONMENT.sls; only its own lines change there.
 
-    All files are checked first. It takes effect with the next deploy or highstate. Dots stand between keys; quote one
+    All files are checked first. It takes effect with the next deploy. Dots stand between keys; quote one
     that holds a dot itself. A name in capitals is a variable: SECRET_KEY is environ.SECRET_KEY.
     """
     file = configfile.read(project.root(), base, environment)
