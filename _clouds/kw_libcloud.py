@@ -376,7 +376,7 @@ def _no_action(function, call):
 
 def _fire(what, name):
     """Tell a master that listens on this machine."""
-    cloudevent.fire(__opts__, __utils__, what, name, __virtualname__)
+    cloudevent.fire(__opts__, __utils__, what, name, _active_provider())
 
 
 def _active_provider():

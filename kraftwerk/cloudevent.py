@@ -14,15 +14,16 @@ def fire(
         options: Salt's `__opts__`.
         utils: Salt's `__utils__`.
         what: creating, created, destroying or destroyed.
-        driver: the driver's name.
+        active: the account, as Salt has it: `alias:driver`.
     """
     if not (Path(options["sock_dir"]) / "master_event_pull.ipc").exists():
         return
+    alias, _, driver = active.partition(":")
     utils["cloud.fire_event"](
         "event",
         f"{what} node",
         f"salt/cloud/{name}/{what}",
-        args={"name": name, "provider": driver},
+        args={"name": name, "provider": alias, "driver": driver},
         sock_dir=options["sock_dir"],
         transport=options["transport"],
     )
