@@ -11,6 +11,7 @@ from kraftwerk import admin, project, reactions, saltconf, saltmaster
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.localproc import wait_until
 from kraftwerk.paths import config_home, private, reactor_home, share
+from kraftwerk.reactorconfig import Source
 from kraftwerk.saltmaster import Running
 
 WEBHOOK_TIMEOUT = 10  # seconds after the master's start; it takes a half
@@ -77,6 +78,20 @@ def stop() -> bool:
     A deploy that is ended so leaves the live release serving; it is done again when the reactor is back.
     """
     return saltmaster.stop(private(reactor_home()))
+
+
+def source(project: str) -> Source:
+    """Return where a project's pushes come from.
+
+    Raises:
+        KraftwerkError: config.yaml has no such project (code 2).
+    """
+    projects = admin.load().reactor.projects
+    if project not in projects:
+        known = f" ({', '.join(projects)})" if projects else ""
+        cause = f"the reactor has no project {project}{known}"
+        raise KraftwerkError(cause, next_command=f"kraftwerk reactor add {project}, in it", code=2)
+    return projects[project]
 
 
 def webhook_answers() -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kraftwerk import admin, events, saltmaster, webhook
+from kraftwerk import admin, events, reactor, saltmaster, webhook
 from kraftwerk import alert as alerts
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.events import Event
@@ -46,14 +46,9 @@ def push(project: str) -> Iterator[Station]:
     Raises:
         KraftwerkError: config.yaml has no such project (code 2).
     """
-    projects = admin.load().reactor.projects
-    if project not in projects:
-        known = f" ({', '.join(projects)})" if projects else ""
-        raise KraftwerkError(
-            f"the reactor has no project {project}{known}", next_command=f"kraftwerk reactor add {project}", code=2
-        )
+    branches = reactor.source(project).branches
     start, seen = time.monotonic(), events.follow(timeout=PATIENCE)
-    status, told = _post(project, next(iter(projects[project].branches)))
+    status, told = _post(project, next(iter(branches), "main"))
     yield Station("webhook", status == 202, f"answered {status}: {told}", time.monotonic() - start)
     if status != 202:
         return

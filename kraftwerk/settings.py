@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,7 +37,7 @@ class Setting:
 
 
 def _words(value: Any) -> str:
-    return " ".join(map(str, value.values())) if isinstance(value, Mapping) else str(value)
+    return " ".join(map(_words, value.values())) if isinstance(value, Mapping) else str(value)
 
 
 def collect(environment: str, source: str) -> list[Setting]:
@@ -68,10 +68,15 @@ def _admin() -> Iterator[Setting]:
     for each in fields(config):
         value = getattr(config, each.name)
         for inner in fields(value) if each.name in admin.SECTIONS else ():
-            key = f"{each.name}.{inner.name}"
-            yield Setting(key, _plain(key, getattr(value, inner.name)), _admin_source(key, each.name in given))
+            key, own = f"{each.name}.{inner.name}", getattr(value, inner.name)
+            yield Setting(key, _plain(key, own), _admin_source(key, own != _default(inner)))
         if each.name not in admin.SECTIONS:
             yield Setting(each.name, _plain(each.name, value), _admin_source(each.name, each.name in given))
+
+
+def _default(setting: Field[Any]) -> Any:
+    """Return what a setting is when nobody says anything."""
+    return setting.default if setting.default_factory is MISSING else setting.default_factory()
 
 
 def _admin_source(key: str, given: bool) -> str:

@@ -27,7 +27,7 @@ def start() -> None:
 
 @command.command()
 def stop() -> None:
-    """End the reactor and all that it started; the live releases serve on."""
+    """End the reactor and all that it started."""
     from kraftwerk import reactor
 
     with screen.step("Stopping the reactor") as step:
@@ -45,7 +45,7 @@ def run() -> None:
 @command.command()
 @json_option
 def status(as_json: bool) -> int:
-    """Show whether the reactor runs, what it deploys, and what happened last.
+    """Show whether it runs, and what happened last.
 
     The exit code is 1 if it doesn't run, or its webhook doesn't answer.
     """
@@ -86,9 +86,9 @@ def events(following: bool, lines: int, until: str | None, as_json: bool) -> Non
 @command.command()
 @click.argument("project", required=False)
 def test(project: str | None) -> None:
-    """Send a signed push and an alert through all stations; nothing is deployed.
+    """Send a signed push and an alert through all stations.
 
-    Without PROJECT: the pushes of all projects.
+    Nothing is deployed. Without PROJECT: the pushes of all projects.
     """
     from kraftwerk import admin, reactortest
 
@@ -142,8 +142,9 @@ def alert() -> None:
 @click.argument("project")
 @click.option("--gitlab", is_flag=True, help="As GitLab takes it for a signing token.")
 def secret(project: str, gitlab: bool) -> None:
-    """Print the secret that pushes of PROJECT are signed with, for the repository's host."""
-    from kraftwerk import webhook
+    """Print the secret that signs the pushes of PROJECT."""
+    from kraftwerk import reactor, webhook
 
+    reactor.source(project)
     key = webhook.secret(project)
     click.echo(webhook.gitlab_words(key) if gitlab else webhook.secret_words(key))

@@ -291,7 +291,7 @@ def test_env_outside_a_project(run, tmp_path, monkeypatch):
     code, out, _ = run("env")
     assert code == 0
     assert "folders.config" in out
-    assert "project" not in out
+    assert "\nproject " not in out
 
 
 def test_eject_copies_and_never_overwrites(run, tmp_path, monkeypatch):
