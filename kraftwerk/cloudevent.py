@@ -6,7 +6,7 @@ from typing import Any
 
 
 def fire(
-    options: Mapping[str, Any], utils: Mapping[str, Callable[..., Any]], what: str, name: str, driver: str
+    options: Mapping[str, Any], utils: Mapping[str, Callable[..., Any]], what: str, name: str, active: str
 ) -> None:
     """Fire `salt/cloud/<name>/<what>` into the bus of the master whose sock_dir the configuration names.
 
