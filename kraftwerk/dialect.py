@@ -9,7 +9,7 @@ from typing import Any
 from libcloud.compute.base import Node as Machine
 from libcloud.compute.base import NodeImage, NodeLocation, NodeSize
 
-from kraftwerk import firewall
+from kraftwerk import firewall, offer
 from kraftwerk.cloudapi import Cloud, told
 from kraftwerk.errors import KraftwerkError
 
@@ -61,6 +61,15 @@ def needs_location(cloud: Cloud) -> bool:
     """Say whether a cloud makes no machine unless it is told where."""
     location = inspect.signature(cloud.driver.create_node).parameters.get("location")
     return location is not None and location.default is inspect.Parameter.empty
+
+
+def place(cloud: Cloud, wanted: str) -> NodeLocation | None:
+    """Return the location of a name; None where none is named and the cloud chooses.
+
+    Raises:
+        KraftwerkError: there is none of this name, or none is named and the cloud insists (code 2).
+    """
+    return offer.location(cloud, wanted) if wanted or needs_location(cloud) else None
 
 
 def arguments(cloud: Cloud, order: Order) -> dict[str, Any]:

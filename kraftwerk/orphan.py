@@ -10,6 +10,8 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.intent import Intent
 from kraftwerk.node import all_nodes
 
+BUSY, GONE, NEVER = "being made", "gone", "never made"
+
 
 @dataclass(frozen=True)
 class Orphan:
@@ -33,6 +35,16 @@ class Orphan:
     finish: str
     destroy: str
 
+    @property
+    def being_made(self) -> bool:
+        """Tell whether somebody is busy with it just now."""
+        return self.state == BUSY
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether its cloud has it, or may have it."""
+        return self.state not in (GONE, NEVER)
+
 
 def all_orphans() -> tuple[list[Orphan], Census]:
     """Return the orphans of all accounts, those begun here first, and what was asked.
@@ -40,14 +52,16 @@ def all_orphans() -> tuple[list[Orphan], Census]:
     Raises:
         KraftwerkError: an account's or an intent's file is broken (code 2).
     """
-    seen = census.take(account.all_accounts())
-    begun = intent.all_intents()
-    found = [_interrupted(each, seen) for each in begun]
-    taken = {(each.provider, each.machine) for each in found}
-    taken |= {(alias, str(machine.id)) for alias, machine in _nodes(seen)}
+    accounts = account.all_accounts()
+    seen = census.take(accounts)
+    clouds = {alias: each.libcloud for alias, each in accounts.items()}  # two accounts may show the same machines
+    found = [_interrupted(each, seen) for each in intent.all_intents()]
+    taken = {(clouds.get(each.provider), each.machine) for each in found}
+    taken |= {(clouds[alias], str(machine.id)) for alias, machine in _nodes(seen)}
     for alias, machines in seen.machines.items():
         for machine in machines:
-            if dialect.is_marked(machine) and (alias, str(machine.id)) not in taken:
+            if dialect.is_marked(machine) and (clouds[alias], str(machine.id)) not in taken:
+                taken.add((clouds[alias], str(machine.id)))
                 found.append(_unknown(alias, machine))
     return found, seen
 
@@ -80,11 +94,11 @@ def _interrupted(begun: Intent, seen: Census) -> Orphan:
     known = [machine for machine in listed or [] if _is_of(machine, begun)]
     machine = known[0] if known else None
     if _busy(begun.name):
-        state = "being made"
+        state = BUSY
     elif listed is None:
         state = "unknown"
     else:
-        state = str(machine.state) if machine else "gone" if begun.machine_id else "never made"
+        state = str(machine.state) if machine else GONE if begun.machine_id else NEVER
     return Orphan(
         name=begun.name,
         provider=begun.provider,
@@ -92,7 +106,7 @@ def _interrupted(begun: Intent, seen: Census) -> Orphan:
         address=rented.address_of(machine) if machine else "",
         state=state,
         created=begun.created,
-        finish="" if state in ("gone", "being made") else _finish(begun),
+        finish="" if state in (GONE, BUSY) else _finish(begun),
         destroy=f"kraftwerk destroy-node {begun.name}",
     )
 

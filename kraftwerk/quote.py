@@ -100,11 +100,13 @@ def quote(account: Account, size: str = "", image: str = "", location: str = "")
     overrides = {key: value for key, value in {"size": own_size, "image": image, "location": location}.items() if value}
     settings = {**account.settings, **profile, **overrides}
     cloud = cloudapi.connect(account.alias, account.settings)
+    dialect.check(cloud)
     found = _offered(cloud, str(settings.get("size", "")), known)
+    place = dialect.place(cloud, str(settings.get("location") or ""))
     return Quote(
         profile=f"{account.alias}-{chosen}" if chosen else "",
         overrides=overrides,
-        where=str(settings.get("location") or account.region or "wherever the cloud puts it"),
+        where=str((place and place.name) or account.region or "wherever the cloud puts it"),
         size=_size(cloud, found, ()),
         image=str(offer.image(cloud, str(settings.get("image", "")), str(settings.get("image_owner", ""))).name),
     )

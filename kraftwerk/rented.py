@@ -107,7 +107,7 @@ def _order(cloud: Cloud, begun: Intent, settings: Mapping[str, Any]) -> dialect.
         token=begun.token,
         image=offer.image(cloud, said["image"], said["image_owner"]),
         size=offer.size(cloud, said["size"]),
-        location=offer.location(cloud, said["location"]) if said["location"] or dialect.needs_location(cloud) else None,
+        location=dialect.place(cloud, said["location"]),
         user_data=cloudinit.user_data(begun.name, host_key=pair, authorized_key=public_key),
         public_key=public_key,
         settings=settings,

@@ -28,7 +28,7 @@ def command(map_file: Path, yes: bool) -> None:
     _show(wanted, found)
     if not screen.confirm(f"Create {len(wanted)}?", yes=yes):
         raise KraftwerkError("nothing was created", next_command="--yes answers for scripts")
-    with screen.step(f"Creating {len(wanted)} nodes") as step:
+    with screen.step(f"Creating {', '.join(each.name for each in wanted)}") as step:
         failed = {name: why for name, why in cloud.create_map(map_file).items() if why}
         step.note = f"{len(wanted) - len(failed)} ready" if failed else ""
     if failed:

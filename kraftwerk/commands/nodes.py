@@ -23,7 +23,7 @@ def command(orphans: bool, as_json: bool) -> None:
 
     With --orphans, list machines in clouds whose creation was begun and not finished, and those that carry
     kraftwerk's mark and are in no list of nodes here, each with the command that finishes or destroys it. The exit
-    code is 1 when there are any, or when a cloud doesn't answer.
+    code is 1 when there are any that nobody is busy with, or when a cloud doesn't answer.
     """
     if orphans:
         _orphans(as_json)
@@ -57,15 +57,17 @@ def _orphans(as_json: bool) -> None:
     elif not seen.errors:
         asked = ", ".join(seen.machines) or "no cloud was added"
         screen.say(f"No machine is lost ({asked}).")
-    sys.exit(1 if found or seen.errors else 0)
+    sys.exit(1 if seen.errors or not all(each.being_made for each in found) else 0)
 
 
 def _advise(this: "Orphan") -> None:
+    if this.being_made:
+        return
     if this.finish:
         screen.say(f"To finish {this.name}:   {this.finish}")
     if not this.created:
         screen.say(f"{this.name} carries kraftwerk's mark and was not begun here: it may be a colleague's.")
-    screen.say(f"To {'destroy' if this.machine else 'forget'} {this.name}:  {this.destroy}")
+    screen.say(f"To {'destroy' if this.exists else 'forget'} {this.name}:  {this.destroy}")
 
 
 def _warn(errors: Iterable[KraftwerkError]) -> None:
