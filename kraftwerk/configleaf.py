@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any
 
@@ -52,8 +51,7 @@ def leaves(project: Project, environment: str) -> dict[KeyPath, Leaf]:
     given = project.deployment(environment)
     said = {key for layer in project.layers_of(environment) for key in layer.values}
     tree = {each.name: plain(getattr(given, each.name)) for each in fields(Deployment) if each.name in said}
-    with suppress(KraftwerkError):  # an environment that nothing can be deployed in, such as one with too long a name
-        tree |= plain(project.instance(environment, "NODE").as_dict().get("pillar", {}))
+    tree |= project.foreign(environment)
     return {keys: Leaf(keys, value, _place(project, environment, keys)) for keys, value in flat(tree)}
 
 

@@ -106,7 +106,7 @@ def plan(
         value: as it was typed, for neither of the others.
         hidden: ask for it, by its name, and encrypt it.
         generate: make a random one and encrypt it.
-        force: let a generated one replace a secret, or a plain value an encrypted one.
+        force: let a generated one replace what is there, or a plain value an encrypted one.
 
     Raises:
         KraftwerkError: not just one of them is wanted, a secret would be lost, or the files would have mistakes; all
@@ -120,9 +120,9 @@ def plan(
     name = keypath.text(keys)
     if not generate:
         return encrypted(file, keys, ask(name))
-    lost = _has_secret(file, environment, keys)
+    lost = _has_value(file, environment, keys)
     if lost and not force:
-        cause = f"{name} has a secret already, and it is made once"
+        cause = f"{name} has a value already, and one is made once"
         raise KraftwerkError(cause, next_command="--force replaces it; what it opened or signed is lost", code=2)
     question = f"{name} gets another value, and the old one is lost. Replace it?" if lost else ""
     return replace(encrypted(file, keys, secret.generate()), question=question)
@@ -197,10 +197,9 @@ def carry_out(change: Change, *, test: bool = False) -> list[str]:
     return [*told, *(["Nothing was written."] if test else change.effect())]
 
 
-def _has_secret(file: ConfigFile, environment: str, keys: KeyPath) -> bool:
-    """Tell whether a key has an encrypted value already, in this file or in one that holds there too."""
-    leaf = configleaf.leaves(file.tried(file.text), environment).get(keys)
-    return any(True for _ in secret.within([_before(file, keys), leaf.value if leaf else None]))
+def _has_value(file: ConfigFile, environment: str, keys: KeyPath) -> bool:
+    """Tell whether a key has a value already, in this file or in one that holds there too."""
+    return _before(file, keys) is not None or keys in configleaf.leaves(file.tried(file.text), environment)
 
 
 def _change(file: ConfigFile, keys: KeyPath, value: str, *, as_yaml: bool = False) -> Change:

@@ -119,8 +119,10 @@ class Layer:
         source: the file, as it is printed.
         values: its keys, parsed.
         places: file and line of each value, by its keys from the top.
+        foreign: keys that are not ours, for states of the project's own.
     """
 
     source: str
     values: Mapping[str, object] = field(default_factory=dict)
     places: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    foreign: Mapping[str, object] = field(default_factory=dict)

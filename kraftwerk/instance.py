@@ -34,6 +34,7 @@ class Instance:
     aliases: tuple[str, ...] = ()
     src: str = "."
     package: str = ""
+    pillar: Mapping[str, Any] = field(default_factory=dict)  # keys of pillar files that are the project's own states'
     present: bool = True
     remove: tuple[str, ...] = ()  # where it isn't present, what goes: processes, source, tables, database, owner
 

@@ -1,8 +1,8 @@
 """A project: a folder with a kraftwerk.yaml, and what it says for each environment."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +51,15 @@ class Project:
         Raises:
             KraftwerkError: no such environment (code 2).
         """
-        merged: dict[str, Any] = {}
-        for layer in self.layers_of(environment):
-            for key, value in layer.values.items():
-                both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-                merged[key] = {**merged[key], **value} if both else value  # type: ignore[dict-item]
-        return Deployment(**merged)
+        return Deployment(**_merged(layer.values for layer in self.layers_of(environment)))
+
+    def foreign(self, environment: str) -> dict[str, Any]:
+        """Return the keys of an environment's pillar files that are not kraftwerk's, merged in the same way.
+
+        Raises:
+            KraftwerkError: no such environment (code 2).
+        """
+        return _merged(layer.foreign for layer in self.layers_of(environment))
 
     def sources(self, environment: str) -> dict[str, str]:
         """Return the file that each key of the deployment comes from; of a merged mapping, the last one."""
@@ -96,6 +99,7 @@ class Project:
             aliases=tuple(alias for alias in given.aliases if alias not in domains),
             src=given.src,
             package=given.package or self.name.replace("-", "_"),
+            pillar=self.foreign(environment),
         )
 
     def layers_of(self, environment: str) -> list[Layer]:
@@ -187,7 +191,8 @@ def parse(root: Path, instead: Mapping[Path, str] | None = None) -> Project:
         content = schema.load(path, problems, instead.get(path))
         found = schema.given(Deployment, content, foreign=True)
         if content is not None or path.is_file():
-            layers[name] = Layer(schema.shown(path), found, schema.places(content))
+            foreign = schema.foreign(Deployment, content)
+            layers[name] = Layer(schema.shown(path), found, schema.places(content), foreign)
     if not problems and not any("wsgi" in layer.values for layer in layers.values()):
         problems.append(
             f"{schema.shown(root / FILE)}:1: wsgi: missing; the application, such as mysite.wsgi:application"
@@ -202,10 +207,20 @@ def _check_name(name: str, problems: list[str]) -> None:
         problems.append(f"{name!r}, the project's folder, must be {LABEL_MEANING}")
 
 
+def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the values of layers; a later one wins, and mappings merge by key."""
+    merged: dict[str, Any] = {}
+    for values in layers:
+        for key, value in values.items():
+            both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+            merged[key] = {**merged[key], **value} if both else value
+    return merged
+
+
 def _without_domains(layer: Layer) -> Layer:
     """Return a layer without domains: the ones outside an environment are production's, and staging lives beside it."""
     values = {key: value for key, value in layer.values.items() if key not in ("domain", "aliases")}
-    return Layer(layer.source, values, layer.places)
+    return replace(layer, values=values)
 
 
 def _check_source(root: Path, layers: Mapping[str, Layer], problems: list[str]) -> None:

@@ -1,6 +1,7 @@
 """YAML read into frozen dataclasses: every mistake at once, each with its file, line, key and a suggestion."""
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -132,6 +133,19 @@ def given(schema: Any, value: Value | None, *, foreign: bool = False) -> dict[st
         elif not is_null(child.node):
             _collect(parsers[name], child, result, name)
     return result
+
+
+def foreign(schema: Any, value: Value | None) -> dict[str, Any]:
+    """Return the keys of a file that are somebody else's, as plain JSON types; mistakes go to the value's problems."""
+    if value is None or not isinstance(value.node, yaml.MappingNode):
+        return {}
+    ours = {each.name for each in fields(schema)}
+    result: dict[str, Any] = {}
+    for name, child in _pairs(replace(value, problems=[])):
+        if name not in ours and not is_null(child.node):
+            _collect(anything, replace(child, problems=value.problems), result, name)
+    plain: dict[str, Any] = json.loads(json.dumps(result, default=str))  # dates travel as text
+    return plain
 
 
 def record(schema: type[T]) -> Parser[T]:

@@ -35,7 +35,7 @@ def command() -> None:
 @environment_option
 @json_option
 def show(environment: str, as_json: bool) -> None:
-    """Print every value that the files give, with file and line; secrets as (encrypted)."""
+    """Print what the files say, each value with file and line."""
     found = configleaf.leaves(project.find(), environment).values()
     if as_json:
         screen.emit_json([leaf.as_dict() for leaf in found])
@@ -49,7 +49,10 @@ def show(environment: str, as_json: bool) -> None:
 @click.option("--reveal", is_flag=True, help="Decrypt it.")
 @json_option
 def get(keys: KeyPath, environment: str, reveal: bool, as_json: bool) -> None:
-    """Print the value of KEY, such as workers or environ.DEBUG; exits with 1 where no file gives one."""
+    """Print the value of KEY, such as workers or environ.DEBUG.
+
+    Exits with 1 where no file gives one. A secret is printed as (encrypted).
+    """
     value = configleaf.find(project.find(), environment, keys)
     value = configleaf.revealed(value) if reveal else configleaf.masked(value)
     if as_json or isinstance(value, dict):
@@ -64,7 +67,7 @@ def get(keys: KeyPath, environment: str, reveal: bool, as_json: bool) -> None:
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where something differs, as git diff does.")
 @json_option
 def diff(environment: str, other: str | None, exit_code: bool, as_json: bool) -> int:
-    """Print how the configuration here differs from what is deployed, or from another environment's."""
+    """Compare with what is deployed, or with another environment."""
     here = project.find()
     found = configdiff.between(here, environment, other) if other else configdiff.on_nodes(here, environment)
     if as_json:
@@ -81,16 +84,17 @@ def diff(environment: str, other: str | None, exit_code: bool, as_json: bool) ->
 @base_option
 @click.option("--secret", "hidden", is_flag=True, help="Ask for the value, or read it from stdin; store it encrypted.")
 @click.option("--generate", is_flag=True, help="Make a random secret, once, and store it encrypted.")
-@click.option("--force", is_flag=True, help="Let --generate replace a secret, or VALUE one that was encrypted.")
+@click.option("--force", is_flag=True, help="Let --generate replace a value, or VALUE an encrypted one.")
 @test_option
 @yes_option
 def put(
     keys: KeyPath, value: str | None, environment: str, base: bool, test: bool, yes: bool, **kind: bool
 ) -> int:  # fmt: skip
-    """Set KEY to VALUE, read as YAML, in pillar/ENVIRONMENT.sls; only its own lines change there.
+    """Set KEY to VALUE, in a pillar file.
 
-    All files are checked first. It takes effect with the next deploy. Dots stand between keys; quote one
-    that holds a dot itself. A name in capitals is a variable: SECRET_KEY is environ.SECRET_KEY.
+    VALUE is read as YAML. The file is pillar/ENVIRONMENT.sls; only the lines of KEY change there, after all files were
+    checked. It takes effect with the next deploy. Dots stand between keys; quote one that holds a dot itself. A name
+    in capitals is a variable: SECRET_KEY is environ.SECRET_KEY.
     """
     file = configfile.read(project.root(), base, environment)
     change = configset.plan(file, environment, keys, value, ask=screen.ask_hidden, **kind)
@@ -107,7 +111,7 @@ def put(
 @base_option
 @test_option
 def unset(keys: KeyPath, environment: str, base: bool, test: bool) -> None:
-    """Remove KEY from pillar/ENVIRONMENT.sls; what an earlier file says, or the default, holds again."""
+    """Remove KEY from a pillar file; what held before holds again."""
     change = configset.unset(configfile.read(project.root(), base, environment), keys)
     screen.say("\n".join(configset.carry_out(change, test=test)))
 
@@ -117,10 +121,11 @@ def unset(keys: KeyPath, environment: str, base: bool, test: bool) -> None:
 @base_option
 @click.option("--secrets", "reveal", is_flag=True, help="With secrets in plain text, marked !secret.")
 def edit(environment: str, base: bool, reveal: bool) -> None:
-    """Open pillar/ENVIRONMENT.sls in $VISUAL or $EDITOR; it is checked before it is replaced.
+    """Edit a pillar file; it is checked before it is replaced.
 
-    With --secrets, what is marked !secret is encrypted when the editor closes: old ones and new ones. The copy that
-    is edited lies in memory and is removed; keep your editor from leaving copies of its own elsewhere.
+    Opens pillar/ENVIRONMENT.sls in $VISUAL or $EDITOR. With --secrets, what is marked !secret is encrypted when the
+    editor closes: old ones and new ones. The copy that is edited lies in memory and is removed; keep your editor from
+    leaving copies of its own elsewhere.
     """
     file = configfile.read(project.root(), base, environment)
     found = configedit.session(file, reveal=reveal, again=lambda: screen.confirm("Edit again?", default=True))
@@ -129,7 +134,7 @@ def edit(environment: str, base: bool, reveal: bool) -> None:
 
 @command.command()
 def recipients() -> None:
-    """Print who can read the secrets, and your own key for pillar/recipients.txt."""
+    """Print who can read the secrets, or your own key."""
     for line in people.lines(project.root()):
         screen.say(line)
 
@@ -137,5 +142,5 @@ def recipients() -> None:
 @command.command()
 @test_option
 def rekey(test: bool) -> None:
-    """Encrypt all secrets anew, for those in pillar/recipients.txt."""
+    """Encrypt all secrets anew, for pillar/recipients.txt."""
     screen.say("\n".join(keyring.carry_out(project.root(), test=test)))

@@ -222,11 +222,17 @@ def test_a_generated_secret_is_made_once(root, run):
     first = run("get", "SECRET_KEY", "--reveal")[1]
     code, _, error = run("set", "SECRET_KEY", "--generate")
     assert code == 2
-    assert "environ.SECRET_KEY has a secret already" in error
+    assert "environ.SECRET_KEY has a value already" in error
     assert run("set", "SECRET_KEY", "--generate", "--force")[0] == 1, "nobody answered the question"
     assert run("get", "SECRET_KEY", "--reveal")[1] == first
     assert run("set", "SECRET_KEY", "--generate", "--force", "--yes")[0] == 0
     assert run("get", "SECRET_KEY", "--reveal")[1] != first
+
+
+def test_a_value_in_plain_text_is_not_replaced_by_a_generated_one(root, run):
+    assert run("set", "environ.DEBUG", "--generate")[0] == 2
+    assert run("set", "environ.COLOUR", "--generate")[0] == 2, "kraftwerk.yaml gives it"
+    assert file(root).read_text() == PRODUCTION
 
 
 def test_a_secret_of_base_is_not_generated_again_below(run):

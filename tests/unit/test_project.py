@@ -228,3 +228,13 @@ def test_the_commented_sample(root, django, services, samples):
     instance = project.parse(root).instance("production", "blue")
     assert instance.services == services
     assert (instance.workers, instance.domains) == ((2, ("www.example.com",)) if samples else (None, ("mysite.blue",)))
+
+
+def test_foreign_keys_of_pillar_files_are_for_states_of_the_project_s_own(root):
+    (root / "pillar" / "base.sls").write_text("workers: 2\nmail: {host: a, port: 25}\nsince: 2026-01-02\n")
+    (root / "pillar" / "staging.sls").write_text("mail: {host: b}\nnothing:\n")
+    found = project.parse(root)
+    staging = found.instance("staging", "blue")
+    assert staging.pillar == {"mail": {"host": "b", "port": 25}, "since": "2026-01-02"}
+    assert found.instance("production", "blue").pillar["mail"] == {"host": "a", "port": 25}
+    assert Instance.from_dict(json.loads(json.dumps(staging.as_dict()))) == staging
