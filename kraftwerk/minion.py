@@ -1,5 +1,6 @@
 """Minions: nodes that a Salt master drives. The master trusts their keys because ssh does: nobody compares anything."""
 
+import logging
 from pathlib import Path
 
 from kraftwerk import saltmaster
@@ -47,9 +48,11 @@ def answers(name: str, master: Path | None = None, *, timeout: float = 30) -> bo
         raise KraftwerkError("the Salt master doesn't run", next_command="kraftwerk reactor start")
     if not (_keys(master) / ACCEPTED / name).is_file():
         return False
+    logging.getLogger("salt").setLevel(logging.CRITICAL)
     with salt.client.LocalClient(str(folder / "master")) as client:
         return wait_until(
-            lambda: bool(client.cmd(name, "test.ping", timeout=1, gather_job_timeout=1, silent=True).get(name)),
+            # One that doesn't answer has words of Salt's in the place of its answer.
+            lambda: client.cmd(name, "test.ping", timeout=1, gather_job_timeout=1, silent=True).get(name) is True,
             timeout=timeout,
         )
 
