@@ -49,6 +49,7 @@ create
 import logging
 import os
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 import salt.config as config
 import salt.utils.cloud
@@ -56,19 +57,14 @@ import salt.utils.data
 from salt.exceptions import SaltCloudNotFound, SaltCloudSystemExit
 
 try:
-    import libcloud  # noqa: F401
-
-    HAS_LIBCLOUD = True
-except ImportError:
-    HAS_LIBCLOUD = False
-
-try:
-    from kraftwerk import admin, cloudapi, cloudevent, dialect, intent, node, offer, rented
+    from kraftwerk import admin, cloudevent, intent, node
     from kraftwerk.errors import KraftwerkError
 
     HAS_KRAFTWERK = True
 except ImportError:
     HAS_KRAFTWERK = False
+
+HAS_LIBCLOUD = find_spec("libcloud") is not None
 
 __virtualname__ = "kw_libcloud"
 log = logging.getLogger(__name__)
@@ -76,12 +72,15 @@ log = logging.getLogger(__name__)
 
 def __virtual__():
     """Load where kraftwerk and libcloud are installed, and a provider is configured."""
+    global cloudapi, dialect, offer, rented
     if not (HAS_KRAFTWERK and HAS_LIBCLOUD):
         return False, "kw_libcloud: kraftwerk or apache-libcloud is not installed for this Python"
     if get_configured_provider() is False:
         return False, "kw_libcloud: no provider uses this driver"
     if home := __opts__.get("kraftwerk_home"):
         os.environ.setdefault("KRAFTWERK_HOME", home)
+    from kraftwerk import cloudapi, dialect, offer, rented  # with libcloud, which only those wait for who have a cloud
+
     return __virtualname__
 
 
