@@ -253,16 +253,31 @@ def test_a_failure_leaves_the_old_release_and_is_told(site, repository):
     assert page(site) == "third"
 
 
-def test_a_push_survives_a_reactor_that_is_killed(site, repository):
-    commit = repository.push("after the crash")
-    send(*github(commit))
-    wait_for(lambda: happened(f"kraftwerk/deploy/{PROJECT}/started", commit))
+def crash():
     os.kill(saltmaster.status(reactor_home()).pid, signal.SIGKILL)
     wait_for(lambda: not saltmaster.status(reactor_home()).whole)
     assert "broken" in command("status", code=1)
+
+
+def stop():
+    command("stop")
+    assert "not running" in command("status", code=1)
+
+
+@pytest.mark.parametrize("end", [crash, stop])
+def test_a_push_survives_the_end_of_the_reactor_in_its_middle(site, repository, end):
+    node, before = Connection(get_node(NODE)), page(site)
+    node.run(["touch", HOLD])
+    commit = repository.push(f"after a {end.__name__}")
+    send(*github(commit))
+    wait_for(lambda: happened(f"kraftwerk/deploy/{PROJECT}/started", commit))
+    end()
+    assert page(site) == before
+    node.run(["rm", HOLD])
     command("start")
-    wait_for(lambda: page(site) == "after the crash")
+    wait_for(lambda: page(site) == f"after a {end.__name__}")
     wait_for(lambda: not push.pending())
+    assert not happened(f"kraftwerk/deploy/{PROJECT}/failed", commit)
 
 
 def test_each_station_is_told(site):
