@@ -195,7 +195,7 @@ def list_nodes_min(call=None):
 
 def list_nodes_select(call=None):
     """
-    Return the fields of the nodes that the configuration's ``query.selection`` names.
+    Return the fields of the nodes that ``query.selection`` in the configuration names, else what one looks for mostly.
 
     CLI Example:
 
@@ -203,7 +203,8 @@ def list_nodes_select(call=None):
 
         salt-cloud -S
     """
-    return salt.utils.cloud.list_nodes_select(list_nodes_full(), __opts__["query.selection"], call)
+    selection = __opts__.get("query.selection", ("state", "private_ips"))
+    return salt.utils.cloud.list_nodes_select(list_nodes_full(), selection, call)
 
 
 def show_instance(name, call=None):

@@ -121,6 +121,8 @@ def test_offers_and_actions_of_plain_salt_cloud(ec2):
     assert shown["ec2"]["kw_libcloud"]["web1"]["extra"]["instance_type"] == "t3.small"
     full, _ = salt_cloud("-F")
     assert full["ec2"]["kw_libcloud"]["web1"]["extra"]["key_name"].startswith("kraftwerk-")
+    selected, _ = salt_cloud("-S")
+    assert selected["ec2"]["kw_libcloud"]["web1"]["public_ips"] == ["127.9.0.1"]
 
 
 @pytest.fixture
