@@ -78,6 +78,8 @@ class Look:
         memory: kilobytes, in all and available; oom: processes that the kernel killed for want of it since boot.
         reboot: the packages that want one; None for no need.
         locks: kraftwerk's locks that somebody holds: `node`, or an instance's name.
+        releases, workers, checks: of a deep look only. By instance the live release and whether its folder is there,
+            and how many gunicorns run and should; by instance and service what the service complained of.
     """
 
     node: str
@@ -92,13 +94,27 @@ class Look:
     reboot: str | None = None
     locks: frozenset[str] = frozenset()
     limits: Mapping[str, int] = field(default_factory=lambda: dict(LIMITS))
+    releases: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    workers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    checks: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
-def look(node: Node) -> Look:
-    """Look at a node; one that can't be reached, or doesn't answer in time or in sense, is seen as that."""
+def look(node: Node, *, deep: bool = False) -> Look:
+    """Look at a node; one that can't be reached, or doesn't answer in time or in sense, is seen as that.
+
+    Args:
+        deep: for people who ask: what costs the node more than it is worth every half minute.
+
+    Raises:
+        KraftwerkError: our own configuration is broken, not the node (code 2).
+    """
+    arguments = ["deep"] if deep else []
     try:
-        printed = Connection(node).script(script("health"), timeout=PATIENCE).stdout.decode(errors="replace")
+        done = Connection(node).script(script("health"), *arguments, timeout=PATIENCE)
+        printed = done.stdout.decode(errors="replace")
     except KraftwerkError as error:
+        if error.code == 2:
+            raise
         return Look(node.name, unreachable=error.cause, advice=error.next_command)
     try:
         return parse(node.name, printed)
@@ -123,6 +139,9 @@ def parse(node: str, printed: str) -> Look:
         reboot=facts["reboot"][0][0].strip() if "reboot" in facts else None,
         locks=frozenset(words[0] for words in facts.get("lock", [])),
         limits=LIMITS | {words[0]: _number([words[1:]]) for words in facts.get("limit", [])},
+        releases={words[0]: (words[1], words[2] == "there") for words in facts.get("release", [])},
+        workers={words[0]: (int(words[1] or 0), int(words[2] or 0)) for words in facts.get("workers", [])},
+        checks={(words[0], words[1]): words[2] for words in facts.get("check", [])},
     )
 
 

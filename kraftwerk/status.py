@@ -1,16 +1,16 @@
 """How an instance is on its node right now."""
 
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from kraftwerk import saltssh
+from kraftwerk import health, saltssh
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.health import Look
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node
-from kraftwerk.remote import script
-from kraftwerk.transport import Connection
 
-DISK_LIMIT = 90  # percent
 TICK, CROSS = "✓", "✗"
 
 
@@ -58,40 +58,39 @@ class Status:
         return {"node": self.node, "instance": self.instance, "ok": self.ok, "checks": checks}
 
 
-def look(node: Node, instance: Instance) -> Status:
-    """Look at an instance's processes, its answer, its services and the disk; what can't be reached is a check, too."""
-    try:
-        connection = Connection(node)
-        arguments = (instance.name, instance.domains[0], instance.health, *instance.processes)
-        printed = connection.script(script("status"), *arguments, timeout=30).stdout.decode(errors="replace")
-        services = [_service(node, instance, name) for name in instance.services]
-    except KraftwerkError as error:
-        if error.code == 2:  # our own configuration is broken, not the node
-            raise
-        return Status(node.name, instance.name, (Check("node", error.cause, False, error.next_command),))
-    web, rest = parse(printed)
-    return Status(node.name, instance.name, (*web, *services, *rest))
+def look(places: Sequence[tuple[Node, Instance]]) -> list[Status]:
+    """Look at instances on their nodes, all nodes at the same time; what can't be reached is a check, too.
+
+    Raises:
+        KraftwerkError: our own configuration is broken, not a node (code 2).
+    """
+    nodes = list({node.name: node for node, _ in places}.values())
+    with ThreadPoolExecutor(max_workers=32) as pool:
+        looks = {each.node: each for each in pool.map(lambda node: health.look(node, deep=True), nodes)}
+    return [judge(node, instance, looks[node.name]) for node, instance in places]
 
 
-def parse(printed: str) -> tuple[list[Check], list[Check]]:
-    """Return the checks that `status.sh` printed: first processes, then disk and release."""
-    facts = [line.split("\t") for line in printed.splitlines()]
-    one = {fact[0]: fact[1:] for fact in facts}
-    release = one.get("release", [""])[0]
-    if not release:
-        return [Check("web", "not deployed", False, "kraftwerk deploy")], []
-    running, wanted = (int(number or 0) for number in one.get("web", ["", ""]))
-    web = [Check("web", f"web {running}/{wanted}", running > 0 and running >= wanted, "kraftwerk logs --process web")]
-    web += _answer(one.get("http", ["000"])[0])
-    for _, name, state in (fact for fact in facts if fact[0] == "process"):
-        ok = state == "run"
-        web.append(Check(name, f"{name} {TICK if ok else CROSS}", ok, f"kraftwerk logs --process {name}"))
-    percent = int(one.get("disk", ["0"])[0] or 0)
-    full = percent >= DISK_LIMIT
-    disk = Check("disk", f"disk {percent}%", not full, "kraftwerk run --as root -- du -xhd2 /web /var" if full else "")
-    there = one["release"][1:] == ["there"]
-    missing = "" if there else " is not there any more"
-    return web, [disk, Check("release", f"release {release}{missing}", there, "kraftwerk deploy")]
+def judge(node: Node, instance: Instance, seen: Look) -> Status:
+    """Return how an instance is by a deep look at its node."""
+    if seen.unreachable:
+        checks = [Check("node", seen.unreachable, False, seen.advice)]
+    elif instance.name not in seen.releases:
+        checks = [Check("web", "not deployed", False, "kraftwerk deploy")]
+    else:
+        services = [_service(node, instance, seen, name) for name in instance.services]
+        checks = [*_processes(instance, seen), *services, _disk(seen), _release(instance, seen)]
+    return Status(node.name, instance.name, tuple(checks))
+
+
+def _processes(instance: Instance, seen: Look) -> Iterator[Check]:
+    running, wanted = seen.workers.get(instance.name, (0, 0))
+    logs = "kraftwerk logs --process"
+    yield Check("web", f"web {running}/{wanted}", running > 0 and running >= wanted, f"{logs} web")
+    yield from _answer(seen.sites.get(instance.name, "000"))
+    states = {each.name: each.state for each in seen.processes if each.instance == instance.name}
+    for name in instance.processes:
+        ok = states.get(name) == "run"
+        yield Check(name, f"{name} {TICK if ok else CROSS}", ok, f"{logs} {name}")
 
 
 def _answer(status: str) -> list[Check]:
@@ -103,13 +102,39 @@ def _answer(status: str) -> list[Check]:
     return [] if status[:1] in ("2", "3") else [Check("http", f"answers {status}", False, "kraftwerk logs")]
 
 
-def _service(node: Node, instance: Instance, name: str) -> Check:
+def _disk(seen: Look) -> Check:
+    """Return how full the disk of the sites is; where another one is too full, that one."""
+    disks = {disk.target: disk.percent for disk in seen.disks}
+    target = "/web" if "/web" in disks else "/"
+    if disks.get(target, 0) < seen.limits["disk"]:
+        target = max(disks, key=lambda each: (disks[each] >= seen.limits["disk"], each == target), default=target)
+    percent = disks.get(target, 0)
+    full = percent >= seen.limits["disk"]
+    where = f" of {target}" if target not in ("/", "/web") else ""
+    return Check(
+        "disk", f"disk{where} {percent}%", not full, "kraftwerk run --as root -- du -xhd2 /web /var" if full else ""
+    )
+
+
+def _release(instance: Instance, seen: Look) -> Check:
+    release, there = seen.releases[instance.name]
+    missing = "" if there else " is not there any more"
+    return Check("release", f"release {release}{missing}", there, "kraftwerk deploy")
+
+
+def _service(node: Node, instance: Instance, seen: Look, name: str) -> Check:
+    """Return how a service is for an instance; one whose folder of states names no check is asked by Salt."""
+    said = seen.checks[instance.name, name] if (instance.name, name) in seen.checks else _asked(node, instance, name)
+    text = f"{name} {CROSS} {said}".rstrip() if said else f"{name} {TICK}"
+    return Check(name, text, not said, f"kraftwerk highstate {node.name}")
+
+
+def _asked(node: Node, instance: Instance, name: str) -> str:
+    """Return what a service complains of, by the function `health` of its module."""
     try:
-        health = saltssh.call(node, f"kw_{name}.health", instance.name)
+        answer = saltssh.call(node, f"kw_{name}.health", instance.name)
     except KraftwerkError as error:
-        if error.code == 2:
+        if error.code == 2:  # our own configuration is broken, not the node
             raise
-        health = {"ok": False, "detail": error.cause}
-    ok = bool(health.get("ok"))
-    text = f"{name} {TICK}" if ok else f"{name} {CROSS} {health.get('detail', '')}".rstrip()
-    return Check(name, text, ok, f"kraftwerk highstate {node.name}")
+        return error.cause
+    return "" if answer.get("ok") else str(answer.get("detail") or "does not work")

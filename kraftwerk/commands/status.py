@@ -18,7 +18,7 @@ def command(node: str | None, environment: str, as_json: bool) -> int:
     """
     here = project.find_or_none()
     places = target.places(here, environment, node)
-    found = [status.look(*place) for place in places]
+    found = status.look(places)
     if as_json:
         screen.emit_json([each.as_dict() for each in found])
     for each in () if as_json else found:

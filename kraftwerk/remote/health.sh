@@ -1,12 +1,14 @@
 # Print how a node is: a line for each fact, split by tabs. What there is to look at stands in a file that the states
 # wrote (salt/health). Everything that may take its time is asked at the same time.
-# health.sh
+# health.sh [deep]: deep also says which releases are live, how many gunicorns run, and asks services as each site would.
 LIST=/var/lib/kraftwerk/health
 TAB=$(printf '\t')
 main() {
+  deep=${1:-}
   locks
-  df --local --output=target,pcent,ipcent -x devtmpfs -x squashfs -x iso9660 2>/dev/null |
-    awk 'NR > 1 && $1 !~ "^/(run/host|sys)/" && $1 != "/dev" { gsub(/[%-]/, ""); printf "disk\t%s\t%d\t%d\n", $1, $2, $3 }' || true
+  df --local --output=pcent,ipcent,target -x devtmpfs -x squashfs -x iso9660 2>/dev/null | awk '
+    NR > 1 { space = $1 + 0; inodes = $2 + 0; sub(/^ *[^ ]+ +[^ ]+ /, "") }
+    NR > 1 && !/^\/(run\/host|sys)\// && $0 != "/dev" { printf "disk\t%s\t%d\t%d\n", $0, space, inodes }' || true
   awk '$1 ~ /^(MemTotal:|MemAvailable:|oom_kill)$/ { printf "%s\t%s\n", $1, $2 }' /proc/meminfo /proc/vmstat
   [ ! -e /run/reboot-required ] || printf 'reboot\t%s\n' "$(sort -u /run/reboot-required.pkgs 2>/dev/null | tr '\n' ' ')"
   [ -f "$LIST" ] || return 0
@@ -14,7 +16,9 @@ main() {
     case $kind in
       limit) printf 'limit\t%s\t%s\n' "$name" "$one" ;;
       unit) unit "$name" "$one" "$two" & ;;
-      site | process) [ ! -e "/web/$name/slots/live" ] && [ ! -L "/web/$name/slots/live" ] || "$kind" "$name" "$one" "$two" & ;;
+      site) [ ! -L "/web/$name/slots/live" ] || site "$name" "$one" "$two" & ;;
+      process) [ ! -L "/web/$name/slots/live" ] || process "$name" "$one" & ;;
+      check) [ -z "$deep" ] || check "$name" "$one" "$two" & ;;
     esac
   done <"$LIST"
   wait
@@ -22,16 +26,26 @@ main() {
 # unit NAME UNIT PROBE: its state, whether it starts at boot, and what its probe said, empty where it was content.
 unit() {
   state=$(systemctl show -p ActiveState --value "$2") enabled=$(systemctl show -p UnitFileState --value "$2") said=
-  if [ "$3" != - ] && [ "$state" = active ]; then
-    said=$(timeout 5 sh -c "$3" 2>&1 </dev/null) && said= || said=$(printf '%s' "${said:-no answer}" | tail -n 1 | tr '\t' ' ')
-  fi
+  [ "$3" = - ] || [ "$state" != active ] || said=$(complaint sh -c "$3")
   printf 'unit\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$state" "$enabled" "$said"
+}
+# check INSTANCE SERVICE COMMAND: what a command complained of that asks the service as the instance's own user.
+check() {
+  said=$(complaint setpriv --reuid="web-$1" --regid="web-$1" --init-groups sh -c "set -a; . '/web/$1/env'; $3")
+  printf 'check\t%s\t%s\t%s\n' "$1" "$2" "$said"
+}
+# complaint COMMAND…: the first line of what it said, if it failed.
+complaint() {
+  words=$(timeout 5 "$@" 2>&1 </dev/null) || printf '%s' "${words:-no answer}" | head -n 1 | tr '\t' ' '
 }
 # site INSTANCE HOST PATH: the HTTP status that nginx gives; 000 for none in time, refused where nobody listens.
 site() {
   status=$(curl -s -o /dev/null --noproxy '*' --max-time 5 -A kraftwerk-health -H "Host: $2" -w '%{http_code}' "http://127.0.0.1$3") ||
     [ $? -ne 7 ] || status=refused
   printf 'site\t%s\t%s\n' "$1" "$status"
+  [ -n "$deep" ] || return 0
+  release=$(readlink "/web/$1/current")
+  printf 'release\t%s\t%s\t%s\n' "$1" "${release##*/}" "$([ ! -d "/web/$1/current/." ] || echo there)"
 }
 # process INSTANCE NAME: what runit calls it, its word for it, for how many seconds, and whether it is meant to be down.
 process() {
@@ -41,6 +55,10 @@ process() {
   seconds=${said%%s[;,]*}
   [ ! -e "/etc/sv/$service/down" ] && meant=up || meant=down
   printf 'process\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$service" "${said%%:*}" "${seconds##* }" "$meant"
+  [ -n "$deep" ] && [ "$2" = web ] || return 0
+  pid=$(cat "/etc/service/$service/supervise/pid" 2>/dev/null) || pid=
+  wanted=$(sed -n 's/.*--workers \([0-9]*\).*/\1/p' "/etc/sv/$service/run")
+  printf 'workers\t%s\t%s\t%s\n' "$1" "$([ -z "$pid" ] || pgrep -c -P "$pid" || true)" "$wanted"
 }
 # The names of kraftwerk's locks that somebody holds just now, as file 9 (kraftwerk/lock.py): asking by taking them would
 # be in the way, and /proc/locks hides what was locked by a process that has ended since.

@@ -1,4 +1,4 @@
-{%- from "health/map.jinja" import health with context %}
+{%- from "health/map.jinja" import health, checks with context %}
 {%- from "project/map.jinja" import instances with context %}
 
 include:
@@ -11,6 +11,6 @@ health/probes/file:
     - source: salt://health/files/probes.jinja
     - template: jinja
     - mode: '0640'
-    - context: {{ {"health": health, "instances": instances} | tojson }}
+    - context: {{ {"health": health, "checks": checks, "instances": instances} | tojson }}
     - require:
       - file: node/folder/var/lib/kraftwerk
