@@ -195,7 +195,7 @@ def list_nodes_min(call=None):
 
 def list_nodes_select(call=None):
     """
-    Return the fields of the nodes that ``query.selection`` in the configuration names, else what one looks for mostly.
+    Return the fields of the nodes that ``query.selection`` in the configuration names, or the usual ones.
 
     CLI Example:
 
