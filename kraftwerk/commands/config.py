@@ -124,8 +124,8 @@ def edit(environment: str, base: bool, reveal: bool) -> None:
     """Edit a pillar file; it is checked before it is replaced.
 
     Opens pillar/ENVIRONMENT.sls in $VISUAL or $EDITOR. With --secrets, what is marked !secret is encrypted when the
-    editor closes: old ones and new ones. The copy that is edited lies in memory and is removed; keep your editor from
-    leaving copies of its own elsewhere.
+    editor closes: old ones and new ones. The copy that is edited lies in memory, where this computer has a folder
+    there, and is removed; keep your editor from leaving copies of its own elsewhere.
     """
     file = configfile.read(project.root(), base, environment)
     found = configedit.session(file, reveal=reveal, again=lambda: screen.confirm("Edit again?", default=True))

@@ -82,11 +82,12 @@ def value():
 
 @pytest.fixture(scope="module")
 def deployed(site, value):
-    """Have a site live that has two secrets; return what was printed, and the command lines that held one of them."""
+    """Have a site live that has three secrets; return what was printed, and the command lines that held one of them."""
     site.set("environ.STRIPE_KEY", value)
+    site.set("mail.password", value[::-1])
     site.run("config", "set", "SECRET_KEY", "--generate")
     made = site.run("config", "get", "SECRET_KEY", "--reveal").strip()
-    with watched(value, made) as seen:
+    with watched(value, value[::-1], made) as seen:
         printed = site.run("deploy", NODE, "--yes", "-vv")
     return made, printed, seen
 
@@ -130,7 +131,7 @@ def test_the_application_gets_them_and_nobody_prints_them(site, deployed, value)
     made, printed, seen = deployed
     assert site.answer("STRIPE_KEY") == digest(value)
     assert site.answer("SECRET_KEY") == digest(made)
-    assert value not in printed and made not in printed
+    assert not [secret for secret in (value, value[::-1], made) if secret in printed]
     assert not seen
     assert site.on("ls /etc/kraftwerk/secrets").split() == ["mysite"]  # the repository's wins over a node's own
 
@@ -140,6 +141,12 @@ def test_they_stand_in_the_env_file_of_the_node_and_nowhere_else(site, deployed,
         assert site.on(EVERYWHERE, secret).split() == ["./web/vault/env"]
     assert site.on(ARCHIVES) == ""
     assert site.on("stat -c '%U:%G %a' /web/vault/env").strip() == "root:web-vault 640"
+
+
+def test_states_of_one_s_own_get_theirs_by_pillar_and_it_stays_nowhere(site, deployed, value):
+    path = "kraftwerk:secrets:vault:pillar.mail.password"
+    assert value[::-1] in site.run("salt", NODE, "pillar.get", path)
+    assert site.on(EVERYWHERE, value[::-1]) == ""
 
 
 def test_nothing_here_holds_them(site, deployed, value):
@@ -183,7 +190,7 @@ def test_who_can_t_read_them_leaves_them_as_they_are(site, deployed, colleague):
     assert site.on("cat /web/vault/env") == before
     site.run("config", "set", "environ.COLOUR", "blue", home=colleague)
     told = site.run("deploy", NODE, "--yes", home=colleague)
-    assert f"environ.STRIPE_KEY, environ.SECRET_KEY: encrypted, but not for you; {NODE} keeps the values" in told
+    assert f"environ.STRIPE_KEY, environ.SECRET_KEY, pillar.mail.password: encrypted, but not for you; {NODE}" in told
     assert set(site.on("cat /web/vault/env").splitlines()) - set(before.splitlines()) == {"COLOUR='blue'"}
 
 

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import pty
 import stat
 import subprocess
 import sys
@@ -251,6 +253,25 @@ def test_a_secret_keeps_its_lines_and_odd_characters(run):
     run("set", "environ.PEM", "--secret", text=f"{value}\n")
     assert run("get", "environ.PEM", "--reveal")[1] == f"{value}\n"
     assert run("set", "environ.PEM", "--secret", text="")[0] == 2
+
+
+def test_a_typed_secret_is_asked_for_twice_and_not_shown(root):
+    command = [sys.executable, "-m", "kraftwerk", "config", "set", "environ.TOKEN", "--secret"]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as running:
+        os.close(theirs)
+        shown = b""
+        for prompt in (b"environ.TOKEN: ", b"Repeat for confirmation: "):
+            while not shown.endswith(prompt):
+                shown += os.read(ours, 1024)
+            os.write(ours, b"hush\n")
+        while b"encrypted for you" not in shown:
+            shown += os.read(ours, 1024)
+        assert running.wait(timeout=20) == 0
+    os.close(ours)
+    assert b"hush" not in shown
+    found = secret.reveal(yaml.safe_load(file(root).read_text()))
+    assert found == ({"environ.TOKEN": "hush"}, [])
 
 
 def test_environments_are_compared(run):
