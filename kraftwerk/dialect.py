@@ -83,12 +83,22 @@ def arguments(cloud: Cloud, order: Order) -> dict[str, Any]:
         plain["location"] = order.location
     with told(cloud.alias):
         special = _SPECIAL.get(cloud.kind, _any_cloud)(cloud, order)
-    found = plain | special | dict(order.settings.get("create") or {})
+    wished = dict(order.settings.get("create") or {})
+    if taken := sorted({*USER_DATA, "ex_clienttoken"} & set(wished)):
+        raise KraftwerkError(f"{cloud.alias}: create: {taken[0]} can't be chosen, kraftwerk needs it itself", code=2)
+    found = plain | special | {key: _joined(special.get(key), value) for key, value in wished.items()}
     try:
         inspect.signature(cloud.driver.create_node).bind(**found)
     except TypeError as error:
         raise KraftwerkError(f"{cloud.alias}: libcloud's create_node for {cloud.kind}: {error}", code=2) from error
     return found
+
+
+def _joined(ours: Any, theirs: Any) -> Any:
+    """Return what somebody wants passed on beside what must be: tags, above all, by which the machine is found."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return theirs | {key: _joined(value, theirs[key]) if key in theirs else value for key, value in ours.items()}
+    return [*ours, *theirs] if isinstance(ours, list) and isinstance(theirs, list) else theirs
 
 
 def is_ours(machine: Machine, name: str, token: str) -> bool:

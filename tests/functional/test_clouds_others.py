@@ -76,7 +76,7 @@ class Recorded(BaseHTTPRequestHandler):
 def order(request):
     """Order a machine at a cloud and return what it was asked: `order("linode", image=…, size=…, location=…)`."""
 
-    def place(kind, image, size, location):
+    def order(kind, image, size, location, **create):
         server = ThreadingHTTPServer(("127.0.0.1", 0), Recorded)
         server.answers, server.asked = ANSWERS[kind], {}
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -95,19 +95,21 @@ def order(request):
         assert dialect.needs_location(cloud) == bool(location)
         told = cloudinit.user_data("web1", host_key=("PRIVATE\n", "ssh-ed25519 AAAA"), authorized_key=KEY)
         chosen, place = offer.size(cloud, size), offer.location(cloud, location) if location else None
-        wanted = dialect.Order("web1", TOKEN, chosen, offer.image(cloud, image), place, told, KEY, {})
+        wanted = dialect.Order("web1", TOKEN, chosen, offer.image(cloud, image), place, told, KEY, {"create": create})
         cloud.driver.create_node(**dialect.arguments(cloud, wanted))
         return server.asked, yaml.safe_load(told), offer.price(cloud, chosen)
 
-    return place
+    return order
 
 
 def test_digitalocean(order):
-    asked, told, price = order("digitalocean", "ubuntu-14-04-x6*", "1GB", "nyc1")
+    more = {"tags": ["shop"], "backups": True}
+    asked, told, price = order("digitalocean", "ubuntu-14-04-x6*", "1GB", "nyc1", ex_create_attr=more)
     sent = asked["POST /v2/droplets"][0]
     assert (sent["name"], sent["size"], sent["image"], sent["region"]) == ("web1", "1gb", "119192817", "nyc1")
     assert yaml.safe_load(sent["user_data"]) == told
-    assert (sent["tags"], sent["ssh_keys"]) == ([f"kraftwerk-intent:{TOKEN}"], [7717])
+    assert (sent["tags"], sent["ssh_keys"]) == ([f"kraftwerk-intent:{TOKEN}", "shop"], [7717])
+    assert sent["backups"] is True
     assert asked["POST /v2/account/keys"][0]["public_key"] == " ".join(KEY.split()[:2])
     assert price == 0.01488
 
@@ -156,10 +158,16 @@ def test_a_cloud_that_takes_no_user_data_is_refused_with_the_way_round_it():
         dialect.check(Cloud("mine", "scaleway", Deaf("0"), {}))
 
 
-def test_arguments_that_libcloud_does_not_take_are_found_before_anything_is_ordered():
-    driver = DummyNodeDriver("0")
-    cloud = Cloud("pretend", "dummy", driver, {})
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"ex_colour": "red"}, r"libcloud's create_node for dummy: .*ex_colour"),
+        ({"ex_userdata": "#!/bin/sh"}, "create: ex_userdata can't be chosen"),
+    ],
+)
+def test_arguments_that_cannot_be_are_found_before_anything_is_ordered(wish, said):
+    cloud = Cloud("pretend", "dummy", DummyNodeDriver("0"), {})
     size, image = offer.size(cloud, "small"), offer.image(cloud, "ubuntu*")
-    wanted = dialect.Order("web1", TOKEN, size, image, None, "", KEY, {"create": {"ex_colour": "red"}})
-    with pytest.raises(KraftwerkError, match=r"libcloud's create_node for dummy: .*ex_colour"):
+    wanted = dialect.Order("web1", TOKEN, size, image, None, "", KEY, {"create": wish})
+    with pytest.raises(KraftwerkError, match=said):
         dialect.arguments(cloud, wanted)
