@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from kraftwerk import gate as gates
-from kraftwerk import highstate, hosts, migration, neighbours, nodevenv, screen, secret, slot
+from kraftwerk import highstate, hosts, migration, neighbours, nodevenv, screen, secret, slot, superuser
 from kraftwerk import lock as locks
 from kraftwerk import plan as plans
 from kraftwerk import release as releases
@@ -21,6 +21,7 @@ LOCK_WAIT = 3  # seconds: as long as it takes to stop what a deploy left running
 
 def check(run: Rollout) -> None:
     """See that the project can be uploaded and what the node has, before anything is touched."""
+    superuser.check(run.instance, run.project.is_django(run.instance.environment))
     run.source = uploads.source(run.project.root)
     run.files = uploads.files(run.project.root, run.source.tracked)
     _learn(run)
@@ -97,6 +98,14 @@ def migrate(run: Rollout) -> str | None:
     return str(applied) if applied else ""
 
 
+def superusers(run: Rollout) -> str | None:
+    """Make the superusers that are declared and missing."""
+    if not run.instance.superusers:
+        return None
+    made = superuser.create(run.target.connection, run.instance, run.release.number)
+    return f"{made} created" if made else "as it is"
+
+
 def boot(run: Rollout) -> None:
     """Start the release beside the one that serves."""
     run.slot, run.booting, run.booted = run.history.free_slot, time.monotonic(), True
@@ -161,7 +170,7 @@ def find_earlier(run: Rollout, number: int | None) -> None:
 
 BEFORE: tuple[Phase, ...] = (check, plan)
 DEPLOY: tuple[Phase, ...] = (
-    lock, node, upload, virtualenv, configure, migrate, boot, gate, switch, drain, record, prune, unlock,
+    lock, node, upload, virtualenv, configure, migrate, superusers, boot, gate, switch, drain, record, prune, unlock,
 )  # fmt: skip
 ROLLBACK: tuple[Phase, ...] = (lock, boot, gate, switch, drain, record, unlock)
 

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from kraftwerk import caching, superuser
 from kraftwerk.node import HOSTNAME
 from kraftwerk.paths import config_home, share
 from kraftwerk.schema import Value, Wrong, list_of, mapping_of, number, record, setting, suggestion, text
@@ -100,6 +102,10 @@ class Deployment:
     aliases: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
     src: str = setting(folder, default=".")
     package: str = setting(text(MODULE, "the name of a Python package"), default="")
+    caching: Mapping[str, Any] = setting(caching.parse, default_factory=dict)
+    superusers: Mapping[str, Mapping[str, str]] = setting(
+        mapping_of(superuser.parse, superuser.NAME, superuser.NAME_MEANING), default_factory=dict
+    )
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ class Instance:
     aliases: tuple[str, ...] = ()
     src: str = "."
     package: str = ""
+    caching: Mapping[str, Any] = field(default_factory=dict)
+    superusers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # passwords are encrypted
     pillar: Mapping[str, Any] = field(default_factory=dict)  # keys of pillar files that are the project's own states'
     present: bool = True
     remove: tuple[str, ...] = ()  # where it isn't present, what goes: processes, source, tables, database, owner

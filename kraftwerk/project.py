@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import schema
+from kraftwerk import caching, schema
 from kraftwerk.deployment import FILE, LABEL, LABEL_MEANING, Deployment, Environment, Layer, ProjectFile
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import NAME_LIMIT, Instance, instance_name
 
 ENVIRONMENTS = ("production", "staging", "development")  # these need not be declared
 DJANGO_RELEASE = ("python manage.py migrate --noinput", "python manage.py collectstatic --noinput")
+NODES_OWN = "kraftwerk"  # the key of the pillar of whole nodes
+NODES_OWN_MEANING = "holds for whole nodes, and belongs to a file in pillar/ of your own configuration folder"
 DJANGO_STATIC = {"/static/": "staticfiles"}
 
 
@@ -46,7 +48,7 @@ class Project:
         return self.environments.get(environment, Environment()).nodes
 
     def deployment(self, environment: str) -> Deployment:
-        """Return what holds in an environment, all files merged; mappings such as environ merge by key.
+        """Return what holds in an environment, all files merged; mappings merge by key, at any depth.
 
         Raises:
             KraftwerkError: no such environment (code 2).
@@ -79,8 +81,10 @@ class Project:
                 next_command="a shorter name for the project's folder or the environment",
                 code=2,
             )
-        django = (self.root / given.src / "manage.py").is_file()
+        django = self.is_django(environment)
         domains = given.domain or (f"{name}.{node_name}",)
+        static = given.static if given.static is not None else DJANGO_STATIC if django else {}
+        caching.check(given.caching, static, name)
         return Instance(
             name=name,
             project=self.name,
@@ -92,15 +96,21 @@ class Project:
             processes=given.processes,
             cron={key: asdict(value) for key, value in given.cron.items()},
             release=given.release if given.release is not None else DJANGO_RELEASE if django else (),
-            static=given.static if given.static is not None else DJANGO_STATIC if django else {},
+            static=static,
             health=given.health,
             environ=given.environ,
             domains=domains,
             aliases=tuple(alias for alias in given.aliases if alias not in domains),
             src=given.src,
             package=given.package or self.name.replace("-", "_"),
+            caching=given.caching,
+            superusers=given.superusers,
             pillar=self.foreign(environment),
         )
+
+    def is_django(self, environment: str) -> bool:
+        """Tell whether there is a manage.py where the source is."""
+        return (self.root / self.deployment(environment).src / "manage.py").is_file()
 
     def layers_of(self, environment: str) -> list[Layer]:
         """Return what the files say for an environment; a later one wins.
@@ -191,8 +201,10 @@ def parse(root: Path, instead: Mapping[Path, str] | None = None) -> Project:
         content = schema.load(path, problems, instead.get(path))
         found = schema.given(Deployment, content, foreign=True)
         if content is not None or path.is_file():
-            foreign = schema.foreign(Deployment, content)
-            layers[name] = Layer(schema.shown(path), found, schema.places(content), foreign)
+            places, foreign = schema.places(content), schema.foreign(Deployment, content)
+            if NODES_OWN in foreign:
+                problems.append(f"{places[NODES_OWN,]}: {NODES_OWN}: {NODES_OWN_MEANING}")
+            layers[name] = Layer(schema.shown(path), found, places, foreign)
     if not problems and not any("wsgi" in layer.values for layer in layers.values()):
         problems.append(
             f"{schema.shown(root / FILE)}:1: wsgi: missing; the application, such as mysite.wsgi:application"
@@ -208,12 +220,12 @@ def _check_name(name: str, problems: list[str]) -> None:
 
 
 def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the values of layers; a later one wins, and mappings merge by key."""
+    """Return the values of layers, as Salt merges pillar: a later one wins, and mappings merge by key, at any depth."""
     merged: dict[str, Any] = {}
     for values in layers:
         for key, value in values.items():
             both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-            merged[key] = {**merged[key], **value} if both else value
+            merged[key] = _merged((merged[key], value)) if both else value
     return merged
 
 

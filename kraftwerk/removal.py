@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from kraftwerk import highstate, lock, neighbours, registry, release, saltssh
 from kraftwerk.counts import headline
@@ -86,17 +87,32 @@ def choose(instance: Instance, ask: Callable[[str], bool], keep_data: bool) -> t
     return tuple(parts)
 
 
-def remove(target: Target, instance: Instance, parts: tuple[str, ...], on_progress: OnProgress | None = None) -> None:
+def remove(
+    target: Target,
+    instance: Instance,
+    parts: tuple[str, ...],
+    project_root: Path,
+    on_progress: OnProgress | None = None,
+) -> None:
     """Take parts of an instance away. The node's registry is told first: what is interrupted goes on with the next try.
+
+    Args:
+        instance: from `look`.
+        parts: from `choose`.
+        project_root: whose own states and files go before the shipped ones: the project's other instances keep them.
 
     Raises:
         KraftwerkError: the node can't be reached, somebody else works on the instance, or a state failed.
     """
-    leaving = replace(instance, present=False, remove=parts, environ={})  # which is nobody's to read on its way there
+    # Not what is nobody's to read on its way there.
+    leaving = replace(instance, present=False, remove=parts, environ={}, superusers={}, pillar={})
     with lock.held(target.connection, leaving.name):
         plain = json.dumps(leaving.as_dict(), indent=2, sort_keys=True)
         target.connection.script(script("leave"), leaving.name, plain)
-        outcome = highstate.converge(target.node, leaving, only=(leaving.project,), on_progress=on_progress)
+        only = (leaving.project,)
+        outcome = highstate.converge(
+            target.node, leaving, only=only, project_root=project_root, on_progress=on_progress
+        )
         if outcome.failed:
             raise KraftwerkError(highstate.failures(outcome), next_command="kraftwerk destroy, once more")
         if OWNER in parts:
