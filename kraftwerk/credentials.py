@@ -9,6 +9,7 @@ from kraftwerk import schema
 from kraftwerk.errors import KraftwerkError
 
 HIDDEN = ("secret", "password", "token", "key", "creds", "ex_consumer_key")  # arguments that are secrets, mostly
+SPOKEN = {"aws": "ec2", "amazon": "ec2", "do": "digitalocean", "google": "gce", "gcp": "gce"}
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -114,9 +115,11 @@ def check_cloud(name: str) -> None:
     """
     known = clouds()
     if name not in known:
+        near = f"; did you mean {SPOKEN[name]}?" if name in SPOKEN else schema.suggestion(name, known)
         raise KraftwerkError(
-            f"no cloud is called {name}{schema.suggestion(name, known)} ({', '.join(known)})",
-            next_command="kraftwerk providers add --help",
+            f"libcloud knows no cloud called {name}{near} ({', '.join(known)})",
+            next_command="make the server in the cloud's console, then: "
+            "kraftwerk create-node NAME --provider ssh --host ADDRESS",
             code=2,
         )
 

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from kraftwerk import account, admin, cloudapi, credentials, profiles, screen
+from kraftwerk import account, admin, cloudapi, credentials, dialect, profiles, screen
 from kraftwerk.credentials import Question
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.options import complete_clouds, json_option, provider_argument, yes_option
@@ -51,7 +51,9 @@ def add(
     added = account.revised(alias, cloud, arguments)
     if not no_check:
         with screen.step("Checking the credentials") as step:
-            step.note = f"{len(cloudapi.connect(alias, added.settings).machines())} machines there"
+            connected = cloudapi.connect(alias, added.settings)
+            dialect.check(connected)
+            step.note = f"{len(connected.machines())} machines there"
     account.save(added)
     screen.say(f"Wrote {added.file} (0600)")
     screen.hint(f"{alias} is ready.", f"kraftwerk create-node web1 --provider {alias}")

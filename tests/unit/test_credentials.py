@@ -75,5 +75,7 @@ def test_text_becomes_what_the_constructor_takes():
 
 
 def test_an_unknown_cloud_is_answered_with_the_nearest():
-    with pytest.raises(KraftwerkError, match="did you mean digitalocean"):
-        credentials.check_cloud("digitalocen")
+    for spoken, meant in (("digitalocen", "digitalocean"), ("aws", "ec2"), ("google", "gce")):
+        with pytest.raises(KraftwerkError, match=f"did you mean {meant}\\?"):
+            credentials.check_cloud(spoken)
+    assert not set(credentials.SPOKEN.values()) - set(credentials.clouds())
