@@ -22,6 +22,12 @@ project/clean/{{ name }}/files:
     - require_in:
       - cmd: nginx/service/valid
 
+project/clean/{{ name }}/cache:
+  file.absent:
+    - name: {{ instance.cache }}
+    - require:
+      - cmd: nginx/service/loaded
+
 # Only then: a gunicorn that misses its socket leaves its workers behind, which run on for half a minute.
 project/clean/{{ name }}/run:
   file.absent:

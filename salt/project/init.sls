@@ -8,3 +8,4 @@ include:
   - project.nginx
   - project.registry
   - project.clean
+  - project.own

@@ -17,6 +17,26 @@ project/nginx/{{ name }}:
     - require_in:
       - cmd: nginx/service/valid
 
+# Pages that nginx keeps. It must know nothing of the folder any more when that goes.
+project/nginx/{{ name }}/cache:
+  {%- if instance.caching.pages %}
+  file.directory:
+    - name: {{ instance.cache }}
+    - user: www-data
+    - group: root
+    - mode: '0700'
+    - makedirs: True
+    - require:
+      - pkg: nginx/package/installed
+    - require_in:
+      - cmd: nginx/service/valid
+  {%- else %}
+  file.absent:
+    - name: {{ instance.cache }}
+    - require:
+      - cmd: nginx/service/loaded
+  {%- endif %}
+
 # nginx itself would make them readable to everybody. Links that reset passwords stand in them.
   {%- for kind in ["access", "error"] %}
 
