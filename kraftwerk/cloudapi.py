@@ -17,6 +17,8 @@ from libcloud.compute.types import NodeState
 
 from kraftwerk.errors import KraftwerkError
 
+ENDING = ("shutting-down", "terminated", "deleting", "deleted")
+TOO_OFTEN = re.compile(r"request.?limit|rate.?limit|throttl|too many requests", re.IGNORECASE)
 LIMIT = re.compile(r"quota|limit.?exceeded|limit.?reached|exceed|insufficient.*capacity", re.IGNORECASE)
 ADDRESS = re.compile(r" with url: \S+")  # of a request: EC2's holds the user data, and so a host key
 CREDENTIALS = re.compile(r"unauthori[sz]ed|authentication|auth ?failure|credential|access key|\b401\b", re.IGNORECASE)
@@ -49,7 +51,7 @@ class Cloud:
             KraftwerkError: the cloud didn't answer, or refused.
         """
         with told(self.alias):
-            return [machine for machine in self.driver.list_nodes() if machine.state != NodeState.TERMINATED]
+            return [machine for machine in self.driver.list_nodes() if not _gone(machine)]
 
     def machine(self, identity: str) -> Machine | None:
         """Return a machine by the cloud's own id, or None where it isn't listed, or is gone.
@@ -62,7 +64,7 @@ class Cloud:
                 found = self.driver.list_nodes(ex_filters={"instance-id": identity})
         else:
             found = self.machines()
-        return next((one for one in found if str(one.id) == identity and one.state != NodeState.TERMINATED), None)
+        return next((one for one in found if str(one.id) == identity and not _gone(one)), None)
 
 
 def connect(alias: str, settings: Mapping[str, Any]) -> Cloud:
@@ -79,6 +81,12 @@ def connect(alias: str, settings: Mapping[str, Any]) -> Cloud:
         raise KraftwerkError(f"provider {alias}: arguments must be a mapping, such as {{key: …, secret: …}}", code=2)
     driver = _driver(alias, kind, json.dumps({**MODERN.get(kind, {}), **arguments}, sort_keys=True, default=str))
     return Cloud(alias=alias, kind=kind, driver=driver, settings=settings)
+
+
+def _gone(machine: Machine) -> bool:
+    """Say whether a machine has ended, or is ending, which takes EC2 a minute."""
+    status = machine.extra.get("status") if machine.extra else ""
+    return machine.state == NodeState.TERMINATED or status in ENDING
 
 
 @cache  # one connection a process and account; and DUMMY's machines live in its driver
@@ -119,6 +127,8 @@ def translated(alias: str, error: BaseException) -> KraftwerkError:
         return KraftwerkError(
             f"{alias}: the cloud refused the credentials: {words}", next_command=f"kraftwerk providers add {alias}"
         )
+    if _status(error) == 429 or TOO_OFTEN.search(words):
+        return KraftwerkError(f"{alias}: the cloud was asked too often: {words}", next_command="try again in a minute")
     if LIMIT.search(words):
         return KraftwerkError(
             f"{alias}: the account has reached a limit: {words}",

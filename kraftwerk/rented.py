@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from libcloud.compute.base import Node as Machine
@@ -234,6 +235,7 @@ def destroy(cloud: Cloud, name: str) -> None:
             if not done:
                 raise KraftwerkError(f"{cloud.alias} did not destroy {name} ({machine.id})", next_command="try again")
         forget(cloud.alias, name)
+        _lock_of(name).unlink(missing_ok=True)
 
 
 def doomed(cloud: Cloud, name: str) -> list[Machine]:
@@ -265,6 +267,10 @@ def busy(name: str, timeout: float = 5) -> Iterator[None]:
     Raises:
         KraftwerkError: somebody else held it for that many seconds.
     """
-    lock = intent.file_of(name).with_name(f".{name}.lock")
-    with flock.held(lock, busy=f"another kraftwerk is busy with {name}", timeout=timeout):
+    with flock.held(_lock_of(name), busy=f"another kraftwerk is busy with {name}", timeout=timeout):
         yield
+
+
+def _lock_of(name: str) -> Path:
+    """Return the path of that lock."""
+    return intent.file_of(name).with_name(f".{name}.lock")

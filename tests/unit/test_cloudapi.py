@@ -3,6 +3,7 @@
 import pytest
 from libcloud.common.exceptions import BaseHTTPError, RateLimitReachedError
 from libcloud.common.types import InvalidCredsError, LibcloudError
+from libcloud.compute.types import NodeState
 from requests.exceptions import ConnectionError as Unreachable
 
 from kraftwerk import cloudapi
@@ -19,6 +20,7 @@ LIMIT = "the account has reached a limit: "
         (BaseHTTPError(401, "Unable to log you in"), f"{CREDENTIALS}Unable to log you in"),
         (BaseHTTPError(400, "InstanceLimitExceeded: 20"), f"{LIMIT}InstanceLimitExceeded: 20"),
         (BaseHTTPError(403, "Quota exceeded for cores"), f"{LIMIT}Quota exceeded for cores"),
+        (BaseHTTPError(503, "RequestLimitExceeded: slow"), "the cloud was asked too often: RequestLimitExceeded: slow"),
         (LibcloudError("Region is not valid Status code: 400.", driver=None), "Region is not valid Status code: 400."),
         (Exception("something else"), "something else"),
         (BaseHTTPError(500, ""), "BaseHTTPError 500"),
@@ -69,3 +71,12 @@ def test_what_cannot_be_connected_is_told_with_its_provider(settings, said):
     with pytest.raises(KraftwerkError, match=said) as caught:
         cloudapi.connect("mine", settings)
     assert caught.value.code == 2
+
+
+def test_a_machine_that_is_ending_counts_as_gone():
+    cloud = cloudapi.connect("pretend", {"libcloud": "dummy", "arguments": {"creds": "ending"}})
+    first, second = cloud.driver.nl
+    first.state, first.extra = NodeState.UNKNOWN, {"status": "shutting-down"}
+    second.state = NodeState.TERMINATED
+    assert cloud.machines() == []
+    assert cloud.machine("1") is None
