@@ -43,12 +43,15 @@ def held(path: Path, *, busy: str, timeout: float = 60, remake: Callable[[], Non
 
 
 def is_held(path: Path) -> bool:
-    """Tell whether somebody holds the lock of a file just now."""
+    """Tell whether somebody holds the lock of a file just now; others who ask at the same time don't count."""
     if not path.exists():
         return False
     descriptor = _open(path, None)
     try:
-        return not _lock(descriptor, path)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
     finally:
         os.close(descriptor)
 

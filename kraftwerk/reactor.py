@@ -12,7 +12,6 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.localproc import wait_until
 from kraftwerk.paths import config_home, private, reactor_home, share
 from kraftwerk.reactorconfig import Source
-from kraftwerk.saltmaster import Running
 
 WEBHOOK_TIMEOUT = 10  # seconds after the master's start; it takes a half
 
@@ -48,25 +47,30 @@ def engines() -> list[Mapping[str, Any]]:
     return [{path.stem: {}} for path in sorted(share("_engines").glob("kw_*.py"))]
 
 
-def start() -> Running:
-    """Start the reactor in the background; it lives on when the terminal is closed.
+def start() -> bool:
+    """Start the reactor in the background, where it lives on when the terminal is closed.
+
+    Returns:
+        False when it ran already.
 
     Raises:
-        KraftwerkError: it runs already, a port is taken, its webhook doesn't answer, or config.yaml has mistakes.
+        KraftwerkError: a port is taken, its webhook doesn't answer, or config.yaml has mistakes.
     """
+    if (there := saltmaster.status(reactor_home())) and there.whole:
+        return False
     _prepare()
-    running = saltmaster.start(reactor_home())
+    saltmaster.start(reactor_home())
     if not wait_until(webhook_answers, timeout=WEBHOOK_TIMEOUT):
         log = saltmaster.log_file(reactor_home())
         raise KraftwerkError("the reactor runs, but its webhook doesn't answer", next_command=f"tail {log}")
-    return running
+    return True
 
 
 def run() -> NoReturn:
     """Become the reactor, for systemd or runit.
 
     Raises:
-        KraftwerkError: as `start`.
+        KraftwerkError: it runs already, or as `start`.
     """
     _prepare()
     saltmaster.run(reactor_home())

@@ -96,7 +96,7 @@ def look() -> Status:
         KraftwerkError: config.yaml has mistakes (code 2).
     """
     config, running = admin.load().reactor, saltmaster.status(reactor_home())
-    group = list(_group(running.pid)) if running else []
+    group = list(_group(running.pid)) if running and running.pid else []
     return Status(
         running,
         len(group),

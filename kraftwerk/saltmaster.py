@@ -33,7 +33,7 @@ class Running:
     """A master that runs.
 
     Attributes:
-        pid: of its first process, which is the number of the process group, too.
+        pid: of its first process, which is the number of the process group, too; 0 where nobody knows.
         since: when it was started, in UTC.
         whole: whether the first process is alive; what is left without it does nothing useful.
     """
@@ -95,6 +95,7 @@ def start(folder: Path) -> Running:
     old_umask = os.umask(0o077)
     try:
         with _lock(folder) as descriptor, (folder / "console").open("wb") as console:
+            _prepare(folder)
             running = process.popen(
                 argv.salt_master(folder),
                 stdout=console,
@@ -128,6 +129,7 @@ def run(folder: Path) -> NoReturn:
         os.set_inheritable(descriptor, True)
         if os.getpgrp() != os.getpid():
             os.setpgid(0, 0)
+        _prepare(folder)
         _record(folder, os.getpid())
         process.replace(argv.salt_master(folder))
 
@@ -140,11 +142,13 @@ def stop(folder: Path) -> bool:
     """
     there = status(folder)
     if there:
+        if not there.pid:
+            raise _nameless(folder)
         _signal(there.pid, signal.SIGTERM)
         if not wait_until(lambda: status(folder) is None, timeout=STOP_TIMEOUT):
             _signal(there.pid, signal.SIGKILL)
         if not wait_until(lambda: status(folder) is None, timeout=STOP_TIMEOUT):
-            raise KraftwerkError(f"the Salt master of {folder} doesn't end", next_command=f"fuser -v {folder}/lock")
+            raise _nameless(folder)
     _clean(folder)
     return there is not None
 
@@ -154,7 +158,7 @@ def status(folder: Path) -> Running | None:
     if not flock.is_held(folder / "lock"):
         return None
     found = _recorded(folder)
-    return Running(found["pid"], found["since"], _alive(found["pid"]))
+    return Running(found["pid"], found["since"], found["pid"] > 0 and _alive(found["pid"]))
 
 
 def answers(folder: Path) -> bool:
@@ -189,18 +193,32 @@ def _lock(folder: Path) -> AbstractContextManager[int]:
     return flock.held(private(folder) / "lock", busy=busy, timeout=1)
 
 
-def _record(folder: Path, pid: int) -> None:
-    """Write down who holds the lock, and prepare a log for the owner only."""
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    write_atomic(folder / "running", json.dumps({"pid": pid, "since": since}))
+def _prepare(folder: Path) -> None:
+    """Forget who held the lock before; remove his sockets; make a log that is for the owner only."""
+    (folder / "running").unlink(missing_ok=True)
     _clean(folder)
     trim(folder)
     log_file(folder).touch(mode=0o600)
 
 
+def _record(folder: Path, pid: int) -> None:
+    """Write down who holds the lock."""
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    write_atomic(folder / "running", json.dumps({"pid": pid, "since": since}))
+
+
 def _recorded(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "running").read_text())
-    return found
+    """Return who holds the lock; nobody's number where a start was killed before it wrote it down."""
+    try:
+        found: dict[str, Any] = json.loads((folder / "running").read_text())
+        return found
+    except (FileNotFoundError, ValueError):
+        return {"pid": 0, "since": ""}
+
+
+def _nameless(folder: Path) -> KraftwerkError:
+    cause = f"a process of the Salt master of {folder} doesn't end"
+    return KraftwerkError(cause, next_command=f"fuser -v {folder}/lock names it, fuser -k {folder}/lock kills it")
 
 
 def _clean(folder: Path) -> None:

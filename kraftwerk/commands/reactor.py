@@ -20,8 +20,8 @@ def start() -> None:
     """Start the reactor in the background."""
     from kraftwerk import admin, reactor
 
-    with screen.step("Starting the reactor"):
-        reactor.start()
+    with screen.step("Starting the reactor") as step:
+        step.note = "" if reactor.start() else "it ran already"
     screen.hint(f"Pushes are taken at http://{admin.load().reactor.listen}/push/PROJECT", "kraftwerk reactor status")
 
 

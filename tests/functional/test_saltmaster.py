@@ -74,3 +74,14 @@ def test_a_port_that_is_taken_is_said(tmp_path):
         with pytest.raises(KraftwerkError, match="ports are not available"):
             saltmaster.start(tmp_path / "m")
     assert saltmaster.status(tmp_path / "m") is None
+
+
+def test_nobody_is_killed_for_a_number_that_is_not_known(folder):
+    saltmaster.start(folder)
+    running = folder / "running"
+    known = running.read_text()
+    running.unlink()  # as a start leaves it that is killed too early
+    assert saltmaster.status(folder) == saltmaster.Running(0, "", whole=False)
+    with pytest.raises(KraftwerkError, match="doesn't end"):
+        saltmaster.stop(folder)
+    running.write_text(known)

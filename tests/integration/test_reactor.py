@@ -281,6 +281,7 @@ def test_a_push_survives_the_end_of_the_reactor_in_its_middle(site, repository, 
 
 
 def test_each_station_is_told(site):
+    assert "it ran already" in command("start")
     printed = command("test")
     assert "✗" not in printed
     assert printed.count("✓") == 5
