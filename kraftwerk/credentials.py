@@ -116,10 +116,10 @@ def check_cloud(name: str) -> None:
     known = clouds()
     if name not in known:
         near = f"; did you mean {SPOKEN[name]}?" if name in SPOKEN else schema.suggestion(name, known)
+        other = "make the server in its console, then: kraftwerk create-node NAME --provider ssh --host ADDRESS"
         raise KraftwerkError(
             f"libcloud knows no cloud called {name}{near} ({', '.join(known)})",
-            next_command="make the server in the cloud's console, then: "
-            "kraftwerk create-node NAME --provider ssh --host ADDRESS",
+            next_command="kraftwerk providers add --help" if near else other,
             code=2,
         )
 
