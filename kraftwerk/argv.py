@@ -50,6 +50,11 @@ def ssh(node: Node, options: Sequence[str], words: Sequence[str], *, tty: bool =
     return ["ssh", *flags, "-p", str(node.port), "-tt" if tty else "-T", f"{node.user}@{node.host}", *remote]
 
 
+def ending_with_us(words: Sequence[str]) -> list[str]:
+    """Return the argv of a program that the kernel ends when its parent is killed (Linux)."""
+    return ["setpriv", "--pdeathsig=TERM", "--", *words]
+
+
 def ssh_control(node: Node, options: Sequence[str], verb: str) -> list[str]:
     """Return the argv that asks (`check`) or ends (`exit`) the multiplexed connection."""
     flags = [flag for option in options for flag in ("-o", option)]

@@ -107,6 +107,37 @@ def popen(
         raise _missing(argv, error) from error
 
 
+def foreground(argv: Sequence[str]) -> int:
+    """Run a program to its end with our stdin, stdout and stderr; signals that end us end it before.
+
+    Returns:
+        Its exit code as a shell tells it, 128 and more for a signal; when one came to us, that one's.
+
+    Raises:
+        KeyboardInterrupt: that was Ctrl-C.
+        KraftwerkError: the program is missing.
+    """
+    received: list[int] = []
+    started: list[Popen] = []
+
+    def hand_on(number: int, frame: object) -> None:
+        received.append(number)
+        for program in started:
+            program.send_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, hand_on)
+    running = popen(argv, stdin=None, stdout=None)
+    started.append(running)
+    for early in received:  # came while it was started
+        running.send_signal(early)
+    code = running.wait()
+    if signal.SIGINT in received:
+        raise KeyboardInterrupt
+    return 128 + received[0] if received else code if code >= 0 else 128 - code
+
+
 def replace(argv: Sequence[str]) -> NoReturn:
     """Become that program: terminal, signals and exit code are its own from here on."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

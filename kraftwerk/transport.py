@@ -1,5 +1,6 @@
 """The way to a node: one multiplexed OpenSSH connection that commands, streams and rsync share."""
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -75,10 +76,16 @@ class Connection:
         return process.popen(argv.ssh(self.node, self.options, words), stdin=stdin, stdout=stdout, stderr=stderr)
 
     def interactive(self, words: Sequence[str]) -> NoReturn:
-        """Become a program on the node: terminal (when there is one here), stdin, exit code and Ctrl-C are its own."""
+        """Become a program on the node: terminal (when there is one here), stdin, exit code and Ctrl-C are its own.
+
+        Without a terminal Ctrl-C ends the ssh here, which says 255 then; so that one stays our child.
+        """
         tty = sys.stdin.isatty() and sys.stdout.isatty()
         self.check()
-        process.replace(argv.ssh(self.node, self.options, words, tty=tty))
+        command = argv.ssh(self.node, self.options, words, tty=tty)
+        if tty:
+            process.replace(command)
+        sys.exit(process.foreground(argv.ending_with_us(command) if shutil.which("setpriv") else command))
 
     def check(self) -> None:
         """Make sure that the node answers.

@@ -292,11 +292,13 @@ def test_a_shell_takes_its_commands_from_stdin(site):
     ]
 
 
-def test_ctrl_c_without_a_terminal_ends_the_command_on_the_node(site):
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_without_a_terminal_what_ends_run_ends_the_command_on_the_node(site, sent, code):
     running = start("run", "--", "sh", "-c", "echo $$; exec sleep 987", cwd=site.root, stdout=subprocess.PIPE)
     assert running.stdout.readline().strip().isdigit()
-    running.send_signal(signal.SIGINT)
+    running.send_signal(sent)
     running.communicate()
+    assert running.returncode == code
     wait_for(lambda: site.on("pgrep -fx 'sleep 987' || true") == "")
 
 

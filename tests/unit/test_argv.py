@@ -144,3 +144,7 @@ def test_every_builder_is_tested():
     builders = [name for name, value in vars(argv).items() if getattr(value, "__module__", "") == argv.__name__]
     text = Path(__file__).read_text()
     assert [name for name in builders if f"argv.{name}(" not in text] == []
+
+
+def test_a_program_that_ends_with_us():
+    assert argv.ending_with_us(["ssh", "blue"]) == ["setpriv", "--pdeathsig=TERM", "--", "ssh", "blue"]
