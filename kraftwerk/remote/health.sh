@@ -4,7 +4,7 @@
 LIST=/var/lib/kraftwerk/health
 TAB=$(printf '\t')
 main() {
-  deep=${1:-}
+  cd / && deep=${1:-}
   locks
   df --local --output=pcent,ipcent,target -x devtmpfs -x squashfs -x iso9660 2>/dev/null | awk '
     NR > 1 { space = $1 + 0; inodes = $2 + 0; sub(/^ *[^ ]+ +[^ ]+ /, "") }
