@@ -121,7 +121,8 @@ class Moto:
 def running():
     """Run a server until the block ends."""
     command = [sys.executable, "-m", "tests.moto_server"]
-    with subprocess.Popen(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=TOP, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
         try:
             yield Moto(int(process.stdout.readline()))
         finally:
@@ -223,7 +224,7 @@ class Layer:
 
 
 def main():
-    """Serve until killed; the port is the first line that is printed."""
+    """Serve until stdin ends; the port is the first line that is printed."""
     import tempfile
 
     with tempfile.NamedTemporaryFile("w", suffix=".json") as amis:
@@ -236,6 +237,7 @@ def main():
 
     layer = Layer(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, layer, threaded=True, request_handler=MotoRequestHandler)
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()  # ends with who started it
     print(server.server_port, flush=True)
     server.serve_forever()
 
