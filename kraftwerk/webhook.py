@@ -19,6 +19,7 @@ from kraftwerk.paths import config_home, private, write_atomic
 WINDOW = 300  # seconds that a signed time may be off
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 HEADS = "refs/heads/"
+FORM_FIELD = b"payload="
 
 
 class Refused(Exception):
@@ -106,7 +107,7 @@ def verify(headers: Mapping[str, str], body: bytes, key: bytes, now: float) -> R
     for header, check in FORMS.items():
         if header in names:
             form, signed, delivery = check(names, body, key, now)
-            content = _parse(names, body)
+            content = _parse(body)
             event = names.get("x-github-event") or content.get("object_kind") or names.get("x-gitlab-event") or "push"
             return Request(form, hashlib.sha256(signed).hexdigest(), _printable(delivery), _printable(event), content)
     raise Refused(401, "not signed")
@@ -196,10 +197,10 @@ def _recent(timestamp: str, now: float) -> None:
         raise Refused(403, f"signed more than {WINDOW // 60} minutes ago, or the clocks differ")
 
 
-def _parse(headers: Mapping[str, str], body: bytes) -> Mapping[str, Any]:
-    """Return the body's JSON; GitHub may send it as a field of a form."""
+def _parse(body: bytes) -> Mapping[str, Any]:
+    """Return the body's JSON, which GitHub may send as a field of a form; curl calls all bodies forms."""
     try:
-        if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        if body.startswith(FORM_FIELD):
             body = parse_qs(body.decode(), strict_parsing=True, max_num_fields=10)["payload"][0].encode()
         content = json.loads(body)
     except (ValueError, KeyError, RecursionError) as error:

@@ -87,7 +87,9 @@ class Sandbox:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        """Remove its nodes, where kraftwerk got as far as to make any, and the ends of connections."""
+        """Remove its nodes, where kraftwerk got as far as to make any, its reactor, and the ends of connections."""
+        if (self.home / ".local" / "state" / "kraftwerk" / "reactor").exists():
+            self.run("kraftwerk", "reactor", "stop")
         if (self.home / ".config" / "kraftwerk" / "nodes").exists():
             for name in self.nodes():
                 self.run("kraftwerk", "destroy-node", name, "--yes")
