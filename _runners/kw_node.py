@@ -9,6 +9,8 @@ the event ``kraftwerk/node/<node>/mended`` and, once, by an alert.
 :depends: kraftwerk, installed beside Salt on the admin
 """
 
+import logging
+
 try:
     from kraftwerk import alert, events, mend
     from kraftwerk.errors import KraftwerkError
@@ -18,6 +20,8 @@ try:
     HAS_KRAFTWERK = True
 except ImportError:
     HAS_KRAFTWERK = False
+
+log = logging.getLogger("kraftwerk.health")
 
 
 def __virtual__():
@@ -79,5 +83,8 @@ def _mend(node, problem, run):
         done = mend.command(there, problem, run) if run else mend.mend(there, problem)
     except KraftwerkError as error:
         done = str(error)
+    except Exception as error:  # of ours: what went wrong with the node is told all the same
+        log.exception("%s on %s", problem, node)
+        done = f"kraftwerk could not mend it, by a mistake of its own: {error!r}"
     events.fire(f"kraftwerk/node/{node}/mended", {"node": node, "problem": problem, "done": done})
     return done

@@ -76,6 +76,8 @@ def flush() -> None:
     Raises:
         KraftwerkError: config.yaml has mistakes (code 2).
     """
+    if not outbox.waiting():
+        return
     ways = {channel.key: channel for channel in channels()}
 
     def deliver(key: str, alert: dict[str, Any]) -> str | None:

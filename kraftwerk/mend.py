@@ -128,7 +128,9 @@ def _restart(connection: Connection, look: Look, problem: Problem) -> str:
 
 
 def _rerun(connection: Connection, look: Look, problem: Problem) -> str:
-    service = next(each.service for each in look.processes if _named(each) == problem.name)
+    service = next((each.service for each in look.processes if _named(each) == problem.name), "")
+    if not service:
+        raise KraftwerkError(f"{look.node} keeps no {problem.subject}")
     _run(connection, "rerun", service)
     return f"restarted {service}"
 

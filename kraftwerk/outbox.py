@@ -22,7 +22,7 @@ log = logging.getLogger("kraftwerk.alerts")
 
 @dataclass(frozen=True)
 class Waiting:
-    """A message that channels still have to take: when it was put here, and for each when it is tried next."""
+    """A message that channels still have to take: when it was put here; for each channel tries, and when the next is."""
 
     message: dict[str, Any]
     put: float
@@ -32,6 +32,11 @@ class Waiting:
 def folder() -> Path:
     """Return the folder where messages wait; 0700."""
     return private(reactor_home() / "outbox")
+
+
+def waiting() -> list[Path]:
+    """Return the messages that wait, the oldest first."""
+    return sorted(folder().glob("*.json"))
 
 
 def put(message: dict[str, Any], keys: list[str]) -> None:
@@ -50,20 +55,20 @@ def deliver(deliver: Deliver, now: float | None = None) -> None:
     now = time.time() if now is None else now
     with flock.held(folder() / "lock", busy="alerts are being delivered already", timeout=120):
         stuck: set[str] = set()
-        for path in sorted(folder().glob("*.json")):
-            waiting = _read(path)
-            if waiting is None:
+        for path in waiting():
+            one = _read(path)
+            if one is None:
                 continue
             left = {}
-            for key, (tries, due) in waiting.left.items():
-                again = (tries, due) if key in stuck or due > now else _try(deliver, waiting, key, tries, now)
+            for key, (tries, due) in one.left.items():
+                again = (tries, due) if key in stuck or due > now else _try(deliver, one, key, tries, now)
                 if again is not None:
                     left[key] = again
                     stuck.add(key)
             if not left:
                 path.unlink()
-            elif left != waiting.left:
-                _write(path, replace(waiting, left=left))
+            elif left != one.left:
+                _write(path, replace(one, left=left))
 
 
 def _try(deliver: Deliver, waiting: Waiting, key: str, tries: int, now: float) -> tuple[int, float] | None:

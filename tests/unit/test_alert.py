@@ -83,10 +83,6 @@ def deliver(answers, now):
     return tried
 
 
-def waiting():
-    return sorted(outbox.folder().glob("*.json"))
-
-
 def test_a_message_waits_for_each_channel_by_itself(monkeypatch):
     monkeypatch.setattr("time.time", lambda: 1000.0)
     outbox.put({"title": "one"}, ["good", "bad"])
@@ -95,7 +91,7 @@ def test_a_message_waits_for_each_channel_by_itself(monkeypatch):
     assert deliver({"bad": "refused"}, 1030) == [("bad", "one")]
     assert deliver({}, 1089) == []
     assert deliver({}, 1090) == [("bad", "one")]
-    assert waiting() == []
+    assert outbox.waiting() == []
 
 
 def test_messages_arrive_in_their_order(monkeypatch):
@@ -113,7 +109,7 @@ def test_a_message_is_given_up_after_a_day_and_one_without_channels_is_none(monk
     outbox.put({"title": "one"}, ["mail", "gone"])
     deliver({"mail": "refused", "gone": None}, 1000)
     deliver({"mail": "refused"}, 1000 + outbox.GIVE_UP + 1)
-    assert waiting() == []
+    assert outbox.waiting() == []
 
 
 def test_a_damaged_message_stops_no_other():
@@ -126,7 +122,7 @@ def test_what_waits_holds_no_address_and_is_ours_alone(home):
     (home / "config.yaml").write_text("reactor: {alerts: ['json://ada:secret99@127.0.0.1:9/']}\n")
     (home / "config.yaml").chmod(0o600)
     alert.send(alert.raised("blue", POSTGRES, SINCE, "nothing"))
-    (path,) = waiting()
+    (path,) = outbox.waiting()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert "secret99" not in path.read_text()
 
