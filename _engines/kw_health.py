@@ -24,13 +24,14 @@ from kraftwerk.patrol import Patrol
 
 log = logging.getLogger("kraftwerk.health")
 DELIVER = 1  # seconds between two looks for alerts that wait
+AFTER_ERROR = 30  # seconds; config.yaml may be wrong for a while
 READ = 5  # seconds between two readings of config.yaml and the roster
 
 
 def start():
     """Look at nodes for as long as the master runs; deliver alerts that could not be delivered before."""
     threading.Thread(target=_forever, args=("alerts", alert.flush, DELIVER), daemon=True).start()
-    _forever("health", _patrol, READ)
+    _forever("health", _patrol, 0)
 
 
 def _forever(what, work, pause):
@@ -38,9 +39,10 @@ def _forever(what, work, pause):
     while True:
         try:
             work()
+            time.sleep(pause)
         except Exception:
             log.exception("%s: goes on after an error", what)
-        time.sleep(pause)
+            time.sleep(AFTER_ERROR)
 
 
 def _patrol():

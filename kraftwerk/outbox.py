@@ -22,7 +22,7 @@ log = logging.getLogger("kraftwerk.alerts")
 
 @dataclass(frozen=True)
 class Waiting:
-    """A message that channels still have to take: when it was put here; for each channel tries, and when the next is."""
+    """A message, when it was put here, and the channels left: how often each was tried, and when it is again."""
 
     message: dict[str, Any]
     put: float
@@ -59,16 +59,13 @@ def deliver(deliver: Deliver, now: float | None = None) -> None:
             one = _read(path)
             if one is None:
                 continue
-            left = {}
+            left = dict(one.left)
             for key, (tries, due) in one.left.items():
-                again = (tries, due) if key in stuck or due > now else _try(deliver, one, key, tries, now)
-                if again is not None:
-                    left[key] = again
-                    stuck.add(key)
-            if not left:
-                path.unlink()
-            elif left != one.left:
-                _write(path, replace(one, left=left))
+                if key not in stuck and due <= now:
+                    again = _try(deliver, one, key, tries, now)
+                    left = {**left, key: again} if again else {each: left[each] for each in left if each != key}
+                    _keep(path, replace(one, left=left))  # at once: who is killed now delivers no message twice
+                stuck |= {key} & left.keys()
 
 
 def _try(deliver: Deliver, waiting: Waiting, key: str, tries: int, now: float) -> tuple[int, float] | None:
@@ -82,6 +79,13 @@ def _try(deliver: Deliver, waiting: Waiting, key: str, tries: int, now: float) -
         return None
     log.warning("an alert could not be delivered and is tried again: %s (%s)", title, reason)
     return tries + 1, now + min(FIRST_PAUSE * 2**tries, LONGEST_PAUSE)
+
+
+def _keep(path: Path, waiting: Waiting) -> None:
+    if waiting.left:
+        _write(path, waiting)
+    else:
+        path.unlink()
 
 
 def _write(path: Path, waiting: Waiting) -> None:
