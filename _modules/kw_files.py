@@ -6,7 +6,6 @@ Every function takes the instance's name. Errors of tar and zstd are raised as `
 
 import glob
 import grp
-import hashlib
 import os
 import platform
 import pwd
@@ -122,7 +121,7 @@ def dump(instance, target):
         if os.path.exists(path):
             os.unlink(path)
         raise
-    return {"version": _version(), "members": [_member(path)], "counts": counts}
+    return {"version": _version(), "members": [__salt__["kw_member.describe"](path)], "counts": counts}
 
 
 def load(instance, source):
@@ -252,15 +251,6 @@ def _counts(path):
     return counts
 
 
-def _member(path):
-    """Name, size and checksum of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while piece := stream.read(2**20):
-            digest.update(piece)
-    return {"name": os.path.basename(path), "size": os.path.getsize(path), "sha256": digest.hexdigest()}
-
-
 def _version():
     """The archiver's version, such as ``tar 1.34``."""
     return "tar " + _run(["tar", "--version"]).splitlines()[0].split()[-1]
@@ -282,6 +272,6 @@ def _run(command, accepted=(0,)):
     """Run a program, and return its output."""
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode not in accepted:
-        words = " / ".join(done.stderr.strip().splitlines()[-3:])
-        raise RuntimeError(f"{command[0]}: {words or 'failed without a word'}")
+        words = " / ".join(done.stderr.strip().splitlines()[-3:]) or "failed without a word"
+        raise RuntimeError(f"{command[0]}: {words.removeprefix(f'{command[0]}: ')}")
     return done.stdout

@@ -5,7 +5,6 @@ The database is called like the instance, its role like the system user that the
 the instance's name. Errors of the server's programs are raised as ``RuntimeError`` with their last words.
 """
 
-import hashlib
 import json
 import os
 import platform
@@ -181,7 +180,7 @@ def dump(instance, target):
         if os.path.exists(path):
             os.unlink(path)
         raise
-    return {"version": _version(), "members": [_member(path)], "counts": counts}
+    return {"version": _version(), "members": [__salt__["kw_member.describe"](path)], "counts": counts}
 
 
 def load(instance, source):
@@ -364,15 +363,6 @@ def _version():
     return _sql("postgres", "SHOW server_version").split()[0]
 
 
-def _member(path):
-    """Name, size and checksum of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while piece := stream.read(2**20):
-            digest.update(piece)
-    return {"name": os.path.basename(path), "size": os.path.getsize(path), "sha256": digest.hexdigest()}
-
-
 def _role(instance):
     """The instance's role in the server, and its user on the system: peer login needs them to be the same."""
     return f"web-{instance}"
@@ -400,7 +390,8 @@ def _run(command, user="postgres", text=None, **streams):
     except FileNotFoundError as error:
         raise RuntimeError(f"{command[0]} isn't installed on this node") from error
     if done.returncode:
-        raise RuntimeError(f"{command[0]}: {_last_words(done.stderr.decode(errors='replace'))}")
+        words = _last_words(done.stderr.decode(errors="replace"))
+        raise RuntimeError(f"{command[0]}: {words.removeprefix(f'{command[0]}: ')}")
     return (done.stdout or b"").decode()
 
 

@@ -90,6 +90,12 @@ def test_a_load_brings_everything_back_and_the_app_may_change_it(service, do, as
     assert do("health")["ok"] is True
 
 
+def test_an_error_names_its_program_once(node):
+    with pytest.raises(KraftwerkError, match=r'psql: error: .*database "nobody" does not exist') as error:
+        saltssh.call(node, "kw_postgres.inspect", "nobody")
+    assert "psql: psql:" not in str(error.value)
+
+
 def test_a_broken_dump_leaves_the_data_as_it_was(do, root, dumped):
     folder, answer = dumped
     for member in answer["members"]:
