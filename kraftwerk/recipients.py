@@ -2,8 +2,9 @@
 
 import getpass
 import socket
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from kraftwerk import configfile, secret
 from kraftwerk.errors import KraftwerkError
@@ -87,3 +88,12 @@ def lines(root: Path) -> list[str]:
         return told
     here = [f"your own key, for {shown(file(root))}:", own]
     return [*(told or ["nobody yet: the first secret makes the list, with you on it"]), *here]
+
+
+def as_dict(root: Path) -> dict[str, Any]:
+    """Return who can read a project's secrets, and this admin's own key, as plain JSON types.
+
+    Raises:
+        KraftwerkError: as `read`.
+    """
+    return {"recipients": [asdict(each) for each in read(root)], "own": secret.public_key()}

@@ -133,10 +133,13 @@ def edit(environment: str, base: bool, reveal: bool) -> None:
 
 
 @command.command()
-def recipients() -> None:
+@json_option
+def recipients(as_json: bool) -> None:
     """Print who can read the secrets, or your own key."""
-    for line in people.lines(project.root()):
-        screen.say(line)
+    if as_json:
+        screen.emit_json(people.as_dict(project.root()))
+    else:
+        screen.say("\n".join(people.lines(project.root())))
 
 
 @command.command()

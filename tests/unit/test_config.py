@@ -349,6 +349,8 @@ def test_recipients_tell_who_reads_and_one_s_own_key(root, run):
     assert run("recipients")[1].splitlines()[-1] == secret.public_key()
     run("set", "environ.TOKEN", "--secret", text="hush\n")
     assert run("recipients")[1] == f"you  {secret.public_key()}\n"
+    found = json.loads(run("recipients", "--json")[1])
+    assert [each["key"] for each in found["recipients"]] == [found["own"]] == [secret.public_key()]
     recipients.file(root).write_text("age1nonsense\n")
     code, _, error = run("recipients")
     assert code == 2
