@@ -15,7 +15,7 @@ from kraftwerk.project import Project
 from kraftwerk.schema import shown
 
 SHIPPED = "shipped"
-NAMES_ONLY = ("environ",)  # mappings that may hold secrets
+NAMES_ONLY = ("environ", "superusers", "pillar")  # mappings that may hold secrets
 RENAMED = {"domain": "domains"}  # what an instance calls a deployment's key
 
 
@@ -37,7 +37,10 @@ class Setting:
 
 
 def _words(value: Any) -> str:
-    return " ".join(map(_words, value.values())) if isinstance(value, Mapping) else str(value)
+    """Return a value inside a mapping; where keys of it are URLs, they say what is meant."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return " ".join(f"{key} {_words(each)}" if key.startswith("/") else _words(each) for key, each in value.items())
 
 
 def collect(environment: str, source: str) -> list[Setting]:
@@ -95,6 +98,9 @@ def _project(this: Project, environment: str) -> Iterator[Setting]:
         if each.name != "asgi":
             value = getattr(instance, RENAMED.get(each.name, each.name))
             yield Setting(each.name, _plain(each.name, value), sources.get(each.name, SHIPPED))
+    if instance.pillar:
+        named = [layer.source for layer in this.layers_of(environment) if layer.foreign]
+        yield Setting("pillar", _plain("pillar", instance.pillar), ", ".join(named))
 
 
 def _node(this: Project, environment: str) -> tuple[str, str]:
