@@ -191,8 +191,10 @@ def carry_out(change: Change, *, test: bool = False) -> list[str]:
     if not test:
         if change.value and configleaf.ENCRYPTED in change.value:
             made = not recipients.file(change.file.root).exists()
-            readers = recipients.names(recipients.ensure(change.file.root))
-            told.append(f"encrypted for {readers}{' (made pillar/recipients.txt)' if made else ''}")
+            everybody = recipients.ensure(change.file.root)
+            readers = f"encrypted for {recipients.names(everybody)}"
+            readers += "" if recipients.include_us(everybody) else "; not for you: nobody can show it to you here"
+            told.append(f"{readers}{' (made pillar/recipients.txt)' if made else ''}")
         change.file.write(change.text)
     return [*told, *(["Nothing was written."] if test else change.effect())]
 

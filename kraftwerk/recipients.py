@@ -76,6 +76,11 @@ def names(everybody: list[Recipient]) -> str:
     return " and ".join(filter(None, [", ".join(called[:-1]), called[-1]]))
 
 
+def include_us(everybody: list[Recipient]) -> bool:
+    """Tell whether this admin could read what is encrypted for these people; an ssh key of theirs counts, too."""
+    return not secret.reveal(secret.encrypt("", [each.key for each in everybody]))[1]
+
+
 def lines(root: Path) -> list[str]:
     """Return who can read a project's secrets, and this admin's own key, as they are printed.
 

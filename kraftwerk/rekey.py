@@ -71,13 +71,19 @@ def carry_out(root: Path, *, test: bool = False) -> list[str]:
     """Encrypt all secrets anew, unless it is only tested, and return what is to be told of it.
 
     Raises:
-        KraftwerkError: as `plan`; or nobody is on the list yet (code 2).
+        KraftwerkError: as `plan`; or nobody is on the list yet, or this admin isn't (code 2).
     """
     everybody = recipients.read(root)
     if not everybody:
         raise KraftwerkError(
             f"{shown(recipients.file(root))} names nobody",
             next_command="kraftwerk config set KEY --secret makes it, with you on it",
+            code=2,
+        )
+    if not recipients.include_us(everybody):
+        raise KraftwerkError(
+            f"{shown(recipients.file(root))} doesn't name you: you couldn't read these secrets any more",
+            next_command=f"add your key there: {secret.public_key()}",
             code=2,
         )
     found = plan(root, everybody)

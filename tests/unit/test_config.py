@@ -339,10 +339,23 @@ def test_rekey_names_what_it_can_t_read_and_changes_nothing(root, run):
     run("set", "environ.TOKEN", "--secret", text="hush\n")
     before = file(root).read_text()
     secret.identity_file().unlink()
+    admin.ensure()
+    recipients.file(root).write_text(secret.public_key())
     code, _, error = run("rekey")
     assert code == 2
     assert "pillar/production.sls:5: environ.TOKEN: this secret isn't encrypted for you" in error
     assert file(root).read_text() == before
+
+
+def test_nobody_locks_themselves_out(root, run):
+    run("set", "environ.TOKEN", "--secret", text="hush\n")
+    before = file(root).read_text()
+    recipients.file(root).write_text(f"# ada\n{x25519.Identity.generate().to_public()}\n")
+    code, _, error = run("rekey")
+    assert code == 2
+    assert "recipients.txt doesn't name you" in error and secret.public_key() in error
+    assert file(root).read_text() == before
+    assert "encrypted for ada; not for you" in run("set", "environ.OTHER", "--generate")[1]
 
 
 def test_recipients_tell_who_reads_and_one_s_own_key(root, run):
