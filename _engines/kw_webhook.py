@@ -115,7 +115,8 @@ class Push(Nothing):
             answer = reception.Answer(503, {"error": "not ready"})
             self.told = str(error)
         self.set_status(answer.status)
-        self.finish(dict(answer.body))
+        self.write(dict(answer.body))
+        self.finish("\n")
 
 
 def _remind():

@@ -16,8 +16,6 @@ from kraftwerk.release import FAILED, NEW
 from kraftwerk.remote import script
 from kraftwerk.rollout import SECONDS, Phase, Rollout
 
-LOCK_WAIT = 3  # seconds: as long as it takes to stop what a deploy left running that was killed
-
 
 def check(run: Rollout) -> None:
     """See that the project can be uploaded and what the node has, before anything is touched."""
@@ -42,7 +40,7 @@ def plan(run: Rollout) -> None:
 
 def lock(run: Rollout) -> str:
     """Keep others away, and look again: somebody may have deployed since."""
-    held = locks.held(run.target.connection, run.instance.name, wait=LOCK_WAIT, last=script("idle"))
+    held = locks.held(run.target.connection, run.instance.name, wait=run.patience, last=script("idle"))
     run.locks.enter_context(held)
     _learn(run)
     begun = (old for old in run.history.releases.values() if old.state == NEW)

@@ -16,6 +16,7 @@ from kraftwerk.push import Push
 from kraftwerk.reactorconfig import Source
 
 LIVE = re.compile(r"Release (?P<release>\d+) is live in \S+ +(?P<url>\S+)")
+PATIENCE = 3600  # seconds that a push waits for a dump, a load or somebody else's deploy to end
 STOPPING = 15  # seconds in which a reactor that is stopped has ended
 LATE = 3  # seconds: a host may tell of a push a moment before its repository has it
 
@@ -133,7 +134,8 @@ def _run(this: Push, folder: Path) -> dict[str, Any]:
         KraftwerkError: it failed, with the last lines that it printed.
     """
     log = log_file(this.project, this.environment)
-    done = job.run(["deploy", "--env", this.environment, "--yes"], log=log, cwd=folder)
+    words = ["deploy", "--env", this.environment, "--wait", str(PATIENCE), "--yes"]
+    done = job.run(words, log=log, cwd=folder)
     if done.code == -signal.SIGTERM:
         time.sleep(STOPPING)  # `reactor stop` ends all of it: then nobody comes back from this, and the push waits
     if done.code:

@@ -71,7 +71,8 @@ def _post(project: str, branch: str) -> tuple[int, str]:
     try:
         connection.request("POST", f"/push/{project}", body, {"Content-Type": "application/json", **headers})
         answer = connection.getresponse()
-        return answer.status, " ".join(map(str, json.loads(answer.read()).values()))
+        told = json.loads(answer.read())
+        return answer.status, str(told.get("result") or told.get("error"))
     except (OSError, http.client.HTTPException, ValueError) as error:
         return 0, str(error)
     finally:

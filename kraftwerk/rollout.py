@@ -31,6 +31,8 @@ class Rollout:
         back: it is an older one, gone back to.
         slot: where it boots; log_size: how large that slot's log was before.
         landed, booted, switched: how far it came, for what has to be undone.
+        patience: seconds to wait for another deploy, dump or load of the instance; the default is as long as it takes
+            to stop what a deploy left running that was killed.
         hooks: functions called before and after phases, by `before-migrate` and so on.
     """
 
@@ -49,6 +51,7 @@ class Rollout:
     landed: bool = False
     booted: bool = False
     switched: bool = False
+    patience: float = 3
     started: float = field(default_factory=time.monotonic)
     hooks: Mapping[str, Sequence[Callable[["Rollout"], None]]] = field(default_factory=dict)
     locks: ExitStack = field(default_factory=ExitStack)

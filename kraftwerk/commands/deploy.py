@@ -12,9 +12,10 @@ from kraftwerk.tokens import Tokens
 @optional_node_argument
 @environment_option
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--wait", metavar="SECONDS", type=int, default=3, help="Wait for another deploy, dump or load to end.")
 @yes_option
 @json_option
-def command(node: str | None, environment: str, plan_only: bool, yes: bool, as_json: bool) -> int:
+def command(node: str | None, environment: str, plan_only: bool, wait: int, yes: bool, as_json: bool) -> int:
     """Deploy the project to NODE.
 
     Without NODE it goes where kraftwerk.yaml says, or where it is deployed already. The plan comes first, then a
@@ -23,7 +24,7 @@ def command(node: str | None, environment: str, plan_only: bool, yes: bool, as_j
     if as_json and not plan_only:
         raise KraftwerkError("--json prints the plan alone", next_command="kraftwerk deploy --plan --json", code=2)
     here = project.find()
-    run = rollout.Rollout(here, target.resolve(here, environment, node))
+    run = rollout.Rollout(here, target.resolve(here, environment, node), patience=wait)
     deploy.check(run)
     if not yes or plan_only:
         with screen.working("Planning") as step:

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from kraftwerk import admin, events, local, push, saltmaster, webhook
+from kraftwerk import admin, events, local, lock, push, saltmaster, webhook
 from kraftwerk.node import get_node
 from kraftwerk.paths import config_home, reactor_home
 from kraftwerk.transport import Connection
@@ -251,6 +251,16 @@ def test_a_failure_leaves_the_old_release_and_is_told(site, repository):
     assert f"{PROJECT} was not deployed to production" in alert["title"]
     assert "SyntaxError" in alert["message"]
     assert page(site) == "third"
+
+
+def test_a_push_waits_for_a_dump(site, repository):
+    commit = repository.push("after the dump")
+    with lock.held(Connection(get_node(NODE)), PROJECT):
+        assert send(*github(commit)) == 202
+        begun = time.time()
+        wait_for(lambda: happened(f"kraftwerk/deploy/{PROJECT}/started", commit) and time.time() > begun + 4)
+        assert page(site) == "third"
+    wait_for(lambda: page(site) == "after the dump")
 
 
 def crash():
