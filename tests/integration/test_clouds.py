@@ -55,6 +55,17 @@ def wait_for(condition, seconds=30):
     return found
 
 
+def create_and_kill(user, condition):
+    """Create web1, end all of it by kill -9 once a condition holds, and return what the condition gave."""
+    words = ["kraftwerk", "create-node", "web1", "--provider", "ec2", "--yes"]
+    creating = subprocess.Popen(words, env=user.environ(), stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return wait_for(condition)
+    finally:
+        os.killpg(creating.pid, signal.SIGKILL)
+        creating.wait()
+
+
 def home_of(user):
     return user.home / ".config" / "kraftwerk"
 
@@ -75,15 +86,7 @@ def test_from_an_account_to_a_live_site_through_a_kill(user, datacentre):
     """A killed creation is seen, finished with the same machine, deployed to, and ended."""
     secret = datacentre.moto.arguments["secret"]
     datacentre.moto.settings(hold=60)
-    killed = subprocess.Popen(
-        ["kraftwerk", "create-node", "web1", "--provider", "ec2", "--yes"],
-        env=user.environ(),
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    machine = wait_for(lambda: datacentre.machines("web1"))[0]["InstanceId"]
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
+    machine = create_and_kill(user, lambda: datacentre.machines("web1"))[0]["InstanceId"]
     datacentre.moto.settings(hold=0)
     assert user.nodes() == {}
     lost = json.loads(user.run("kraftwerk", "nodes", "--orphans", "--json", code=1))
@@ -122,16 +125,8 @@ def test_another_host_key_than_the_one_that_was_handed_over_is_refused(user, dat
 
 def test_an_interrupted_creation_is_destroyed_without_a_trace(user, datacentre):
     datacentre.moto.settings(addresses={})  # it never gets an address
-    creating = subprocess.Popen(
-        ["kraftwerk", "create-node", "web1", "--provider", "ec2", "--yes"],
-        env=user.environ(),
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
     begun = home_of(user) / "intents" / "web1.json"
-    wait_for(lambda: begun.exists() and json.loads(begun.read_text())["machine_id"])
-    os.killpg(creating.pid, signal.SIGKILL)
-    creating.wait()
+    create_and_kill(user, lambda: begun.exists() and json.loads(begun.read_text())["machine_id"])
     assert "ends, with everything on it." in user.run("kraftwerk", "destroy-node", "web1", text="web1\n")
     assert datacentre.states("web1") == ["terminated"]
     assert left_behind(user, "web1") == []
