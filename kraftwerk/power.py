@@ -39,7 +39,7 @@ def start(node: Node) -> Node:
         cloud.ask(node.provider, "start", node.name, "action")
     for waited in rented.waiting(PATIENCE):
         machine = _machine(node)
-        address = rented.address_of(machine) or rented.address_of(machine, "private_ips")
+        address = _address(node, machine)
         if machine.state == NodeState.RUNNING and address:
             node = _follow(node, address)
             if localboot.greets(node.host, node.port, timeout=3):
@@ -58,6 +58,13 @@ def _machine(node: Node) -> Machine:
             f"{node.provider} has no machine {node.name}", next_command=f"kraftwerk destroy-node {node.name} forgets it"
         )
     return machine
+
+
+def _address(node: Node, machine: Machine) -> str:
+    """Return where a machine is: at the node's address if it still has it, public or private, else at its new one."""
+    if node.host in (*machine.public_ips, *machine.private_ips):
+        return node.host
+    return rented.address_of(machine) or rented.address_of(machine, "private_ips")
 
 
 def _follow(node: Node, address: str) -> Node:
