@@ -118,7 +118,9 @@ def test_postgres_that_was_stopped_by_hand_comes_back_and_is_told_once(watched):
 def test_a_worker_that_is_down_for_good_runs_again_and_so_does_a_server_that_does_not_answer(watched):
     watched.on("sv down /etc/service/shop-clock; pg_ctlcluster $(pg_lsclusters -h | awk '{print $1, $2}') stop -m fast")
     assert "clock of shop is down" in watched.wait(f"the process shop-clock on {NODE} does not run")
-    assert "is active, but does not work" in watched.told(f"postgres on {NODE} does not work")[-1]
+    postgres = f"postgres on {NODE} does not work"
+    wait_for(lambda: len(watched.told(postgres)) == 2, 60)
+    assert "is active, but does not work" in watched.told(postgres)[1]
     watched.wait(f"the process shop-clock on {NODE} runs again")
     wait_for(lambda: len(watched.told(f"postgres on {NODE} works again")) == 2, 60)
     assert watched.problems() == set()
