@@ -18,7 +18,8 @@ minion/package/salt:
   cmd.run:
     - name: >-
         {{ python.uv }}/bin/uv pip install --quiet --no-cache --python {{ minion.virtualenv }}/bin/python
-        --override - 'salt=={{ minion.version }}' && touch {{ minion.virtualenv }}/salt-{{ minion.version }}
+        --override - 'salt=={{ minion.version }}' &&
+        rm -f {{ minion.virtualenv }}/salt-* && touch {{ minion.virtualenv }}/salt-{{ minion.version }}
     - stdin: {{ minion.overrides | join("\n") | tojson }}
     - creates: {{ minion.virtualenv }}/salt-{{ minion.version }}
     - require:

@@ -27,8 +27,9 @@ BARE = {"name": "bare", "project": "bare", "wsgi": "app:app", "present": True}
 def compile_tree(loaders, minion_opts):
     """Compile top.sls for a node with some instances; returns the low states by ID."""
 
-    def compiled(*instances, grains=None, **pillar):
+    def compiled(*instances, grains=None, own=(), **pillar):
         opts = copy.deepcopy(minion_opts)
+        opts["file_roots"]["base"] = [*own, *opts["file_roots"]["base"]]
         opts["grains"] = {**loaders.grains, **GRAINS, **(grains or {})}
         node = {"name": "blue", "address": "192.0.2.1", "provider": "local"}
         tree = {"node": node, "instances": {each["name"]: each for each in instances}, **pillar}
@@ -113,3 +114,46 @@ def test_settings_of_the_admin_win_over_defaults(compile_tree):
 def test_the_server_s_folder_follows_the_distribution(compile_tree, osfinger, version):
     low = compile_tree(MYSITE, grains={"osfinger": osfinger})
     assert low["services/postgres/config/file"]["name"] == f"/etc/postgresql/{version}/main/conf.d/kraftwerk.conf"
+
+
+def test_without_caching_nothing_is_kept(compile_tree):
+    instance = compile_tree(MYSITE)["project/nginx/mysite"]["context"]["instance"]
+    assert (instance["caching"]["static"], instance["caching"]["pages"]) == ("off", {})
+    low = compile_tree(MYSITE)["project/nginx/mysite/cache"]
+    assert (low["fun"], low["require"]) == ("absent", [{"cmd": "nginx/service/loaded"}])
+
+
+def test_caching_goes_over_what_the_admin_says_for_all_sites(compile_tree):
+    caching = {"static": "30d", "pages": {"/": "10s"}}
+    settings = {"project": {"caching": {"uploads": "1h", "static": "1d", "pages": {"/news/": "1m"}}}}
+    low = compile_tree({**MYSITE, "caching": caching}, settings=settings)
+    found = low["project/nginx/mysite"]["context"]["instance"]["caching"]
+    assert (found["static"], found["uploads"], found["size"]) == ("30d", "1h", "100m")
+    assert found["pages"] == {"/news/": "1m", "/": "10s"}
+    assert low["project/nginx/mysite/cache"]["fun"] == "directory"
+
+
+def test_states_of_a_project_s_own_run_where_it_has_an_instance(compile_tree, tmp_path):
+    (tmp_path / "mysite").mkdir()
+    for name in ("init", "clean"):
+        text = f"mysite/{name}:\n  test.nop: []\n"
+        (tmp_path / "mysite" / f"{name}.sls").write_text(text)
+    own = [str(tmp_path)]
+    assert "mysite/init" in compile_tree(MYSITE, BARE, own=own)
+    assert "mysite/init" not in compile_tree(BARE, own=own)
+    assert "mysite/clean" not in compile_tree(MYSITE, own=own)
+    staging = {**MYSITE, "name": "mysite-staging", "environment": "staging", "present": False}
+    assert {"mysite/init", "mysite/clean"} <= set(compile_tree(MYSITE, staging, own=own))
+    assert not [name for name in compile_tree(MYSITE) if name.startswith("mysite/")]
+
+
+def test_a_node_has_a_minion_where_a_master_is_named(compile_tree):
+    assert not [name for name in compile_tree(MYSITE) if name.startswith("minion/")]
+    low = compile_tree(MYSITE, settings={"minion": {"master": "192.0.2.9", "version": "3008.1"}})
+    assert "'salt==3008.1'" in low["minion/package/salt"]["name"]
+    assert low["minion/config/file"]["context"]["minion"]["name"] == "blue"
+
+
+def test_the_minion_is_restarted_last_so_that_a_run_through_it_can_report(compile_tree):
+    low = compile_tree(MYSITE, settings={"minion": {"master": "192.0.2.9"}})
+    assert max(low.values(), key=lambda chunk: chunk["order"])["__id__"] == "minion/service/loaded"

@@ -25,9 +25,10 @@ VOLATILE = re.compile(r'"pid": \d+')
 LISTED = r"""
 name=$(uname -n)
 find /etc/nginx /etc/sv /etc/service /etc/cron.d /etc/tmpfiles.d /etc/systemd/system /etc/postgresql /etc/pip.conf \
-  /etc/uv /etc/kraftwerk /var/lib/kraftwerk /var/log/kraftwerk /web /run/kraftwerk /opt/kraftwerk -maxdepth 6 \
-  \( -name supervise -o -path '*/lib/python*' -o -path /var/lib/kraftwerk/salt -o -name converged \) \
-  -prune -o -printf '%y %M %u:%g %p %l\n' |
+  /etc/uv /etc/kraftwerk /var/lib/kraftwerk /var/log/kraftwerk /web /run/kraftwerk /opt/kraftwerk \
+  /var/cache/kraftwerk-pages -maxdepth 6 \
+  \( -name supervise -o -name converged -o -path '*/lib/python*' -o -path /var/lib/kraftwerk/salt \) -prune \
+  -o -printf '%y %M %u:%g %p %l\n' |
 while read -r kind mode owner path link; do
   sum=-
   case $kind:$path in
@@ -50,15 +51,15 @@ SECOND = {
     "static": {"/static/": "staticfiles"},
     "domains": ("second.test",),
     "aliases": ("old.second.test",),
+    "caching": {"static": "30d", "uploads": "1h", "pages": {"/": "10s"}},
+    "pillar": {"mail": {"sender": "second@example.com"}},
 }
 PLAIN = "made-for-this-test-only"
 ASKED = [
     ("kw_postgres.inspect", "mysite"),
     ("kw_postgres.health", "mysite"),
-    ("kw_postgres.environ", "mysite"),
     ("kw_postgres.remnants", "mysite"),
     ("kw_files.inspect", "mysite"),
-    ("kw_files.environ", "mysite"),
     ("kw_runit.get_all",),
     ("kw_runit.status", "mysite-web-a"),
     ("kw_environ.keys", "/web/mysite/env"),
@@ -159,8 +160,10 @@ def twins(settings, master, converged, make_shared_node):
 @pytest.fixture(scope="module")
 def second(twins, salt):
     """Add an instance to both twins: over ssh to one, through the master to the other; return both results."""
-    environ = {"MODE": "one 'two'\nthree", "MAIL_PASSWORD": secret.encrypt(PLAIN, [secret.public_key()])}
-    instance = Instance(**SECOND, environ=environ)
+    hidden = secret.encrypt(PLAIN, [secret.public_key()])
+    environ = {"MODE": "one 'two'\nthree", "MAIL_PASSWORD": hidden}
+    superusers = {"ada": {"email": "ada@example.com", "password": hidden}}
+    instance = Instance(**SECOND, environ=environ, superusers=superusers)
     over_ssh = highstate.converge(get_node(SSH), instance)
     registry.record(get_node(MASTER), instance)
     return {SSH: over_ssh.results, MASTER: highstate.parse(get_node(MASTER), salt(MASTER, "state.highstate"))}
@@ -190,7 +193,8 @@ def test_the_pillar_is_the_same(second, salt, node):
     pillar = salt(node, "pillar.items", "unmask=True")
     assert PLAIN not in json.dumps(salt(node, "pillar.items"))
     assert pillar == saltssh.call(get_node(node), "pillar.items")
-    assert pillar["kraftwerk"]["secrets"] == {"second-staging": {"environ.MAIL_PASSWORD": PLAIN}}
+    hidden = {"environ.MAIL_PASSWORD": PLAIN, "superusers.ada.password": PLAIN}
+    assert pillar["kraftwerk"]["secrets"] == {"second-staging": hidden}
 
 
 @pytest.mark.parametrize("question", ASKED, ids=" ".join)
