@@ -7,3 +7,6 @@ kraftwerk:
     #  uv_requirement: uv==0.9.5
     #node:
     #  timesync: chrony
+    #project:                           # what holds for sites that don't say it themselves
+    #  upload_limit: 20m
+    #  caching: {static: 1h}

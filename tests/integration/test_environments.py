@@ -50,7 +50,8 @@ twice/clean/{{ name }}:
 SNAPSHOT = """\
 i=$1
 find /web/$i /etc/kraftwerk/secrets/$i /etc/nginx/kraftwerk/$i.conf /etc/tmpfiles.d/kraftwerk-$i.conf \\
-  /etc/$i-queue.conf /etc/sv/$i-web-[ab] /var/lib/kraftwerk/instances/$i.json -path '*/supervise*' -prune -o -path '*/log/*' -prune -o \\
+  /etc/$i-queue.conf /etc/sv/$i-web-[ab] /var/lib/kraftwerk/instances/$i.json \\
+  -path '*/supervise*' -prune -o -path '*/log/*' -prune -o \\
   -printf '%p %M %u %g %l\\n' -type f -exec sha256sum {} + | sort
 getent passwd web-$i
 setpriv --reuid=postgres --regid=postgres --init-groups pg_dump $i | grep -v restrict | sha256sum
@@ -234,7 +235,8 @@ def test_destroying_staging_leaves_production_as_it_was(project):
     assert on("ls -d /etc/twice-staging* /web/twice-staging /var/cache/kraftwerk-pages/* 2>/dev/null || true") == (
         "/var/cache/kraftwerk-pages/twice"
     )
-    assert "0 would change" in project.run("highstate", NODE, "--test")
+    results = json.loads(project.run("highstate", NODE, "--test", "--json"))[0]["results"]
+    assert [each["id"] for each in results if each["result"] is None and "twice" in each["id"]] == []
 
 
 def test_without_pages_to_keep_their_folder_goes_and_nginx_has_no_complaint(project):

@@ -68,9 +68,10 @@ def test_each_sample_in_kraftwerk_yaml_is_valid_and_together_they_show_every_key
     (folder / "kraftwerk.yaml").write_text(text)
     for path in (folder / "pillar").iterdir():
         path.write_text(uncommented(path.read_text()))
-    assert yaml.safe_load(text).keys() == {field.name for field in fields(ProjectFile)} - {"asgi"}
+    others = {"asgi"} if choice.template == "django" else {"asgi", "superusers"}
+    assert yaml.safe_load(text).keys() == {field.name for field in fields(ProjectFile)} - others
     found = project.parse(folder)
-    assert found.instance("staging", "blue").environ["LOG_LEVEL"] == "info"
+    assert found.instance("staging", "blue").environ["LOG_LEVEL"] == "debug"
     assert found.instance("production", "web1").domains == ("www.example.com",)
 
 
@@ -120,7 +121,8 @@ def test_the_admins_own_template(home, tmp_path):
     (home / "ours" / "app.py.jinja").write_text("name = '{{ name }}'\n")
     (home / "ours+postgres" / "db.py").write_text("")
     assert template.names() == ["django", "ours", "wsgi"]
-    common = {".gitignore", "Saltfile", "kraftwerk.yaml", "pillar/base.sls", "pillar/production.sls"}
+    pillar = {f"pillar/{name}.sls" for name in ("base", "staging", "production")}
+    common = {".gitignore", "Saltfile", "kraftwerk.yaml", *pillar}
     assert template.sources(Choice("a", "ours")).keys() == {"app.py", *common}
     assert template.sources(Choice("a", "ours", ALL)).keys() == {"app.py", "db.py", *common}
 
