@@ -4,7 +4,8 @@ Look at the health of all nodes, and tell the reactor what is wrong with them
 
 Every ``reactor.interval`` seconds (config.yaml) each node of the roster is looked at in one ssh round trip. What two
 looks see fires ``kraftwerk/node/<node>/raised``; when it is gone, ``kraftwerk/node/<node>/cleared`` follows, and while
-it stays, ``kraftwerk/node/<node>/persists`` every ten minutes. Their data: node, problem, detail, advice, since.
+it stays, ``kraftwerk/node/<node>/persists`` after 10, 20, 40 … minutes.
+Their data: node, problem, detail, advice, since.
 
 :depends: kraftwerk, installed beside Salt on the admin
 

@@ -62,7 +62,7 @@ def raised(node, problem, detail="", advice="", since="", run="", tell=True):
 
 def persists(node, problem, run=""):
     """
-    Try again to mend a problem that is still there, without an alert. Returns what was done, as a sentence.
+    Try again to mend a problem that is still there, without an alert. Returns what was done, as a sentence, or nothing.
 
     CLI Example:
 
@@ -73,7 +73,7 @@ def persists(node, problem, run=""):
     node, problem, run
         As in ``kw_node.raised``.
     """
-    return _mend(node, problem, run)
+    return _mend(node, problem, run) if run or mend.possible(problem) else ""
 
 
 def _mend(node, problem, run):

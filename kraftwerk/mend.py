@@ -36,6 +36,11 @@ def mend(node: Node, name: str) -> str:
         return f"kraftwerk could not mend it: {error.cause}"
 
 
+def possible(name: str) -> bool:
+    """Tell whether there is anything that kraftwerk does about a problem."""
+    return _action(Problem(name, "")) is not None
+
+
 def command(node: Node, name: str, words: str, timeout: float = 300) -> str:
     """Run a shell command of the admin's own on the node instead, as often as is allowed; return what became of it.
 

@@ -109,9 +109,8 @@ def held(problem: Problem, look: Look) -> bool:
     """
     if problem.kind in LASTING:
         return False
-    if "node" in look.locks:
-        return True
-    return any(problem.subject == name or problem.subject.startswith(f"{name}-") for name in look.locks)
+    theirs = {f"{each.instance}-{each.name}" for each in look.processes if each.instance in look.locks}
+    return "node" in look.locks or problem.subject in theirs | look.locks
 
 
 TITLES = {

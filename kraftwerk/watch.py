@@ -12,7 +12,7 @@ from kraftwerk.paths import state_home, write_atomic
 from kraftwerk.problem import Problem, found, held
 
 AGAIN = 5  # seconds after which what changed is looked at a second time
-REMIND = 600  # seconds after which a problem that is still there is told of again, for another try to mend it
+REMIND = 600  # seconds after which a problem that stays is told of again, for another try to mend it; then doubled
 OOM_LASTS = 600  # seconds for which it is a problem that the kernel killed a process for want of memory
 FLAPS, HOUR, CALM = 3, 3600, 600  # raised 3 times within an hour, it is cleared only after 600 s without it
 
@@ -125,7 +125,7 @@ def _seen(problem: Problem, known: Known | None, now: float) -> tuple[Known, str
     known = replace(known, detail=problem.detail, advice=problem.advice, absent=0)
     if not known.raised:
         return replace(known, raised=True, told=now), "raised"
-    if now - known.told >= REMIND:
+    if now - known.told >= max(REMIND, known.told - known.since):
         return replace(known, told=now), "persists"
     return known, ""
 

@@ -1,5 +1,5 @@
 {# on: kraftwerk/node/*/persists #}
-# It is still there after ten minutes: tried again, as often as the limit allows, and not told a second time.
+# It is still there after 10, 20, 40 … minutes: tried again, as often as the limit allows, and not told a second time.
 reactor/persists:
   runner.kw_node.persists:
     - args:

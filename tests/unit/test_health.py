@@ -104,6 +104,7 @@ def test_an_unreachable_node_has_that_problem_alone():
         ("process/mysite-web", "mysite", True),
         ("site/mysite", "mysite", True),
         ("site/other", "mysite", False),
+        ("process/mysite-staging-web", "mysite", False),
         ("service/postgres", "mysite", False),
         ("service/postgres", "node", True),
         ("nginx", "node", True),
@@ -112,7 +113,9 @@ def test_an_unreachable_node_has_that_problem_alone():
     ],
 )
 def test_a_problem_means_nothing_while_somebody_is_at_work_on_it(name, lock, expected):
-    assert held(Problem(name, ""), Look("blue", locks=frozenset({lock}))) is expected
+    processes = [("mysite", "web"), ("mysite-staging", "web")]
+    look = Look("blue", processes=tuple(Process(*each, "", "run") for each in processes), locks=frozenset({lock}))
+    assert held(Problem(name, ""), look) is expected
 
 
 @pytest.mark.parametrize(
