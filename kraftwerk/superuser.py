@@ -41,7 +41,10 @@ class Superuser:
 
 def parse(value: Value) -> dict[str, str]:
     """Parse what a file says of a superuser: the keys that it gives, so that those of several files merge."""
-    others = {name: str(field) for name, field in foreign(Superuser, value).items() if re.fullmatch(FIELD, name)}
+    others = {name: str(field) for name, field in foreign(Superuser, value).items()}
+    for name in others:
+        if not re.fullmatch(FIELD, name):
+            value.wrong(f"{name!r} is not the name of a field: lower-case letters, digits and _")
     return {**others, **given(Superuser, value, foreign=True)}
 
 

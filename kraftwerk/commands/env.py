@@ -17,7 +17,7 @@ def command(context: click.Context, environment: str, as_json: bool) -> None:
     """Print every setting in force and where it comes from.
 
     A flag wins over a KRAFTWERK_ variable, that over the project's files, those over config.yaml, and that over what
-    is shipped. Of environ only the names are printed: kraftwerk config shows what the project's files say of it.
+    is shipped. Of environ, superusers and keys of your own only the names are printed: kraftwerk config shows the rest.
     """
     sources = {ParameterSource.COMMANDLINE: "--env", ParameterSource.ENVIRONMENT: "KRAFTWERK_ENV"}
     source = sources.get(context.get_parameter_source("environment") or ParameterSource.DEFAULT, settings.SHIPPED)

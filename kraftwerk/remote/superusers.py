@@ -16,6 +16,8 @@ answer: "dict[str, list[str]]" = {"created": [], "unreadable": []}
 model = get_user_model()
 login = model.USERNAME_FIELD
 for name, fields in json.load(sys.stdin).items():
+    if login != "username" and not fields.get(login):
+        sys.exit(name + ": people log in by " + login + " here; superusers." + name + "." + login + " is missing")
     username = fields.get(login, name)
     if model._default_manager.filter(**{login: username}).exists():
         continue

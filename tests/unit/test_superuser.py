@@ -2,7 +2,7 @@
 
 import pytest
 
-from kraftwerk import admin, project, secret, superuser
+from kraftwerk import admin, project, secret, settings, superuser
 from kraftwerk.errors import KraftwerkError
 
 
@@ -47,6 +47,7 @@ def test_a_password_in_plain_text_is_refused_with_the_command_that_encrypts_it(r
         ("ada: {emial: a@b.c}", "superusers.ada.emial: unknown key; did you mean email?"),
         ("ada: {email: nobody}", "superusers.ada.email: 'nobody' is not a mail address"),
         ("a b: {email: a@b.c}", "superusers.a b: 'a b' is not a user's name"),
+        ("ada: {Last Name: x}", "superusers.ada: 'Last Name' is not the name of a field"),
         ("ada: x", "superusers.ada: must be a mapping (key: value), not 'x'"),
     ],
 )
@@ -75,6 +76,17 @@ def test_only_django_knows_superusers(root):
 
 def test_without_superusers_there_is_nothing_to_refuse(root):
     superuser.check(project.parse(root).instance("production", "blue"), is_django=False)
+
+
+def test_env_prints_names_and_no_values(root):
+    (root / "pillar" / "base.sls").write_text("superusers: {ada: {email: a@b.c}}\nmail: {host: smtp.example.com}\n")
+    found = {setting.name: setting for setting in settings.collect("staging", "--env")}
+    assert (found["superusers"].value, found["pillar"].value) == (["ada"], ["mail"])
+    assert found["superusers"].source == found["pillar"].source == "pillar/base.sls"
+    (root / "pillar" / "base.sls").write_text("caching: {static: 1d, pages: {/: 10s, /news/: 5m}}\n")
+    found = {setting.name: setting for setting in settings.collect("staging", "--env")}
+    assert found["caching"].text() == "static: 1d, pages: / 10s /news/ 5m"
+    assert "pillar" not in found
 
 
 def test_an_error_names_its_reason_and_no_password():
