@@ -104,7 +104,7 @@ def webhook_answers() -> bool:
 
 
 def _prepare() -> None:
-    """Write the configuration; see that no other program has one of the places that it names."""
+    """Write the configuration; see that the places that it names are ours, and that no other program has them."""
     write()
     if saltmaster.status(reactor_home()) is not None:
         return
@@ -112,9 +112,21 @@ def _prepare() -> None:
     places = {"listen": config.address}
     places |= {key: (config.interface, getattr(config, key)) for key in ("publish_port", "return_port")}
     for key, place in places.items():
+        if not _is_ours(place[0]):
+            cause = f"the reactor can't listen on {place[0]}: this computer has no such address now"
+            raise KraftwerkError(cause, next_command="kraftwerk start-node NODE, if it is that of local nodes", code=2)
         if _listens(place):
             cause = f"{place[0]}:{place[1]} is taken by another program: the reactor can't listen there"
             raise KraftwerkError(cause, next_command=f"another reactor.{key} in {admin.config_file()}", code=2)
+
+
+def _is_ours(host: str) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True
 
 
 def _listens(address: tuple[str, int]) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kraftwerk import admin, events, flock, push, pushdeploy, reactions, reactoradd, replays, repository
+from kraftwerk import admin, events, flock, push, pushdeploy, reactions, reactor, reactoradd, replays, repository
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.paths import SOCKET_ROOM, master_sockets, private, share
 from kraftwerk.push import Push
@@ -249,3 +249,9 @@ def test_a_repository_is_fetched_checked_out_and_healed(home):
     ):
         with pytest.raises(KraftwerkError):
             absent()
+
+
+def test_an_address_that_this_computer_lacks_is_said_so():
+    config("reactor: {listen: '127.0.0.1:9', interface: 203.0.113.9}")
+    with pytest.raises(KraftwerkError, match=r"can't listen on 203\.0\.113\.9: this computer has no such address"):
+        reactor.start()
