@@ -37,14 +37,15 @@ def ext_pillar(minion_id, pillar, mirror, roster, index_url="", only=(), identit
     index_url
         The package index that nodes use; empty for pip's default.
     only
-        Names of projects; empty for all.
+        Names of projects; empty for all. Instances of the rest come as ``kraftwerk:others``: they stay as they are.
     identity
         The file of the admin's age identity; empty for the one that kraftwerk finds.
     """
     entries = yaml.safe_load(Path(roster).read_text()) if Path(roster).exists() else {}
     entry = (entries or {}).get(minion_id, {})
     found = (json.loads(path.read_text()) for path in sorted(Path(mirror, minion_id).glob("*.json")))
-    instances = {instance["name"]: instance for instance in found if not only or instance["project"] in only}
+    hosted = {instance["name"]: instance for instance in found}
+    instances = {name: each for name, each in hosted.items() if not only or each["project"] in only}
     revealed = {name: _reveal(instance, identity) for name, instance in instances.items()}
     return {
         "kraftwerk": {
@@ -55,6 +56,7 @@ def ext_pillar(minion_id, pillar, mirror, roster, index_url="", only=(), identit
             },
             "index_url": index_url,
             "instances": instances,
+            "others": {name: each for name, each in hosted.items() if name not in instances},
             "secrets": {name: secrets for name, (secrets, _) in revealed.items() if secrets},
             "unreadable": {name: unreadable for name, (_, unreadable) in revealed.items() if unreadable},
         }

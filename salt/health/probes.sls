@@ -1,5 +1,5 @@
 {%- from "health/map.jinja" import health, checks with context %}
-{%- from "project/map.jinja" import instances with context %}
+{%- from "project/map.jinja" import hosted with context %}
 
 include:
   - node.folder
@@ -11,6 +11,6 @@ health/probes/file:
     - source: salt://health/files/probes.jinja
     - template: jinja
     - mode: '0640'
-    - context: {{ {"health": health, "checks": checks, "instances": instances} | tojson }}
+    - context: {{ {"health": health, "checks": checks, "instances": hosted} | tojson }}
     - require:
       - file: node/folder/var/lib/kraftwerk

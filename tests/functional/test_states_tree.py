@@ -157,3 +157,11 @@ def test_a_node_has_a_minion_where_a_master_is_named(compile_tree):
 def test_the_minion_is_restarted_last_so_that_a_run_through_it_can_report(compile_tree):
     low = compile_tree(MYSITE, settings={"minion": {"master": "192.0.2.9"}})
     assert max(low.values(), key=lambda chunk: chunk["order"])["__id__"] == "minion/service/loaded"
+
+
+def test_where_some_projects_are_converged_only_a_look_at_the_node_still_sees_the_others(compile_tree):
+    low = compile_tree(BARE, others={"mysite": MYSITE, "gone": {**MYSITE, "name": "gone", "present": False}})
+    context = low["health/probes/file"]["context"]
+    assert list(context["instances"]) == ["mysite", "bare"]
+    assert "postgres" in context["checks"]
+    assert not [name for name in low if "mysite" in name or name.startswith("services/")]

@@ -235,8 +235,7 @@ def test_destroying_staging_leaves_production_as_it_was(project):
     assert on("ls -d /etc/twice-staging* /web/twice-staging /var/cache/kraftwerk-pages/* 2>/dev/null || true") == (
         "/var/cache/kraftwerk-pages/twice"
     )
-    results = json.loads(project.run("highstate", NODE, "--test", "--json"))[0]["results"]
-    assert [each["id"] for each in results if each["result"] is None and "twice" in each["id"]] == []
+    assert "0 would change" in project.run("highstate", NODE, "--test")
 
 
 def test_without_pages_to_keep_their_folder_goes_and_nginx_has_no_complaint(project):

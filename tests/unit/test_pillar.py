@@ -56,3 +56,9 @@ def test_a_salt_without_kraftwerk_decrypts_nothing(pillar, monkeypatch):
     cipher = secret.encrypt("hush", [secret.public_key()])
     monkeypatch.setitem(sys.modules, "kraftwerk", None)
     assert pillar({"TOKEN": cipher})["secrets"] == {}
+
+
+def test_instances_of_other_projects_stand_apart_where_only_some_are_meant(pillar):
+    found = pillar({"A": "b"}, only=["shop"])
+    assert (found["instances"], list(found["others"])) == ({}, ["mysite"])
+    assert pillar({"A": "b"})["others"] == {}
