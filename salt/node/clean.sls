@@ -16,3 +16,12 @@ node/clean/user:
     - name: {{ node.user }}
     - onlyif: test ! -d {{ node.home }}
     - order: last
+
+node/clean/metadata:
+  service.dead:
+    - name: kraftwerk-metadata
+    - enable: False
+  file.absent:
+    - names:
+      - /etc/kraftwerk/metadata.nft
+      - /etc/systemd/system/kraftwerk-metadata.service

@@ -4,3 +4,4 @@ include:
   - node.folder
   - node.name
   - node.time
+  - node.metadata

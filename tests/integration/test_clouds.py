@@ -20,6 +20,8 @@ from tests.sandbox import SCRIPTS, Sandbox, search_path
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 PAGE = console.ROOT / "docs" / "clouds.md"
+METADATA = "169.254.169.254"
+REFUSED = 7  # curl's exit code
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,15 @@ def answers(address, domain):
     return connection.getresponse().status
 
 
+def only_root_reaches_the_metadata(user):
+    """The cloud's address for user data is put on the machine itself, where nginx answers it."""
+    as_root = ("kraftwerk", "run", "--node", "web1", "--as", "root", "--")
+    user.run(*as_root, "ip", "address", "add", f"{METADATA}/32", "dev", "lo")
+    ask = ("curl", "--silent", "--max-time", "5", "--interface", "127.0.0.1", f"http://{METADATA}/")
+    user.run(*as_root, *ask)
+    user.run("kraftwerk", "run", "--", *ask, cwd=user.home / "mysite", code=REFUSED)
+
+
 def test_from_an_account_to_a_live_site_through_a_kill(user, datacentre):
     """A killed creation is seen, finished with the same machine, deployed to, and ended."""
     secret = datacentre.moto.arguments["secret"]
@@ -103,6 +114,7 @@ def test_from_an_account_to_a_live_site_through_a_kill(user, datacentre):
     user.run("kraftwerk", "init", "mysite", cwd=user.home)
     user.run("kraftwerk", "deploy", "web1", "--yes", cwd=user.home / "mysite", timeout=300)
     assert answers(datacentre.addresses["web1"], "mysite.web1") == 200
+    only_root_reaches_the_metadata(user)
 
     kept = "".join(path.read_text() for path in home_of(user).rglob("*") if path.is_file() and path.suffix != ".conf")
     assert secret not in kept
