@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ CLOUD_KEYS = ("name", "provider", "profile")  # of salt-cloud's events, which ma
 UNTOLD = ("received",)  # what a line leaves out: the time stands before
 COMMITS = ("commit", "tip")
 LIMIT = 1_000_000  # bytes of the journal; then it is moved aside and begun anew
+UNWRITABLE = re.compile("[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # the rest of them JSON writes as \uXXXX
 POLL = 0.1  # seconds between two looks while following
 
 
@@ -75,7 +77,7 @@ def fire(tag: str, data: Mapping[str, Any]) -> bool:
     import salt.utils.event
 
     with salt.utils.event.get_event("master", str(sockets), listen=False) as bus:
-        return bool(bus.fire_event(dict(data), tag))
+        return bool(bus.fire_event({key: _writable(value) for key, value in data.items()}, tag))
 
 
 def journal() -> Path:
@@ -143,6 +145,11 @@ def _reopened(file: IO[str] | None) -> IO[str] | None:
             return file
         file.close()
     return path.open()
+
+
+def _writable(value: Any) -> Any:
+    """Return a value without what no YAML file may hold: a reaction that quotes it must be one whatever was said."""
+    return UNWRITABLE.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 def _word(key: str, value: Any) -> str:

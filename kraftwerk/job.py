@@ -30,13 +30,14 @@ def reason(job: Job) -> str:
     return "\n".join(told).removeprefix("Error: ") or f"exit code {job.code}"
 
 
-def run(words: Sequence[str], *, log: Path, cwd: Path | None = None) -> Job:
+def run(words: Sequence[str], *, log: Path, cwd: Path | None = None, keep: Sequence[int] = ()) -> Job:
     """Run a command of kraftwerk to its end.
 
     Args:
         words: the verb and its arguments.
         log: the file that its output goes to, new each time; 0600.
         cwd: where; the root folder when nothing is said, so that no project is near.
+        keep: file descriptors that it inherits.
 
     Raises:
         KraftwerkError: it took too long.
@@ -52,6 +53,7 @@ def run(words: Sequence[str], *, log: Path, cwd: Path | None = None) -> Job:
             cwd=cwd or Path("/"),
             timeout=LONGEST,
             check=False,
+            keep=keep,
         )
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return Job(ended.returncode, tuple(lines[-WORDS:]))

@@ -27,6 +27,7 @@ def run(
     cwd: Path | None = None,
     timeout: float | None = None,
     check: bool = True,
+    keep: Sequence[int] = (),
 ) -> Completed:
     """Run a program to its end and return its exit code and output.
 
@@ -38,6 +39,7 @@ def run(
         cwd: the folder to run it in.
         timeout: seconds after which it is killed.
         check: raise when it exits with anything but 0.
+        keep: file descriptors that it inherits.
 
     Raises:
         KraftwerkError: the program is missing, took too long, or (with check) failed, with its last words.
@@ -53,6 +55,7 @@ def run(
             cwd=cwd,
             timeout=timeout,
             check=False,
+            pass_fds=tuple(keep),
         )
     except FileNotFoundError as error:
         raise _missing(argv, error) from error

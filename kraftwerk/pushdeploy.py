@@ -3,17 +3,19 @@
 import re
 import signal
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kraftwerk import admin, events, flock, job, push, repository
+from kraftwerk.deployment import LABEL
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import instance_name
 from kraftwerk.paths import reactor_home, write_atomic
 from kraftwerk.push import Push
-from kraftwerk.reactorconfig import Source
+from kraftwerk.reactorconfig import BRANCH, Source
+from kraftwerk.webhook import COMMIT
 
 LIVE = re.compile(r"Release (?P<release>\d+) is live in \S+ +(?P<url>\S+)")
 PATIENCE = 3600  # seconds that a push waits for a dump, a load or somebody else's deploy to end
@@ -37,12 +39,12 @@ def work(project: str) -> None:
     while push.pending(project):
         with ExitStack() as stack:
             try:
-                stack.enter_context(flock.held(push.at_work(project), busy="at work", timeout=0.1))
+                lock = stack.enter_context(flock.held(push.at_work(project), busy="at work", timeout=0.1))
             except KraftwerkError:
                 return
             while waiting := push.pending(project):
                 try:
-                    _deploy(waiting[0])
+                    _deploy(waiting[0], lock)
                 finally:
                     push.finish(waiting[0])
 
@@ -66,9 +68,14 @@ def receive(this: Push) -> None:
     """Take a push: deploy it, or leave it to whoever is at work on its project.
 
     Args:
-        this: fired by hand it has no time; then it arrived now.
+        this: fired by hand it has no time; then it arrived now. A minion can fire such an event, too.
+
+    Raises:
+        KraftwerkError: it isn't one that the webhook could have made (code 2).
     """
-    this = this if this.received else replace(this, received=time.time())
+    if not _is_sound(this):
+        raise KraftwerkError("this is no push: a project, a branch, a whole commit and an environment", code=2)
+    this = this if 0 < this.received <= time.time() else replace(this, received=time.time())
     if this.test:
         _try(this)
     else:
@@ -85,12 +92,22 @@ def _try(this: Push) -> None:
         _tell(this, "tested", {"reason": str(error)})
 
 
-def _deploy(this: Push) -> None:
-    """Deploy one push, and tell by events; no exception leaves this."""
+def _is_sound(this: Push) -> bool:
+    """Tell whether a push's words are what they should be: two of them become names of files."""
+    shapes = ((this.project, LABEL), (this.environment, LABEL), (this.branch, BRANCH), (this.commit, COMMIT))
+    return all(isinstance(word, str) and re.fullmatch(shape, word) for word, shape in shapes)
+
+
+def _deploy(this: Push, lock: int) -> None:
+    """Deploy one push, and tell by events; no exception leaves this.
+
+    Args:
+        lock: of the project's work tree; the deploy holds it too, should this process be killed before it.
+    """
     try:
         folder = _prepare(this)
         _tell(this, "started", {})
-        _tell(this, "finished", _run(this, folder))
+        _tell(this, "finished", _run(this, folder, lock))
     except Superseded as newer:
         _tell(this, "superseded", {"tip": newer.tip})
     except Exception as error:
@@ -101,6 +118,9 @@ def _source(this: Push) -> Source:
     source = admin.load().reactor.projects.get(this.project)
     if source is None:
         raise KraftwerkError(f"{admin.config_file()}: reactor.projects has no {this.project}")
+    if source.branches.get(this.branch) != this.environment:
+        cause = f"branch {this.branch} is not deployed to {this.environment}"
+        raise KraftwerkError(f"{admin.config_file()}: reactor.projects.{this.project}: {cause}")
     return source
 
 
@@ -127,7 +147,7 @@ def _not_the_tip(this: Push, source: Source, tip: str) -> Exception:
     return KraftwerkError(f"{this.commit} is not on branch {this.branch} of {source.repository}, whose tip is {tip}")
 
 
-def _run(this: Push, folder: Path) -> dict[str, Any]:
+def _run(this: Push, folder: Path, lock: int) -> dict[str, Any]:
     """Run the deploy and return what its event tells.
 
     Raises:
@@ -135,7 +155,7 @@ def _run(this: Push, folder: Path) -> dict[str, Any]:
     """
     log = log_file(this.project, this.environment)
     words = ["deploy", "--env", this.environment, "--wait", str(PATIENCE), "--yes"]
-    done = job.run(words, log=log, cwd=folder)
+    done = job.run(words, log=log, cwd=folder, keep=(lock,))
     if done.code == -signal.SIGTERM:
         time.sleep(STOPPING)  # `reactor stop` ends all of it: then nobody comes back from this, and the push waits
     if done.code:
@@ -148,5 +168,6 @@ def _tell(this: Push, what: str, more: dict[str, Any]) -> None:
     """Fire what became of a push, with the seconds since it arrived, and write it down for `status`."""
     data = {**this.as_dict(), **more, "seconds": round(time.time() - this.received, 1)}
     if what in ("finished", "failed"):
-        write_atomic(record_file(this.project, this.environment), events.Event(events.now(), what, data).text())
+        with suppress(OSError):  # a full disk may be why it failed, and that is told all the same
+            write_atomic(record_file(this.project, this.environment), events.Event(events.now(), what, data).text())
     events.fire(f"kraftwerk/deploy/{this.project}/{what}", data)

@@ -1,17 +1,34 @@
 """What the reactor keeps and finds: its section of config.yaml, reactions, pushes that wait, replays, the journal."""
 
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from kraftwerk import admin, events, flock, push, pushdeploy, reactions, reactor, reactoradd, replays, repository
+from kraftwerk import (
+    admin,
+    argv,
+    events,
+    flock,
+    job,
+    process,
+    push,
+    pushdeploy,
+    reactions,
+    reactor,
+    reactoradd,
+    replays,
+    repository,
+)
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.paths import SOCKET_ROOM, master_sockets, private, share
 from kraftwerk.push import Push
 from kraftwerk.reactorconfig import ReactorConfig, Source
 
+DONE = job.Job(0, ("Release 7 is live in 1.0s   http://mysite.blue",))
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -84,8 +101,6 @@ def test_add_keeps_comments_and_says_what_it_can_not_know(home):
 
 
 def test_add_in_a_project_knows_it_all(home, monkeypatch):
-    from kraftwerk import argv, process
-
     root = home / "mysite"
     root.mkdir()
     (root / "kraftwerk.yaml").write_text("wsgi: mysite\n")
@@ -115,6 +130,14 @@ def test_every_shipped_reaction_quotes_what_it_is_given():
         assert reactions.tags(path) and all("| json }}" in line for line in printed), path
 
 
+@pytest.fixture
+def told(monkeypatch):
+    """What was fired."""
+    fired = []
+    monkeypatch.setattr(events, "fire", lambda tag, data: fired.append((tag, data)))
+    return fired
+
+
 def a_push(environment="production", received=1.0, commit=COMMIT):
     return Push("mysite", "main", commit, environment, received=received)
 
@@ -137,7 +160,7 @@ def test_of_pushes_that_wait_the_newest_counts():
 
 def test_one_works_and_others_leave_it_to_him(monkeypatch):
     done = []
-    monkeypatch.setattr(pushdeploy, "_deploy", done.append)
+    monkeypatch.setattr(pushdeploy, "_deploy", lambda this, lock: done.append(this))
     push.note(a_push())
     with flock.held(push.at_work("mysite"), busy=""):
         pushdeploy.work("mysite")
@@ -150,7 +173,7 @@ def test_one_works_and_others_leave_it_to_him(monkeypatch):
 def test_what_comes_while_one_works_is_done_by_him(monkeypatch):
     done = []
 
-    def deploy(this):
+    def deploy(this, lock):
         done.append(this)
         if len(done) == 1:
             pushdeploy.receive(a_push(received=5))  # it finds the lock held, and leaves
@@ -158,6 +181,73 @@ def test_what_comes_while_one_works_is_done_by_him(monkeypatch):
     monkeypatch.setattr(pushdeploy, "_deploy", deploy)
     pushdeploy.receive(a_push())
     assert done == [a_push(), a_push(received=5)]
+
+
+def test_a_deploy_whose_runner_was_killed_keeps_its_work_tree_to_itself(monkeypatch):
+    with flock.held(push.at_work("mysite"), busy="") as lock:
+        left = process.popen(["cat"], stdin=process.PIPE, keep=(lock,))
+    push.note(a_push())
+    assert pushdeploy.stranded() == set()
+    pushdeploy.work("mysite")
+    assert push.pending() == [a_push()]
+    left.communicate()
+    assert pushdeploy.stranded() == {"mysite"}
+    given = []
+    monkeypatch.setattr(pushdeploy, "_prepare", lambda this: Path("/"))
+    monkeypatch.setattr(job, "run", lambda *_, keep, **__: given.append(flock.is_held(push.at_work("mysite"))) or DONE)
+    pushdeploy.work("mysite")
+    assert given == [True] and push.pending() == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"project": "../../../../outside"},
+        {"project": "a/b"},
+        {"project": ["mysite"]},
+        {"environment": "../production"},
+        {"branch": "--upload-pack=x"},
+        {"branch": "main\n"},
+        {"commit": "HEAD"},
+        {"commit": "--help"},
+        {"commit": None},
+    ],
+)
+def test_what_a_minion_could_fire_writes_no_file(home, changes):
+    before = sorted(home.rglob("*"))
+    with pytest.raises(KraftwerkError, match="this is no push"):
+        pushdeploy.receive(replace(a_push(), **changes))
+    assert sorted(home.rglob("*")) == before and not (home.parent / "outside").exists()
+
+
+def test_a_push_goes_where_the_configuration_says_and_nowhere_else(told):
+    config("reactor: {projects: {mysite: {repository: /nowhere, branches: {main: production}}}}")
+    for wrong in (a_push("staging"), replace(a_push(), branch="idea"), replace(a_push(), project="another")):
+        pushdeploy.receive(wrong)
+    assert [what for what, _ in told] == ["kraftwerk/deploy/mysite/failed"] * 2 + ["kraftwerk/deploy/another/failed"]
+    assert "branch main is not deployed to staging" in told[0][1]["reason"] and not push.pending()
+
+
+def test_a_push_from_the_future_keeps_no_later_one_out(monkeypatch):
+    done = []
+    monkeypatch.setattr(pushdeploy, "_deploy", lambda this, lock: done.append(this))
+    for received in (float("inf"), float("nan"), 1e300):
+        pushdeploy.receive(a_push(received=received))
+    assert len(done) == 3 and all(abs(this.received - time.time()) < 60 for this in done)
+
+
+def test_a_failure_is_told_though_the_disk_is_full(home, told):
+    (private(home / ".state" / "reactor") / "deploys").write_text("no folder: what is written into it fails")
+    config("reactor: {}")
+    pushdeploy.receive(a_push())
+    assert [what for what, _ in told] == ["kraftwerk/deploy/mysite/failed"] and not push.pending()
+
+
+def test_what_is_told_fits_into_any_reaction():
+    odd = "a\x7fb\x9bc\ud800d\uffff" + "\x1b[1m\x00\n\u2028😀 {{ 7 * 7 }}"
+    told = events._writable(odd)
+    assert yaml.safe_load(json.dumps(told, ensure_ascii=False)) == told
+    assert told == "a�b�c�d�" + odd[8:] and events._writable(1.5) == 1.5
 
 
 def test_what_is_damaged_is_passed_over():
@@ -221,8 +311,6 @@ def test_sockets_have_short_paths_wherever_the_home_is(home):
 
 
 def test_a_repository_is_fetched_checked_out_and_healed(home):
-    from kraftwerk import argv, process
-
     origin = home / "origin"
     origin.mkdir()
     for words in (["init", "-q", "-b", "main"], ["config", "user.name", "A"], ["config", "user.email", "a@b"]):
