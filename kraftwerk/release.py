@@ -123,9 +123,13 @@ class History:
         raise KraftwerkError(f"{cause}{live}; releases to go back to: {kept}", next_command="kraftwerk releases")
 
     def surplus(self, keep: int = KEEP) -> list[int]:
-        """Return the releases to prune: all but the newest healthy ones, the live one, those in slots, and the last."""
+        """Return the releases to prune.
+
+        All but the newest healthy ones, the live one, the one that a rollback goes to, those in slots, and the last.
+        """
         healthy = sorted(number for number, release in self.releases.items() if release.state in HEALTHY)
-        kept = {*healthy[-keep:], self.live, *self.slots.values(), max(self.releases, default=0)}
+        previous = [number for number in healthy if self.releases[number].state == PREVIOUS]
+        kept = {*healthy[-keep:], *previous[-1:], self.live, *self.slots.values(), max(self.releases, default=0)}
         return sorted(set(self.releases) - kept)
 
 

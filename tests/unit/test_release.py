@@ -71,6 +71,12 @@ def test_prune_keeps_five_healthy_releases(states, live, slots, gone):
     assert History(releases=releases, live=live, slots=slots).surplus() == gone
 
 
+def test_a_full_disk_leaves_the_release_that_a_rollback_goes_to():
+    states = {1: "previous", 2: "previous", 3: "live", 4: "rolled-back", 5: "rolled-back", 6: "failed"}
+    full = history(states, 3)
+    assert full.surplus(keep=2) == [1] and full.earlier().number == 2
+
+
 def history(states, live):
     return History(releases={number: Release(number, state) for number, state in states.items()}, live=live)
 
