@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -11,7 +12,11 @@ from kraftwerk.errors import KraftwerkError
 
 
 def pytest_configure(config):
-    """Give the whole run an empty KRAFTWERK_HOME; tests that write take one of their own."""
+    """Give the whole run an empty KRAFTWERK_HOME; tests that write take one of their own.
+
+    A shell starts what runs in the background deaf to Ctrl-C, and all its children are: tests press it.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith("KRAFTWERK_")]:
         del os.environ[name]
     folder = tempfile.mkdtemp(prefix="kw-tests-")
