@@ -16,6 +16,7 @@ or a tunnel in front of it brings requests from outside, with https.
 
 import asyncio
 import logging
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -68,7 +69,7 @@ def application(desk):
     served = tornado.web.Application(routes, log_function=_log, default_handler_class=Nothing)
     return tornado.httpserver.HTTPServer(
         served,
-        max_body_size=LIMIT,
+        max_body_size=sys.maxsize,  # handlers stop at LIMIT by themselves, with an answer that says so
         max_header_size=32 * 1024,
         body_timeout=PATIENCE,
         idle_connection_timeout=PATIENCE,
@@ -76,8 +77,9 @@ def application(desk):
     )
 
 
+@tornado.web.stream_request_body
 class Nothing(tornado.web.RequestHandler):
-    """What answers anything but a push."""
+    """What answers anything but a push, without reading more than the headers."""
 
     told = ""
 
@@ -88,6 +90,9 @@ class Nothing(tornado.web.RequestHandler):
     def prepare(self):
         """Answer 404."""
         self.send_error(404)
+
+    def data_received(self, chunk):
+        """Read no body."""
 
     def write_error(self, status_code, **kwargs):
         """Say it in JSON, as all else."""
@@ -103,11 +108,22 @@ class Push(Nothing):
         self.desk = desk
 
     def prepare(self):
-        """Go on."""
+        """Refuse what says that it is too much; what is finished before its body was read ends the connection."""
+        self.body = bytearray()
+        length = self.request.headers.get("Content-Length", "0").partition(",")[0]
+        if length.isdecimal() and (len(length) > 15 or int(length) > LIMIT):
+            self.send_error(413)
+
+    def data_received(self, chunk):
+        """Take a part of the body; one in chunks doesn't say before how long it is."""
+        self.body += chunk
+        if len(self.body) > LIMIT:
+            self.body.clear()
+            self.send_error(413)
 
     async def post(self, project):
         """Receive a push."""
-        work = (reception.receive, project, dict(self.request.headers), self.request.body, time.time())
+        work = (reception.receive, project, dict(self.request.headers), bytes(self.body), time.time())
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self.desk, *work)
             self.told = " ".join(str(word) for word in answer.body.values())

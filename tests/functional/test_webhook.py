@@ -116,11 +116,79 @@ def test_sizes(port, engine):
     assert send(port, *signed(big))[0] == 202
     with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
         client.sendall(b"POST /push/mysite HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (engine.LIMIT + 1))
-        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+        assert client.recv(100).startswith(b"HTTP/1.1 413 ")
+        while client.recv(1000):  # it is closed: nothing of such a body is read
+            pass
+    for head in (b"Content-Length: 1%s" % (b"0" * 5000), b"Content-Length: 5, 6", b"Content-Length: -1"):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(b"POST /push/mysite HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n" % head)
+            assert client.recv(100)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 413")
     with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
         client.sendall(b"POST /push/mysite HTTP/1.1\r\n" + b"X-A: %s\r\n" % (b"x" * 40_000))
         assert client.recv(100) in (b"", b"HTTP/1.1 400 Bad Request\r\n\r\n")
     assert send(port, *signed(a_push()))[0] == 202
+
+
+def in_chunks(count, size):
+    yield from (b"x" * size for _ in range(count))
+
+
+def test_a_body_in_chunks_is_a_body(port, engine):
+    body, headers = signed(a_push())
+    assert send(port, iter([body[:10], body[10:]]), headers)[0] == 202
+    with pytest.raises((BrokenPipeError, ConnectionResetError, http.client.HTTPException)) as ended:
+        assert send(port, in_chunks(100, engine.LIMIT // 50), headers)[0] == 413
+        raise http.client.HTTPException("all of it was sent")
+    assert ended.value
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(b"POST /push/mysite HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.sendall(b"%x\r\n%s" % (engine.LIMIT + 1, b"x" * (engine.LIMIT + 1)))
+        assert client.recv(100).startswith(b"HTTP/1.1 413 ")
+    assert len(push.pending()) == 1
+
+
+def test_headers_that_come_twice_are_no_way_in(port):
+    body, headers = signed(a_push())
+    right = headers.pop("X-Hub-Signature-256")
+    for first, second in (("sha256=" + "0" * 64, right), (right, "sha256=" + "0" * 64), (right, right)):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            head = "".join(f"X-Hub-Signature-256: {each}\r\n" for each in (first, second))
+            length = f"Content-Length: {len(body)}\r\n\r\n"
+            client.sendall(f"POST /push/mysite HTTP/1.1\r\nHost: x\r\n{head}{length}".encode() + body)
+            assert client.recv(100).startswith(b"HTTP/1.1 403 ")
+    assert push.pending() == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/push/mysite/",
+        "/push/mysite%0a",
+        "/push/mysite%00",
+        "/push//mysite",
+        "/push/../push/mysite",
+        "/push/%2e%2e/mysite",
+        "/push/MYSITE",
+        "//push/mysite",
+        "/push/mysite;x",
+        "http://other/push/mysite",
+    ],
+)
+def test_other_ways_to_write_a_path_lead_nowhere(port, path):
+    status, _ = send(port, *signed(a_push()), path=path)
+    assert status == 404 or (path.startswith("http:") and status in (202, 400, 404))
+
+
+def test_what_is_signed_and_strange_is_refused(port):
+    deep = b'{"ref":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    for body in (deep, b"[" * 1_000_000, b'{"ref": ' + b"9" * 100_000 + b"}", b"\xff\xfe", b"", b"payload=%7B"):
+        assert send(port, *signed(body))[0] == 400
+    for branch in ("--upload-pack=touch x", "-x", "main\n", "$(id)", "{{ 7*7 }}", "../main", ["main"], {"a": 1}, None):
+        assert send(port, *signed({"branch": branch, "commit": COMMIT}))[0] == 202
+        assert send(port, *signed({"ref": f"refs/heads/{branch}", "after": COMMIT, "x": 1}))[0] == 202
+    for commit in ("HEAD", "--help", COMMIT + "\n", COMMIT[:39], COMMIT.upper(), [COMMIT], 1):
+        assert send(port, *signed(a_push(after=commit)))[0] == 400
+    assert push.pending() == []
 
 
 def test_slow_clients_block_nobody_and_are_let_go(port):
