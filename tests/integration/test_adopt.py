@@ -62,7 +62,7 @@ def test_an_adopted_server_is_not_stopped_from_here(server, other):
     other(*arguments(server), "--yes")
     answer = other("stop-node", "web1", check=False)
     assert answer.returncode == 2
-    assert "not a local node" in answer.stderr
+    assert "a server that was adopted" in answer.stderr
 
 
 def test_a_key_that_the_server_does_not_know(server, kraftwerk, tmp_path):
