@@ -117,7 +117,8 @@ def told(alias: str) -> Iterator[None]:
 
 
 def translated(alias: str, error: BaseException) -> KraftwerkError:
-    """Return an error of libcloud as one plain line with the next command."""
+    """Return an error of libcloud as one plain line with the next command; its own words lose addresses of requests."""
+    _forget_addresses(error)
     words = one_line(error)
     if isinstance(error, OSError):
         return KraftwerkError(f"{alias}: the cloud can't be reached: {words}", next_command="try again")
@@ -135,6 +136,16 @@ def translated(alias: str, error: BaseException) -> KraftwerkError:
             next_command="ask the cloud for a higher limit, or kraftwerk destroy-node one that you don't need",
         )
     return KraftwerkError(f"{alias}: {words}")
+
+
+def _forget_addresses(error: BaseException | None) -> None:
+    """Take addresses of requests out of an error and those that led to it: tracebacks print them all."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if ADDRESS.search(str(error)):
+            error.args = (ADDRESS.sub("", str(error)),)
+        error = error.__cause__ or error.__context__
 
 
 def refused(error: BaseException) -> bool:

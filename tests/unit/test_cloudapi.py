@@ -1,5 +1,7 @@
 """The errors of clouds in plain words."""
 
+import traceback
+
 import pytest
 from libcloud.common.exceptions import BaseHTTPError, RateLimitReachedError
 from libcloud.common.types import InvalidCredsError, LibcloudError
@@ -80,3 +82,21 @@ def test_a_machine_that_is_ending_counts_as_gone():
     second.state = NodeState.TERMINATED
     assert cloud.machines() == []
     assert cloud.machine("1") is None
+
+
+def test_no_traceback_shows_the_address_of_a_request():
+    import requests
+    import urllib3
+
+    url = "/?Action=RunInstances&UserData=aG9zdGtleQ&Signature=x"
+    try:
+        try:
+            try:
+                raise urllib3.exceptions.MaxRetryError(None, url, OSError("no route"))
+            except urllib3.exceptions.MaxRetryError as error:
+                raise requests.ConnectionError(error) from None
+        except requests.ConnectionError as error:
+            raise cloudapi.translated("ec2", error) from error
+    except KraftwerkError as error:
+        printed = "".join(traceback.format_exception(error))
+    assert "UserData" not in printed and "Max retries exceeded (Caused by OSError('no route'))" in printed
