@@ -1,13 +1,23 @@
 """The section `reactor:` of config.yaml: where it listens, which branch goes where, and who is told what goes wrong."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kraftwerk.deployment import LABEL, LABEL_MEANING, label
-from kraftwerk.schema import list_of, mapping_of, number, record, setting, text
+from kraftwerk.schema import Value, Wrong, list_of, mapping_of, number, record, setting, text
 
 ADDRESS = r"(\d{1,3}(?:\.\d{1,3}){3})"
 BRANCH = r"(?!/)(?!.*(?:\.\.|//|@\{|\.lock$))[^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]*(?<![./])"
+WITH_PASSWORD = re.compile(r"https?://[^/]*@|[a-z+]+://[^/@]*:[^/]*@", re.IGNORECASE)
+
+
+def repository(value: Value) -> str:
+    """Parse where git fetches from: no option, and no password in it, which events, logs and `ps` would show."""
+    address = text(r"[^-\s]\S*", "an address or folder that git can fetch from")(value)
+    if WITH_PASSWORD.match(address):
+        raise Wrong("must have no user or password in it: an ssh key, or git's credential helper, keeps that")
+    return address
 
 
 @dataclass(frozen=True)
@@ -19,7 +29,7 @@ class Source:
         branches: the environment that each branch is deployed to.
     """
 
-    repository: str = setting(text(r"[^-\s]\S*", "an address or folder that git can fetch from"))
+    repository: str = setting(repository)
     branches: Mapping[str, str] = setting(
         mapping_of(label, BRANCH, "a branch's name"),
         default_factory=lambda: {"main": "production"},

@@ -63,6 +63,9 @@ def test_the_section_of_the_shipped_sample_is_one():
         ("projects: {My: {repository: x}}", "'My' is not a name"),
         ("projects: {a: {}}", "reactor.projects.a: repository missing"),
         ("projects: {a: {repository: --upload-pack=x}}", "is not an address or folder"),
+        ("projects: {a: {repository: 'https://me:geheim@host/a'}}", "a.repository: must have no user or password"),
+        ("projects: {a: {repository: 'https://geheim@host/a'}}", "a.repository: must have no user or password"),
+        ("projects: {a: {repository: 'ssh://me:geheim@host/a'}}", "a.repository: must have no user or password"),
         ("projects: {a: {repository: x, branches: {-x: production}}}", "'-x' is not a branch's name"),
         ("projects: {a: {repository: x, branches: {'a b': production}}}", "'a b' is not a branch's name"),
         ("projects: {a: {repository: x, branches: {main: Prod}}}", "reactor.projects.a.branches.main: 'Prod'"),
@@ -71,7 +74,15 @@ def test_the_section_of_the_shipped_sample_is_one():
 def test_mistakes_are_named(text, told):
     with pytest.raises(KraftwerkError) as caught:
         config(f"reactor: {{{text}}}")
-    assert told in caught.value.cause
+    assert told in caught.value.cause and "geheim" not in caught.value.cause
+
+
+@pytest.mark.parametrize(
+    "address", ["git@host:me/a.git", "ssh://git@host:22/a", "https://host/a@b.git", "/srv/a", "file:///srv/a:b@c", "."]
+)
+def test_repositories_of_all_kinds(address):
+    found = config(f"reactor: {{projects: {{a: {{repository: '{address}'}}}}}}")
+    assert found.projects["a"].repository == address
 
 
 @pytest.mark.parametrize("branch", ["main", "feature/x-1", "größe", "release/1.2"])
