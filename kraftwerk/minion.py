@@ -1,6 +1,7 @@
 """Minions: nodes that a Salt master drives. The master trusts their keys because ssh does: nobody compares anything."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from kraftwerk import saltmaster
@@ -59,7 +60,20 @@ def answers(name: str, master: Path | None = None, *, timeout: float = 30) -> bo
 
 def forget(name: str, master: Path | None = None) -> None:
     """Have a master trust the minion of a node no more; it is no error if it never did."""
+    folder, known = master or reactor_home(), (_keys(master) / ACCEPTED / name).exists()
     _remove(_keys(master), name, (ACCEPTED, *OTHERS))
+    if known and (folder / "master").exists():
+        _rotate(folder)
+
+
+def _rotate(folder: Path) -> None:
+    """Have a master that runs take another key for what it sends to all, as salt-key does: the minion knows the old."""
+    import salt.config
+    import salt.crypt
+
+    options = salt.config.master_config(str(folder / "master"))
+    with suppress(FileNotFoundError):  # it never ran
+        salt.crypt.dropfile(options["cachedir"], options["user"], options["id"])
 
 
 def _keys(master: Path | None) -> Path:

@@ -1,9 +1,10 @@
 """Which minions a master trusts: its folders of keys. (Real keys of real minions: tests/integration/test_master.py.)"""
 
 import pytest
+import salt.config
 import yaml
 
-from kraftwerk import minion, saltconf
+from kraftwerk import minion, saltconf, saltmaster
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
 from kraftwerk.paths import share
@@ -24,6 +25,18 @@ def test_a_forgotten_minion_is_forgotten_whatever_its_key_was(master):
     minion.forget("blue", master)
     minion.forget("blue", master)
     assert {path.name for path in (master / "pki").glob("*/*")} == {"green"}
+
+
+def test_what_a_forgotten_minion_could_read_is_sent_by_another_key(master, monkeypatch):
+    monkeypatch.setenv("KRAFTWERK_HOME", str(master / "home"))
+    saltmaster.write(master, publish_port=1, return_port=2)
+    asked = master / "cache" / ".dfn"
+    asked.parent.mkdir()
+    minion.forget("red", master)
+    assert not asked.exists()
+    minion.forget("blue", master)
+    options = salt.config.master_config(str(master / "master"))
+    assert (asked.stat().st_mode, asked.read_text()) == (0o100400, options["id"])  # as the master wants it
 
 
 def test_without_a_master_there_is_nothing_to_forget_or_accept(tmp_path):
