@@ -3,13 +3,15 @@
 import os
 import shlex
 import shutil
+import signal
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import yaml
 
-from kraftwerk import configdiff, configleaf, process, recipients, rekey, screen, secret, yamltext
+from kraftwerk import configdiff, configleaf, flock, process, recipients, rekey, screen, secret, yamltext
 from kraftwerk.configdiff import Difference
 from kraftwerk.configfile import ConfigFile
 from kraftwerk.errors import KraftwerkError
@@ -18,10 +20,11 @@ from kraftwerk.schema import shown
 from kraftwerk.yamltext import Place
 
 TAG = "!secret"
+OPEN, KEPT = "kraftwerk-edit-", "kraftwerk-kept-"  # what folders of drafts are called
 
 
 class Draft:
-    """A copy of a file that is edited, in a folder of its own; 0600.
+    """A copy of a file that is edited, in a folder of its own; 0600. The folder is locked for as long as we live.
 
     Args:
         file: what is edited.
@@ -32,7 +35,12 @@ class Draft:
         self.file = file
         self.known = _known(file) if reveal else {}
         self.shown = _revealed(file.text, self.known)
-        self.path = Path(tempfile.mkdtemp(prefix="kraftwerk-", dir=_memory())) / file.path.name
+        memory = _memory()
+        _sweep(memory)
+        self.folder = Path(tempfile.mkdtemp(prefix=OPEN, dir=memory))
+        self._lock = ExitStack()
+        self._lock.enter_context(flock.held(self.folder, busy=f"another kraftwerk is busy with {self.folder}"))
+        self.path = self.folder / file.path.name
         write_atomic(self.path, self.shown)
 
     def edit(self) -> None:
@@ -50,7 +58,10 @@ class Draft:
         Raises:
             KraftwerkError: it isn't YAML, or the project would have mistakes (code 2).
         """
-        written = self.path.read_bytes().decode()
+        try:
+            written = self.path.read_bytes().decode()
+        except UnicodeError as error:
+            raise KraftwerkError(f"{shown(self.file.path)}: isn't UTF-8", code=2) from error
         if written == self.shown:
             return self.file.text
         try:
@@ -60,9 +71,16 @@ class Draft:
         self.file.tried(text)
         return text
 
+    def keep(self) -> str:
+        """Keep it for whoever wrote it, and return where, as a sentence."""
+        kept = self.folder.rename(self.folder.with_name(self.folder.name.replace(OPEN, KEPT)))
+        secrets = ", with its secrets in plain text: remove it soon" if self.known or TAG in self.shown else ""
+        return f"{shown(self.file.path)} is as it was; your draft is kept in {kept / self.path.name}{secrets}"
+
     def remove(self) -> None:
-        """Remove it, and what the editor left beside it."""
-        shutil.rmtree(self.path.parent, ignore_errors=True)
+        """Remove it, and what the editor left beside it; one that is kept stays."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock.close()
 
 
 def changes(old: str, new: str) -> list[Difference]:
@@ -75,6 +93,29 @@ def _memory() -> Path:
     """Return a folder that is never written to a disk, where this machine has one."""
     candidates = (Path(os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"), Path("/dev/shm"))  # noqa: S108 - 0700 below
     return next((path for path in candidates if os.access(path, os.W_OK)), None) or private(state_home())
+
+
+def _sweep(memory: Path) -> None:
+    """Remove drafts whose kraftwerk was killed: there may be secrets in them."""
+    for folder in memory.glob(f"{OPEN}*"):
+        if folder.stat().st_uid == os.getuid() and not flock.is_held(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _tidy() -> Iterator[None]:
+    """Let a lost terminal, or a shutdown, end us by an exception, so that nothing stays behind."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    ends = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in ends}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _known(file: ConfigFile) -> dict[Place, tuple[str, str]]:
@@ -124,21 +165,34 @@ def session(file: ConfigFile, *, reveal: bool, again: Callable[[], bool]) -> lis
     Raises:
         KraftwerkError: it was left with mistakes, or changed meanwhile; where the draft is kept is told.
     """
-    draft = Draft(file, reveal=reveal)
-    kept = f"{shown(file.path)} is as it was; your draft is kept in {draft.path}"
+    with _tidy():
+        draft = Draft(file, reveal=reveal)
+        try:
+            text = _agreed(draft, again)
+        except KraftwerkError as error:
+            raise KraftwerkError(draft.keep(), code=error.code) from error
+        except (Exception, KeyboardInterrupt):
+            screen.warn(draft.keep())
+            raise
+        finally:
+            draft.remove()
+    return [f"{shown(file.path)}: {each.line()}" for each in changes(file.text, text)]
+
+
+def _agreed(draft: Draft, again: Callable[[], bool]) -> str:
+    """Return what the file says when it was edited, checked and written.
+
+    Raises:
+        KraftwerkError: it was left with mistakes, or the file changed meanwhile.
+    """
     while True:
         try:
             draft.edit()
             text = draft.text()
-            if text != file.text:
-                file.write(text)
-            break
+            if text != draft.file.text:
+                draft.file.write(text)
+            return text
         except KraftwerkError as error:
             screen.warn(error.cause)
             if not again():
-                raise KraftwerkError(kept, code=error.code) from error
-        except KeyboardInterrupt:
-            screen.warn(kept)
-            raise
-    draft.remove()
-    return [f"{shown(file.path)}: {each.line()}" for each in changes(file.text, text)]
+                raise

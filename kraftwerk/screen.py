@@ -93,8 +93,12 @@ def _spinner(label: str) -> Iterator[Any]:
         yield status
 
 
-def confirm(question: str, *, yes: bool = False, default: bool = False) -> bool:
-    """Ask a yes-or-no question; `yes` answers it, and without a terminal or an answer it is the default."""
+def confirm(question: str, *, yes: bool = False, default: bool = False, alone: bool | None = None) -> bool:
+    """Ask a yes-or-no question; `yes` answers it, and without a terminal or an answer it is the default.
+
+    Args:
+        alone: the answer where nobody is there to ask, if that isn't the default.
+    """
     if yes:
         return True
     try:
@@ -103,7 +107,7 @@ def confirm(question: str, *, yes: bool = False, default: bool = False) -> bool:
         if sys.stdin.isatty():
             raise
         say()
-        return default
+        return default if alone is None else alone
 
 
 def confirm_name(consequence: str, name: str, *, yes: bool = False) -> None:

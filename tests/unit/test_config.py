@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import signal
 import stat
 import subprocess
 import sys
@@ -13,8 +14,21 @@ import pytest
 import yaml
 from pyrage import x25519
 
-from kraftwerk import admin, cli, configdiff, configfile, configset, keypath, project, recipients, rekey, secret
+from kraftwerk import (
+    admin,
+    cli,
+    configdiff,
+    configfile,
+    configset,
+    keypath,
+    process,
+    project,
+    recipients,
+    rekey,
+    secret,
+)
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.localproc import wait_until
 
 PRODUCTION = """\
 # The live site.
@@ -416,6 +430,46 @@ def test_edit_keeps_the_draft_when_it_is_left_with_mistakes(root, run, editor, m
     assert file(root).read_text() == PRODUCTION
     draft = error.partition("your draft is kept in ")[2].strip()
     assert "many" in Path(draft).read_text()
+    assert file(root).read_text() == PRODUCTION and "plain text" not in error
+
+
+def test_an_editor_that_fails_in_a_script_is_not_opened_for_ever(root, run, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(root.parent))
+    monkeypatch.setenv("VISUAL", "false")
+    code, _, error = run("edit")
+    assert code == 1 and error.count("false failed with exit code 1") == 1 and "your draft is kept" in error
+
+
+def test_a_draft_with_secrets_is_told_as_one(root, run, editor, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(root.parent))
+    run("set", "environ.TOKEN", "--secret", text="hush\n")
+    editor("text = text.replace('2', 'many')")
+    monkeypatch.setattr("kraftwerk.screen.confirm", lambda *_, **__: False)
+    assert ", with its secrets in plain text: remove it soon" in run("edit", "--secrets")[2]
+    editor("pass")
+    (kept,) = root.parent.glob("kraftwerk-*")
+    run("edit")
+    assert (kept / "production.sls").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+def test_no_draft_is_left_by_who_was_ended(root, run, editor, monkeypatch, number):
+    """A lost terminal and a shutdown remove it; what a kill leaves, the next edit removes."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(root.parent))
+    run("set", "environ.TOKEN", "--secret", text="hush\n")
+    editor("open('opened', 'w').close(); import time; time.sleep(15)")
+    editing = process.popen([sys.executable, "-m", "kraftwerk", "config", "edit", "--secrets"], cwd=root)
+    assert wait_until((root / "opened").exists, timeout=20)
+    (draft,) = root.parent.glob("kraftwerk-*/production.sls")
+    assert "hush" in draft.read_text()
+    editor("pass", "pass")
+    run("edit")
+    assert draft.exists(), "it isn't swept while somebody edits it"
+    editing.send_signal(number)
+    editing.wait(20)
+    assert draft.exists() == (number == signal.SIGKILL)
+    run("edit")
+    assert not list(root.parent.glob("kraftwerk-*"))
 
 
 def test_edit_again_after_a_mistake(root, run, editor, monkeypatch):
