@@ -23,6 +23,7 @@ from kraftwerk.localproc import wait_until
 from kraftwerk.paths import master_sockets, private, share, write_atomic
 
 START_TIMEOUT = 30  # seconds until the sockets are there; 0.8 on a machine with nothing else to do
+RECORD_TIMEOUT = 3  # seconds until who starts one has written down its number; a hundredth of one
 STOP_TIMEOUT = 10  # seconds to end in order; then all are killed
 OUTLIVES = {"XDG_RUNTIME_DIR": ""}  # which is removed when its user logs out, with ssh's sockets in it
 KEPT_LOG = 10_000_000  # bytes of log that a start leaves there
@@ -155,7 +156,10 @@ def stop(folder: Path) -> bool:
 
 def status(folder: Path) -> Running | None:
     """Return the master that runs in a folder, None when nothing of it does."""
-    if not flock.is_held(folder / "lock"):
+    held = folder / "lock"
+    # Who has just taken the lock writes down in a moment who he is: he is at work, and nothing that a killed one left.
+    wait_until(lambda: not flock.is_held(held) or _recorded(folder)["pid"] > 0, timeout=RECORD_TIMEOUT)
+    if not flock.is_held(held):
         return None
     found = _recorded(folder)
     return Running(found["pid"], found["since"], found["pid"] > 0 and _alive(found["pid"]))

@@ -76,7 +76,18 @@ def test_a_port_that_is_taken_is_said(tmp_path):
     assert saltmaster.status(tmp_path / "m") is None
 
 
-def test_nobody_is_killed_for_a_number_that_is_not_known(folder):
+def test_of_those_who_start_it_at_the_same_instant_one_does_and_no_other_ends_it(folder):
+    code = "import sys; from pathlib import Path; from kraftwerk import saltmaster; saltmaster.start(Path(sys.argv[1]))"
+    command = [sys.executable, "-c", code, str(folder)]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [each.communicate(timeout=60)[1] for each in started]
+    assert sorted(each.returncode for each in started) == [0, 1, 1, 1]
+    assert all("runs already" in words for words in said if words)
+    assert saltmaster.answers(folder)
+
+
+def test_nobody_is_killed_for_a_number_that_is_not_known(folder, monkeypatch):
+    monkeypatch.setattr(saltmaster, "RECORD_TIMEOUT", 0.1)
     saltmaster.start(folder)
     running = folder / "running"
     known = running.read_text()
