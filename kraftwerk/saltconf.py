@@ -107,6 +107,7 @@ def cloud(folder: Path) -> dict[str, Any]:
         "profiles_config": str(folder / "cloud.profiles"),
         "conf_file": str(folder / "cloud"),
         "extension_modules": str(folder / "ext"),
+        "cachedir": str(private(folder / "cloud.cache")),  # made here: two salt-clouds at once trip over each other
         "log_file": str(folder / "log"),
         "sock_dir": str(master_sockets(reactor_home())),  # where the reactor, if it runs, hears of new nodes
         "kraftwerk_home": os.environ.get("KRAFTWERK_HOME", ""),  # for kw_local under plain salt-cloud
