@@ -153,7 +153,8 @@ def _writable(value: Any) -> Any:
 
 
 def _word(key: str, value: Any) -> str:
-    """Return a value as a line shows it: quoted where it has blanks, and of a commit the first digits."""
+    """Return a value as a line shows it: quoted where it has blanks; its first line, and a commit's first digits."""
     text = value if isinstance(value, str) else json.dumps(value)
     text = text[:8] if key in COMMITS else text
+    text = text.splitlines()[0] + " …" if "\n" in text.strip() else text
     return json.dumps(text, ensure_ascii=False) if any(c.isspace() or c == '"' for c in text) else text

@@ -17,7 +17,7 @@ WORDS = 12  # lines of output that tell why it failed
 
 @dataclass(frozen=True)
 class Job:
-    """A command that has ended: its exit code and the last lines of what it said."""
+    """A command that has ended: its exit code and the lines that tell most of what it said."""
 
     code: int
     lines: tuple[str, ...]
@@ -56,4 +56,12 @@ def run(words: Sequence[str], *, log: Path, cwd: Path | None = None, keep: Seque
             keep=keep,
         )
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return Job(ended.returncode, tuple(lines[-WORDS:]))
+    return Job(ended.returncode, telling(lines))
+
+
+def telling(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the lines that tell most: the last ones, and before them the error that they belong to."""
+    lines = [line for line in lines if not set(line) <= set("^~ ")]  # Python's marks below a line of a traceback
+    last = max((index for index, line in enumerate(lines) if line.startswith("Error: ")), default=len(lines))
+    tail = len(lines) - WORDS
+    return (lines[last], *lines[tail + 1 :]) if last < tail else tuple(lines[max(tail, 0) :])

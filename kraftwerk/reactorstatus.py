@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import admin, events, problem, pushdeploy, reactions, reactor, saltmaster, watch
+from kraftwerk import admin, events, outbox, problem, pushdeploy, reactions, reactor, saltmaster, watch
 from kraftwerk.events import Event
 from kraftwerk.paths import reactor_home
 from kraftwerk.reactorconfig import ReactorConfig
@@ -24,7 +24,9 @@ class Status:
         running: None where nothing of it runs.
         processes, memory: how many, and their share of memory in bytes; 0 where /proc doesn't tell.
         webhook: whether it listens.
+        hears: whether events arrive.
         deploys: the last event of each project's environments.
+        waiting: how many alerts didn't reach everybody yet.
         problems: what is wrong with nodes, as far as it was told: the node's name, and what it is.
     """
 
@@ -32,16 +34,18 @@ class Status:
     processes: int
     memory: int
     webhook: bool
+    hears: bool
     config: ReactorConfig
     reactions: Mapping[str, Path]
     deploys: Mapping[str, Mapping[str, Event]]
+    waiting: int
     problems: list[tuple[str, watch.Known]]
     events: list[Event]
 
     @property
     def ok(self) -> bool:
         """Tell whether pushes arrive and are answered."""
-        return self.running is not None and self.running.whole and self.webhook
+        return self.running is not None and self.running.whole and self.webhook and self.hears
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""
@@ -56,6 +60,7 @@ class Status:
             "webhook": {"listens": self.webhook, "address": f"http://{config.listen}/push/"},
             "projects": {name: self._project(name) for name in config.projects},
             "alerts": len(config.alerts),
+            "waiting": self.waiting,
             "problems": [watch.Change("raised", node, known).data for node, known in self.problems],
             "reactions": {name: str(path) for name, path in self.reactions.items()},
             "events": [event.as_dict() for event in self.events],
@@ -73,9 +78,8 @@ class Status:
         yield _row("webhook", f"http://{self.config.listen}/push/PROJECT{listens}")
         for name, source in self.config.projects.items():
             yield _row(name, f"{_branches(source.branches)}   {source.repository}")
-            yield from (_row("", _deployed(event)) for event in self.deploys[name].values())
-        count = len(self.config.alerts)
-        yield _row("alerts", f"{count} address{'es' if count != 1 else ''}" if count else "go to nobody")
+            yield from (_row("", line) for event in self.deploys[name].values() for line in _deployed(event))
+        yield _row("alerts", _alerts(len(self.config.alerts), self.waiting))
         told = [f"{problem.title(node, known.problem)}: {known.detail}" for node, known in self.problems]
         yield from (_row("problems" if not index else "", text) for index, text in enumerate(told))
         yield from (_row("events" if not index else "", event.line()) for index, event in enumerate(self.events))
@@ -85,6 +89,8 @@ class Status:
             return "not running"
         if not self.running.whole:
             return f"broken: its first process is gone, {self.processes} others are left"
+        if not self.hears:
+            return "broken: it hears no events; kraftwerk reactor start mends that"
         since = datetime.fromisoformat(self.running.since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         return f"running since {since} ({self.processes} processes, {self.memory / 1e6:.0f} MB)"
 
@@ -102,9 +108,11 @@ def look() -> Status:
         len(group),
         sum(map(_share, group)),
         running is not None and reactor.webhook_answers(),
+        running is not None and saltmaster.hears(reactor_home()),
         config,
         reactor.in_force() if running else reactions.find(reactor.trees()),
         {name: _deploys(name, source.branches) for name, source in config.projects.items()},
+        len(outbox.waiting()),
         watch.raised(),
         events.last(EVENTS),
     )
@@ -138,13 +146,23 @@ def _branches(branches: Mapping[str, str]) -> str:
     return ", ".join(f"{branch} → {environment}" for branch, environment in branches.items())
 
 
-def _deployed(event: Event) -> str:
+def _alerts(addresses: int, waiting: int) -> str:
+    if not addresses:
+        return "go to nobody"
+    late = (
+        f"; {waiting} wait{'s' if waiting == 1 else ''} to be sent: kraftwerk reactor test tells why" if waiting else ""
+    )
+    return f"{addresses} address{'es' if addresses != 1 else ''}{late}"
+
+
+def _deployed(event: Event) -> list[str]:
     data = event.data
     when = datetime.fromisoformat(event.time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     start = f"{data['environment']}: {data['commit'][:8]}"
     if event.tag == "failed":
-        return f"{start} failed at {when}: {data['reason'].splitlines()[0]}"
-    return f"{start} is live since {when}, {data['seconds']} s after it was pushed"
+        log = pushdeploy.log_file(data["project"], data["environment"])
+        return [f"{start} failed at {when}: {data['reason'].splitlines()[0]}", f"all that it said: {log}"]
+    return [f"{start} is live since {when}, {data['seconds']} s after it was pushed"]
 
 
 def _row(name: str, text: str) -> str:

@@ -303,10 +303,24 @@ def test_following_goes_on_after_the_journal_was_moved_aside(monkeypatch):
     assert [next(seen).data["n"], next(seen).data["n"]] == [0, 1]
 
 
+def test_what_tells_why_a_command_failed():
+    lines = [
+        "migrate ✗",
+        "Error: `manage.py migrate` failed",
+        *(f"File {number}" for number in range(20)),
+        "   ^^^^^",
+        "Boom",
+    ]
+    told = job.telling(lines)
+    assert len(told) == job.WORDS and told[0] == lines[1] and told[-2:] == ("File 19", "Boom")
+    assert job.telling(lines[:4]) == tuple(lines[:4]) and job.telling([]) == ()
+    assert job.reason(job.Job(1, told)).startswith("`manage.py migrate` failed\nFile ")
+
+
 def test_an_event_in_one_line():
     data = {"project": "mysite", "commit": COMMIT, "reason": "two\nlines", "delivery": "", "received": 1.5}
     line = events.Event("2026-11-21T01:00:00.000+00:00", "kraftwerk/deploy/mysite/failed", data).line()
-    assert line.partition(" kraftwerk")[2] == '/deploy/mysite/failed commit=01234567 reason="two\\nlines"'
+    assert line.partition(" kraftwerk")[2] == '/deploy/mysite/failed commit=01234567 reason="two …"'
     assert json.loads(events.Event("t", "kraftwerk/x", data).text())["data"] == data
 
 
