@@ -16,6 +16,8 @@ or a tunnel in front of it brings requests from outside, with https.
 
 import asyncio
 import logging
+import os
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +25,13 @@ from concurrent.futures import ThreadPoolExecutor
 import tornado.httpserver
 import tornado.web
 
-from kraftwerk import admin, events, push, pushdeploy, reception
+from kraftwerk import admin, events, push, pushdeploy, reception, saltmaster
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.paths import reactor_home
 
 LIMIT = 8 * 1024 * 1024  # bytes of a body; a push of a thousand commits has one or two millions
 PATIENCE = 10  # seconds that a client may take for its headers, and again for its body
+DEAF = 10  # looks in a row at an event bus that is gone, until the reactor ends itself
 AGAIN = 3  # seconds between two looks for pushes that nobody works on
 
 log = logging.getLogger("kraftwerk.webhook")
@@ -53,8 +57,13 @@ async def _serve():
         server = application(desk)
         server.listen(port, host)
         log.info("The webhook listens on %s:%s", host, port)
+        deaf = 0
         while True:
             await asyncio.get_running_loop().run_in_executor(desk, _remind)
+            deaf = 0 if saltmaster.hears(reactor_home()) else deaf + 1
+            if deaf >= DEAF:
+                log.error("The event bus is gone: the reactor ends, so that whoever keeps it starts it anew")
+                os.killpg(os.getpgrp(), signal.SIGTERM)
             await asyncio.sleep(AGAIN)
 
 

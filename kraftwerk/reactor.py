@@ -51,13 +51,15 @@ def start() -> bool:
     """Start the reactor in the background, where it lives on when the terminal is closed.
 
     Returns:
-        False when it ran already.
+        False when it ran already; one that hears no events is ended before.
 
     Raises:
         KraftwerkError: a port is taken, its webhook doesn't answer, or config.yaml has mistakes.
     """
     if (there := saltmaster.status(reactor_home())) and there.whole:
-        return False
+        if wait_until(lambda: saltmaster.hears(reactor_home()), timeout=WEBHOOK_TIMEOUT):
+            return False
+        stop()
     _prepare()
     saltmaster.start(reactor_home())
     if not wait_until(webhook_answers, timeout=WEBHOOK_TIMEOUT):

@@ -169,8 +169,12 @@ def answers(folder: Path) -> bool:
     """Tell whether the master's event bus and both ports take connections."""
     content = yaml.safe_load((folder / "master").read_text())
     ports = [(content["interface"], content[key]) for key in ("publish_port", "ret_port")]
-    bus = [master_sockets(folder) / f"master_event_{way}.ipc" for way in ("pub", "pull")]
-    return all(map(_connects, bus)) and all(map(_connects, ports))
+    return hears(folder) and all(map(_connects, ports))
+
+
+def hears(folder: Path) -> bool:
+    """Tell whether the master's event bus takes connections; Salt can't start that anew when its process was killed."""
+    return all(_connects(master_sockets(folder) / f"master_event_{way}.ipc") for way in ("pub", "pull"))
 
 
 def log_file(folder: Path) -> Path:

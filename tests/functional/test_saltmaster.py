@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,16 @@ def test_what_a_killed_one_leaves_is_ended_by_the_next_start(folder):
     assert wait_until(lambda: not saltmaster.status(folder).whole, timeout=5)  # its children still hold the lock
     second = saltmaster.start(folder)
     assert second.pid != first.pid and saltmaster.status(folder) == second
+
+
+def test_a_master_whose_bus_was_killed_is_known_to_hear_nothing(folder):
+    running = saltmaster.start(folder)
+    assert saltmaster.hears(folder)
+    group = (path for path in Path("/proc").glob("[0-9]*") if os.getpgid(int(path.name)) == running.pid)
+    bus = next(path for path in group if b"EventPublisher" in (path / "cmdline").read_bytes())
+    os.kill(int(bus.name), signal.SIGKILL)
+    assert wait_until(lambda: not saltmaster.hears(folder), timeout=5)
+    assert saltmaster.status(folder).whole
 
 
 def test_in_the_foreground_a_signal_ends_all_of_it(folder):
