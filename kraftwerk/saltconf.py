@@ -3,6 +3,7 @@
 import getpass
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,13 +127,14 @@ def link_extensions(folder: Path, source: Path, kinds: tuple[str, ...] = EXTENSI
 
 
 def _link(folder: Path, wanted: Mapping[str, Path]) -> None:
-    """Make a folder of links, by the names that they get there, and remove others."""
+    """Make a folder of links, by the names that they get there, and remove others; another kraftwerk may do the same."""
     private(folder)
     for link in folder.iterdir():
-        if link.name not in wanted or link.readlink() != wanted[link.name]:
-            link.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if not link.is_symlink() or link.readlink() != wanted.get(link.name):
+                link.unlink()
     for name, path in wanted.items():
-        if not (folder / name).is_symlink():
+        with suppress(FileExistsError):
             (folder / name).symlink_to(path)
 
 
