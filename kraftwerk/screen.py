@@ -97,7 +97,7 @@ def confirm(question: str, *, yes: bool = False, default: bool = False, alone: b
     """Ask a yes-or-no question; `yes` answers it, and without a terminal or an answer it is the default.
 
     Args:
-        alone: the answer where nobody is there to ask, if that isn't the default.
+        alone: the answer where nobody is there to ask, if that isn't the default: "Again?" would be asked for ever.
     """
     if yes:
         return True

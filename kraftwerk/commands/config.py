@@ -128,12 +128,8 @@ def edit(environment: str, base: bool, reveal: bool) -> None:
     there, and is removed; keep your editor from leaving copies of its own elsewhere.
     """
     file = configfile.read(project.root(), base, environment)
-    found = configedit.session(file, reveal=reveal, again=_again)
+    found = configedit.session(file, reveal=reveal, again=lambda: screen.confirm("Edit again?", default=True, alone=False))
     screen.say("\n".join(found) or "Nothing was changed.")
-
-
-def _again() -> bool:
-    return screen.confirm("Edit again?", default=True, alone=False)  # a script would be asked for ever
 
 
 @command.command()
