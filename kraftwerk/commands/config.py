@@ -1,5 +1,7 @@
 """`kraftwerk config`: a project's configuration in an environment."""
 
+import functools
+
 import click
 
 from kraftwerk import admin, configdiff, configedit, configfile, configleaf, configset, keypath, project, screen
@@ -87,9 +89,7 @@ def diff(environment: str, other: str | None, exit_code: bool, as_json: bool) ->
 @click.option("--force", is_flag=True, help="Let --generate replace a value, or VALUE an encrypted one.")
 @test_option
 @yes_option
-def put(
-    keys: KeyPath, value: str | None, environment: str, base: bool, test: bool, yes: bool, **kind: bool
-) -> int:  # fmt: skip
+def put(keys: KeyPath, value: str | None, environment: str, base: bool, test: bool, yes: bool, **kind: bool) -> int:
     """Set KEY to VALUE, in a pillar file.
 
     VALUE is read as YAML. The file is pillar/ENVIRONMENT.sls; only the lines of KEY change there, after all files were
@@ -128,7 +128,8 @@ def edit(environment: str, base: bool, reveal: bool) -> None:
     there, and is removed; keep your editor from leaving copies of its own elsewhere.
     """
     file = configfile.read(project.root(), base, environment)
-    found = configedit.session(file, reveal=reveal, again=lambda: screen.confirm("Edit again?", default=True, alone=False))
+    again = functools.partial(screen.confirm, "Edit again?", default=True, alone=False)
+    found = configedit.session(file, reveal=reveal, again=again)
     screen.say("\n".join(found) or "Nothing was changed.")
 
 
