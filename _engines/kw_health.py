@@ -20,6 +20,7 @@ import threading
 import time
 
 from kraftwerk import admin, alert, events
+from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import all_nodes
 from kraftwerk.patrol import Patrol
 
@@ -41,6 +42,9 @@ def _forever(what, work, pause):
         try:
             work()
             time.sleep(pause)
+        except KraftwerkError as error:
+            log.error("%s: goes on after an error: %s", what, error)
+            time.sleep(AFTER_ERROR)
         except Exception:
             log.exception("%s: goes on after an error", what)
             time.sleep(AFTER_ERROR)

@@ -150,6 +150,8 @@ def _remind():
         for project in pushdeploy.stranded():
             for each in push.pending(project):
                 events.fire(f"kraftwerk/push/{project}", each.as_dict())
+    except KraftwerkError as error:
+        log.error("Pushes that wait could not be looked after: %s", error)
     except Exception:
         log.exception("Pushes that wait could not be looked after")
 

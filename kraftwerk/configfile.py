@@ -9,7 +9,7 @@ from kraftwerk import project
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.paths import write_atomic
 from kraftwerk.project import Project
-from kraftwerk.schema import shown
+from kraftwerk.schema import shown, unreadable
 
 BASE = "base"
 
@@ -83,7 +83,7 @@ def content(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeError) as error:
-        raise KraftwerkError(f"{shown(path)} can't be read: {error}", code=2) from error
+        raise KraftwerkError(unreadable(path, error), code=2) from error
 
 
 def replace(path: Path, text: str) -> None:

@@ -220,7 +220,8 @@ def _edited(file: ConfigFile, edit: Callable[[], str]) -> str:
         return edit()
     except KraftwerkError as error:
         cause = f"{shown(file.path)}: {error.cause}"
-        raise KraftwerkError(cause, next_command="kraftwerk config edit", code=2) from error
+        which = "--base" if file.name == BASE else f"--env {file.name}"
+        raise KraftwerkError(cause, next_command=f"kraftwerk config edit {which}", code=2) from error
 
 
 def _before(file: ConfigFile, keys: KeyPath) -> Any:

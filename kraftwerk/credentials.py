@@ -118,7 +118,7 @@ def check_cloud(name: str) -> None:
         near = f"; did you mean {SPOKEN[name]}?" if name in SPOKEN else schema.suggestion(name, known)
         other = "make the server in its console, then: kraftwerk create-node NAME --provider ssh --host ADDRESS"
         raise KraftwerkError(
-            f"libcloud knows no cloud called {name}{near} ({', '.join(known)})",
+            f"libcloud knows no cloud called {name}{near or ' (' + ', '.join(known) + ')'}",
             next_command="kraftwerk providers add --help" if near else other,
             code=2,
         )

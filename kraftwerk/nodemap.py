@@ -32,6 +32,8 @@ def read(path: Path) -> list[Wanted]:
         KraftwerkError: it can't be read, or isn't of the right shape, or names something that is no hostname (code 2).
     """
     problems: list[str] = []
+    if not path.exists():
+        raise KraftwerkError(f"there is no file {schema.shown(path)}", next_command=f"ls {path.parent}", code=2)
     value = schema.load(path, problems)
     schema.check(problems)
     content = schema.anything(value) if value else None
@@ -78,5 +80,6 @@ def _quote(wanted: Wanted) -> Quote:
         if word != wanted.profile and word in words:
             return quote.quote(chosen, **{**given, "size": given["size"] or word})
         every += [f"{chosen.alias}-{name}" for name in words]
-    near = schema.suggestion(wanted.profile, every)
-    raise KraftwerkError(f"no cloud profile is called {wanted.profile}{near} ({', '.join(every)})", code=2)
+    known = f"{schema.suggestion(wanted.profile, every)} ({', '.join(every)})" if every else " (no cloud was added yet)"
+    following = "kraftwerk providers list" if every else f"kraftwerk providers add {wanted.profile.partition('-')[0]}"
+    raise KraftwerkError(f"no cloud profile is called {wanted.profile}{known}", next_command=following, code=2)

@@ -66,10 +66,19 @@ def run(
     return completed
 
 
+# What rsync and git say last; the reason stands before it.
+AFTER_THE_REASON = (
+    "rsync error:",
+    "fatal: Could not read from remote repository.",
+    "Please make sure you have the correct access rights",
+    "and the repository exists.",
+)
+
+
 def failure(argv: Sequence[str], completed: Completed) -> str:
     """Return one line that says how a program failed: its name, exit code and last words."""
     words = (completed.stderr or completed.stdout or b"").decode(errors="replace").strip().splitlines()
-    words = [word for word in words if not word.startswith("rsync error:")] or words  # its reason stands before
+    words = [word for word in words if word.strip() and not word.startswith(AFTER_THE_REASON)] or words
     last = words[-1].strip() if words else "no output"
     return f"{Path(argv[0]).name} failed with exit code {completed.returncode}: {last}"
 

@@ -61,6 +61,12 @@ def shown(file: Path) -> str:
     return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
 
 
+def unreadable(file: Path, error: Exception) -> str:
+    """Return in one line why a file can't be read."""
+    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+    return f"{shown(file)} can't be read: {reason}"
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?`, or nothing when no known word is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
@@ -83,7 +89,7 @@ def load(file: Path, problems: list[str], text: str | None = None) -> Value | No
     except FileNotFoundError:
         return None
     except (OSError, UnicodeError) as error:
-        raise KraftwerkError(f"{shown(file)} can't be read: {error}", code=2) from error
+        raise KraftwerkError(unreadable(file, error), code=2) from error
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         problems.append(f"{shown(file)}{line}: not valid YAML: {error.problem or error}")
@@ -181,7 +187,7 @@ def text(pattern: str = r"[^\x00-\x1f\x7f]*", meaning: str = "one line of text")
             raise Wrong(f"must be {meaning}, not {_kind(value.node)}")
         written: str = value.node.value
         if not re.fullmatch(pattern, written):
-            raise Wrong(f"{written!r} is not {meaning}")
+            raise Wrong(f"{_quoted(written)} is not {meaning}")
         return written
 
     return parse
@@ -293,4 +299,9 @@ def _kind(node: yaml.Node) -> str:
         return "a mapping"
     if isinstance(node, yaml.SequenceNode):
         return "a list"
-    return "nothing" if is_null(node) else repr(node.value)
+    return "nothing" if is_null(node) else _quoted(node.value)
+
+
+def _quoted(text: str) -> str:
+    """Return a text in quotes; of what is encrypted only that it is."""
+    return "an encrypted value" if text.startswith("-----BEGIN AGE ") else repr(text)

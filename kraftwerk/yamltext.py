@@ -49,6 +49,9 @@ def compose(text: str) -> yaml.Node | None:
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise KraftwerkError(f"{line}not valid YAML: {error.problem or error}", code=2) from error
     except yaml.YAMLError as error:
         raise KraftwerkError(f"not valid YAML: {error}".replace("\n", " "), code=2) from error
     return None if node is None or (is_null(node) and not node.value) else node

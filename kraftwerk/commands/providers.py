@@ -80,6 +80,7 @@ def list_(as_json: bool) -> None:
 @yes_option
 def remove(provider: str, yes: bool) -> None:
     """Forget a cloud's credentials; nothing changes at the cloud."""
+    account.get(provider)
     if not screen.confirm(f"Forget the credentials of {provider}?", yes=yes):
         raise KraftwerkError(f"{provider} is left as it was", next_command="--yes answers for scripts")
     account.remove(provider)

@@ -32,6 +32,9 @@ def command(provider: str, pattern: str | None, as_json: bool) -> None:
     if as_json:
         screen.emit_json([asdict(each) for each in shown])
         return
+    if not shown:
+        screen.hint(f"{provider} has no size that matches {pattern or '*'}.", f"kraftwerk sizes {provider}")
+        return
     named = [each for each in shown if each.names]
     if not pattern and named and len(shown) > MANY:
         shown = named

@@ -64,3 +64,8 @@ def test_mistakes(read, text, said):
 def test_an_unknown_profile_is_answered_with_the_nearest(read):
     with pytest.raises(KraftwerkError, match="did you mean dummy-small"):
         nodemap.quotes(read("dummy-smal: [web1]"))
+
+
+def test_a_map_that_is_not_there(tmp_path):
+    with pytest.raises(KraftwerkError, match=r"there is no file \S+/no\.map"):
+        nodemap.read(tmp_path / "no.map")

@@ -50,3 +50,20 @@ def test_ctrl_c_is_an_interruption():
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("fatal: '/x' is no repository\nfatal: Could not read from remote repository.\n\nPlease make sure you have the "
+         "correct access rights\nand the repository exists.", "fatal: '/x' is no repository"),
+        ("git@host: Permission denied (publickey).\nfatal: Could not read from remote repository.",
+         "git@host: Permission denied (publickey)."),
+        ("fatal: Could not read from remote repository.", "fatal: Could not read from remote repository."),
+        ("file has vanished\nrsync error: some files vanished (code 24)", "file has vanished"),
+        ("", "no output"),
+    ],
+)  # fmt: skip
+def test_a_failure_is_told_by_its_reason(said, told):
+    completed = subprocess.CompletedProcess(["git"], 128, b"", said.encode())
+    assert process.failure(["/usr/bin/git"], completed) == f"git failed with exit code 128: {told}"

@@ -128,3 +128,9 @@ def test_foreign_keys_pass_unless_they_look_misspelt(tmp_path):
     problems = []
     assert schema.given(Sample, schema.load(tmp_path / "base.sls", problems), foreign=True) == {}
     assert [line.partition(": ")[2] for line in problems] == ["cuont: unknown key; did you mean count?"]
+
+
+def test_a_folder_and_an_encrypted_value_are_told_in_words(tmp_path, mistakes):
+    with pytest.raises(KraftwerkError, match=r"^\S+ can't be read: Is a directory$"):
+        schema.load(tmp_path, [])
+    assert mistakes("count: '-----BEGIN AGE ENCRYPTED FILE-----'")[0].endswith("not an encrypted value")
