@@ -127,7 +127,7 @@ def link_extensions(folder: Path, source: Path, kinds: tuple[str, ...] = EXTENSI
 
 
 def _link(folder: Path, wanted: Mapping[str, Path]) -> None:
-    """Make a folder of links, by the names that they get there, and remove others; another kraftwerk may do the same."""
+    """Make a folder of links, by the names that they get there; no others stay. Another kraftwerk may be at it, too."""
     private(folder)
     for link in folder.iterdir():
         with suppress(FileNotFoundError):
