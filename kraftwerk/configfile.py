@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kraftwerk import project
-from kraftwerk.errors import KraftwerkError
+from kraftwerk.errors import KraftwerkError, unreadable
 from kraftwerk.paths import write_atomic
 from kraftwerk.project import Project
-from kraftwerk.schema import shown, unreadable
+from kraftwerk.schema import shown
 
 BASE = "base"
 
@@ -83,7 +83,7 @@ def content(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeError) as error:
-        raise KraftwerkError(unreadable(path, error), code=2) from error
+        raise KraftwerkError(unreadable(shown(path), error), code=2) from error
 
 
 def replace(path: Path, text: str) -> None:

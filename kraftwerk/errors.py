@@ -19,3 +19,9 @@ class KraftwerkError(Exception):
     def __str__(self) -> str:
         """Return the cause and the next command as they are printed."""
         return f"{self.cause} → {self.next_command}" if self.next_command else self.cause
+
+
+def unreadable(file: str, error: Exception) -> str:
+    """Return in one line why a file can't be read."""
+    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+    return f"{file} can't be read: {reason}"

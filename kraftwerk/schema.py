@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from kraftwerk.errors import KraftwerkError
+from kraftwerk.errors import KraftwerkError, unreadable
 
 T = TypeVar("T")
 PARSER = "parser"  # where a dataclass field keeps its parser
@@ -61,12 +61,6 @@ def shown(file: Path) -> str:
     return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
 
 
-def unreadable(file: Path, error: Exception) -> str:
-    """Return in one line why a file can't be read."""
-    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-    return f"{shown(file)} can't be read: {reason}"
-
-
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?`, or nothing when no known word is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
@@ -89,7 +83,7 @@ def load(file: Path, problems: list[str], text: str | None = None) -> Value | No
     except FileNotFoundError:
         return None
     except (OSError, UnicodeError) as error:
-        raise KraftwerkError(unreadable(file, error), code=2) from error
+        raise KraftwerkError(unreadable(shown(file), error), code=2) from error
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         problems.append(f"{shown(file)}{line}: not valid YAML: {error.problem or error}")
@@ -303,5 +297,4 @@ def _kind(node: yaml.Node) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text in quotes; of what is encrypted only that it is."""
     return "an encrypted value" if text.startswith("-----BEGIN AGE ") else repr(text)
