@@ -78,6 +78,10 @@ def _branches(words: Sequence[str], root: Path | None) -> dict[str, str]:
     if wrong := [word for word in words if not all(word.partition("="))]:
         raise KraftwerkError(f"{wrong[0]} is not BRANCH=ENVIRONMENT, such as main=production", code=2)
     given = {branch: environment for branch, _, environment in (word.partition("=") for word in words)}
+    if root:
+        here = project.parse(root)
+        for environment in given.values():
+            here.deployment(environment)  # raises where there is none of that name
     return given or {(repository.current_branch(root) if root else "") or "main": "production"}
 
 

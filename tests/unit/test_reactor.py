@@ -120,6 +120,8 @@ def test_add_in_a_project_knows_it_all(home, monkeypatch):
     monkeypatch.chdir(root)
     expected = Source("https://example.com/mysite.git", {"trunk": "production"})
     assert reactoradd.add(None, None, []) == ("mysite", expected)
+    with pytest.raises(KraftwerkError, match="no environment prodction; did you mean production"):
+        reactoradd.add(None, None, ["trunk=prodction"])
 
 
 def test_reactions_are_found_and_an_own_one_wins(home):
