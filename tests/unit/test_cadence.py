@@ -31,18 +31,10 @@ def test_schedules(text, fields, hours):
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "now",
-        "daily monday",
-        "daily 24:00",
-        "daily 3",
-        "weekly s",
-        "weekly t",
-        "weekly xyz",
-        "monthly 29",
-        "hourly 3:00",
-    ]
-    + ["61 3 * * *", "0 3 0 * *", "0 3 * * 8", "0 3 * *", "@daily", "0 3 * * */0", "a b c d e", "hourly x :05"],
+        *["", "now", "@daily", "daily monday", "daily 24:00", "daily 3", "weekly s", "weekly t", "weekly xyz"],
+        *["monthly 29", "hourly 3:00", "61 3 * * *", "0 3 0 * *", "0 3 * * 8", "0 3 * *", "0 3 * * */0"],
+        *["a b c d e", "hourly x :05"],
+    ],
 )
 def test_what_is_no_schedule(text):
     assert cadence.parse(text) == ""
