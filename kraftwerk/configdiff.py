@@ -101,4 +101,5 @@ def _values(instance: Instance) -> dict[KeyPath, Any]:
     """Return an instance's settings by the paths that files call them."""
     tree = {RENAMED.get(key, key): value for key, value in instance.as_dict().items() if key not in OWN}
     foreign = tree.pop("pillar", {})
-    return dict(configleaf.flat(configleaf.plain({**foreign, **tree})))
+    options = configleaf.flat(configleaf.plain(tree.pop("options", {})), ("services",))
+    return {**dict(configleaf.flat(configleaf.plain({**foreign, **tree}))), **dict(options)}

@@ -1,13 +1,10 @@
 """A project's pillar file that is changed: read, tried out with all the other files, and replaced at once."""
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kraftwerk import project
-from kraftwerk.errors import KraftwerkError, unreadable
-from kraftwerk.paths import write_atomic
+from kraftwerk import project, textfile
+from kraftwerk.errors import KraftwerkError
 from kraftwerk.project import Project
 from kraftwerk.schema import shown
 
@@ -49,9 +46,9 @@ class ConfigFile:
         Raises:
             KraftwerkError: somebody else changed it meanwhile.
         """
-        if content(self.path) != self.text:
+        if textfile.content(self.path) != self.text:
             raise KraftwerkError(f"{shown(self.path)} was changed meanwhile by somebody else", next_command="once more")
-        replace(self.path, text)
+        textfile.replace(self.path, text)
 
 
 def place(root: Path, name: str) -> Path:
@@ -69,32 +66,4 @@ def read(root: Path, base: bool, environment: str) -> ConfigFile:
         KraftwerkError: it can't be read (code 2).
     """
     name = BASE if base else environment
-    return ConfigFile(root, name, content(place(root, name)))
-
-
-def content(path: Path) -> str:
-    """Return a file's text with its line breaks as they are; empty where it isn't there.
-
-    Raises:
-        KraftwerkError: it can't be read (code 2).
-    """
-    try:
-        return path.read_bytes().decode()
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeError) as error:
-        raise KraftwerkError(unreadable(shown(path), error), code=2) from error
-
-
-def replace(path: Path, text: str) -> None:
-    """Replace a file at once, keeping its mode and, as far as we may, its owner; a link stays a link."""
-    path = path.resolve()
-    status = path.stat() if path.exists() else None
-    umask = os.umask(0)
-    os.umask(umask)
-    mode = status.st_mode & 0o7777 if status else 0o666 & ~umask
-    write_atomic(path, text, mode=mode)
-    path.chmod(mode)
-    if status and (status.st_uid, status.st_gid) != (path.stat().st_uid, path.stat().st_gid):
-        with suppress(PermissionError):
-            os.chown(path, status.st_uid, status.st_gid)
+    return ConfigFile(root, name, textfile.content(place(root, name)))

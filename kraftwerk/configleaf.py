@@ -52,7 +52,10 @@ def leaves(project: Project, environment: str) -> dict[KeyPath, Leaf]:
     said = {key for layer in project.layers_of(environment) for key in layer.values}
     tree = {each.name: plain(getattr(given, each.name)) for each in fields(Deployment) if each.name in said}
     tree |= project.foreign(environment)
-    return {keys: Leaf(keys, value, _place(project, environment, keys)) for keys, value in flat(tree)}
+    values = dict(flat(tree))
+    if "services" in said:  # one without options is a value, too
+        values["services",] = list(given.services)
+    return {keys: Leaf(keys, value, _place(project, environment, keys)) for keys, value in values.items()}
 
 
 def find(project: Project, environment: str, keys: KeyPath) -> Any:

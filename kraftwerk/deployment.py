@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kraftwerk import caching, superuser
+from kraftwerk import backupconfig, caching, service, superuser
 from kraftwerk.node import HOSTNAME
-from kraftwerk.paths import config_home, share
-from kraftwerk.schema import Value, Wrong, list_of, mapping_of, number, record, setting, suggestion, text
+from kraftwerk.schema import Value, Wrong, list_of, mapping_of, number, record, setting, text
 
 FILE = "kraftwerk.yaml"
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -25,9 +24,9 @@ schedule = text(
 )
 
 
-def folder(value: Value) -> str:
-    """Parse a folder inside the project; nothing that leads out of it."""
-    path = text(r"[\w.@+-]+(/[\w.@+-]+)*/?", "a folder inside the project, such as src or static/build")(value)
+def folder(value: Value, meaning: str = "a folder inside the project, such as src or static/build") -> str:
+    """Parse a path inside the project; nothing that leads out of it."""
+    path = text(r"[\w.@+-]+(/[\w.@+-]+)*/?", meaning)(value)
     if ".." in path.split("/"):
         raise Wrong(f"{path!r} leads out of the project")
     return path.rstrip("/")
@@ -41,15 +40,11 @@ def process_name(value: Value) -> str:
     return shell_command(value)
 
 
-def service(value: Value) -> str:
-    """Parse the name of a service: one whose states are shipped, the admin's, or the project's own."""
-    name = label(value)
-    root = value.file.parent if value.file.name == FILE else value.file.parent.parent
-    trees = [share("salt"), config_home() / "salt", root / "salt"]
-    known = sorted({path.name for tree in trees for path in tree.glob("services/*/") if path.is_dir()})
-    if name not in known:
-        raise Wrong(f"unknown service {name}{suggestion(name, known) or '; there are ' + ', '.join(known)}")
-    return name
+def anonymizer(value: Value) -> str:
+    """Parse what anonymizes a copy: a script of the project for a service's data, or below `run` a command."""
+    if value.key.endswith(".run"):
+        return shell_command(value)
+    return folder(value, "a file of the project, such as anonymize.sql")
 
 
 def not_served(value: Value) -> str:
@@ -82,7 +77,7 @@ class Deployment:
     asgi: str = setting(not_served, default="")
     python: str = setting(text(r"3(\.\d+)?", "a version of Python 3, such as 3 or 3.11"), default="3")
     workers: int | None = setting(number(1, 512), default=None)
-    services: tuple[str, ...] = setting(list_of(service, or_one=True), default=())
+    services: Mapping[str, Mapping[str, Any]] = setting(service.parse, default_factory=dict)
     processes: Mapping[str, str] = setting(mapping_of(process_name, LABEL, LABEL_MEANING), default_factory=dict)
     cron: Mapping[str, Cron] = setting(mapping_of(record(Cron), LABEL, LABEL_MEANING), default_factory=dict)
     release: tuple[str, ...] | None = setting(list_of(shell_command, or_one=True), default=None)
@@ -106,6 +101,8 @@ class Deployment:
     superusers: Mapping[str, Mapping[str, str]] = setting(
         mapping_of(superuser.parse, superuser.NAME, superuser.NAME_MEANING), default_factory=dict
     )
+    backup: Mapping[str, Any] = setting(backupconfig.parse, default_factory=dict)
+    anonymize: Mapping[str, str] = setting(mapping_of(anonymizer, LABEL, LABEL_MEANING), default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ class Instance:
     workers: int | None = None
     python: str = "3"
     services: tuple[str, ...] = ()
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of services; secrets are encrypted
     processes: Mapping[str, str] = field(default_factory=dict)
     cron: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     release: tuple[str, ...] = ()
@@ -36,6 +37,8 @@ class Instance:
     package: str = ""
     caching: Mapping[str, Any] = field(default_factory=dict)
     superusers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # passwords are encrypted
+    backup: Mapping[str, Any] = field(default_factory=dict)  # backupconfig.plain; secrets are encrypted
+    anonymize: Mapping[str, str] = field(default_factory=dict)  # script by service, and a command by `run`
     pillar: Mapping[str, Any] = field(default_factory=dict)  # keys of pillar files that are the project's own states'
     present: bool = True
     remove: tuple[str, ...] = ()  # where it isn't present, what goes: processes, source, tables, database, owner

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import caching, schema
+from kraftwerk import backupconfig, caching, schema, service
 from kraftwerk.deployment import FILE, LABEL, LABEL_MEANING, Deployment, Environment, Layer, ProjectFile
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import NAME_LIMIT, Instance, instance_name
@@ -85,6 +85,7 @@ class Project:
         domains = given.domain or (f"{name}.{node_name}",)
         static = given.static if given.static is not None else DJANGO_STATIC if django else {}
         caching.check(given.caching, static, name)
+        service.check(given.services, name)
         return Instance(
             name=name,
             project=self.name,
@@ -92,7 +93,8 @@ class Project:
             wsgi=given.wsgi if ":" in given.wsgi else f"{given.wsgi}:application",
             workers=given.workers,
             python=given.python,
-            services=given.services,
+            services=tuple(given.services),
+            options=service.placed(given.services, node_name),
             processes=given.processes,
             cron={key: asdict(value) for key, value in given.cron.items()},
             release=given.release if given.release is not None else DJANGO_RELEASE if django else (),
@@ -105,6 +107,8 @@ class Project:
             package=given.package or self.name.replace("-", "_"),
             caching=given.caching,
             superusers=given.superusers,
+            backup=backupconfig.plain(given.backup, self.root) if given.backup else {},
+            anonymize=given.anonymize,
             pillar=self.foreign(environment),
         )
 
@@ -225,7 +229,8 @@ def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for values in layers:
         for key, value in values.items():
             both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-            merged[key] = _merged((merged[key], value)) if both else value
+            found = _merged((merged[key], value)) if both else value
+            merged[key] = {name: found[name] for name in value} if isinstance(value, service.Listed) else found
     return merged
 
 

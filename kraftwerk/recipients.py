@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import configfile, secret
+from kraftwerk import secret, textfile
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.schema import shown
 
@@ -38,7 +38,7 @@ def read(root: Path) -> list[Recipient]:
         KraftwerkError: a line is no key; file and line are named (code 2).
     """
     found, name = [], ""
-    for number, line in enumerate(configfile.content(file(root)).splitlines(), 1):
+    for number, line in enumerate(textfile.content(file(root)).splitlines(), 1):
         key = line.strip()
         if key.startswith("#"):
             name = key.strip("# ")
@@ -63,8 +63,8 @@ def ensure(root: Path) -> list[Recipient]:
     if found:
         return found
     own = Recipient(secret.public_key(), f"{getpass.getuser()}@{socket.gethostname()}")
-    before = configfile.content(file(root)) or HEADING
-    configfile.replace(file(root), f"{before}\n# {own.name}\n{own.key}\n")
+    before = textfile.content(file(root)) or HEADING
+    textfile.replace(file(root), f"{before}\n# {own.name}\n{own.key}\n")
     return [own]
 
 

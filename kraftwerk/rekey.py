@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kraftwerk import configfile, keypath, recipients, secret, yamltext
+from kraftwerk import keypath, recipients, secret, textfile, yamltext
 from kraftwerk.deployment import FILE
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.recipients import Recipient
@@ -38,7 +38,7 @@ def plan(root: Path, everybody: Sequence[Recipient]) -> list[Rekeyed]:
 
 
 def _rekeyed(path: Path, keyring: Sequence[str], problems: list[str]) -> Rekeyed:
-    text = configfile.content(path)
+    text = textfile.content(path)
     edits, keys = [], []
     for place in encrypted(path, text):
         try:
@@ -88,7 +88,7 @@ def carry_out(root: Path, *, test: bool = False) -> list[str]:
         )
     found = plan(root, everybody)
     for each in () if test else found:
-        configfile.replace(each.path, each.text)
+        textfile.replace(each.path, each.text)
     told = [f"{shown(each.path)}: {', '.join(each.keys)}" for each in found] or ["there are no secrets here yet"]
     verb = "would be encrypted" if test else "encrypted"
     if found:

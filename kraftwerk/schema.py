@@ -99,7 +99,7 @@ def places(value: Value | None) -> dict[tuple[str, ...], str]:
     if value is None or not isinstance(value.node, yaml.MappingNode):
         return {}
     found: dict[tuple[str, ...], str] = {}
-    for name, child in _pairs(replace(value, problems=[])):
+    for name, child in pairs(replace(value, problems=[])):
         found[name,] = f"{shown(value.file)}:{child.line}"
         found |= {(name, *keys): place for keys, place in places(child).items()}
     return found
@@ -126,7 +126,7 @@ def given(schema: Any, value: Value | None, *, foreign: bool = False) -> dict[st
         return {}
     parsers = {each.name: each.metadata[PARSER] for each in fields(schema) if PARSER in each.metadata}
     result: dict[str, Any] = {}
-    for name, child in _pairs(value):
+    for name, child in pairs(value):
         if name not in parsers:
             if not foreign or difflib.get_close_matches(name, parsers, cutoff=MISSPELT):
                 child.wrong(f"unknown key{suggestion(name, parsers)}")
@@ -141,7 +141,7 @@ def foreign(schema: Any, value: Value | None) -> dict[str, Any]:
         return {}
     ours = {each.name for each in fields(schema)}
     result: dict[str, Any] = {}
-    for name, child in _pairs(replace(value, problems=[])):
+    for name, child in pairs(replace(value, problems=[])):
         if name not in ours and not is_null(child.node):
             _collect(anything, replace(child, problems=value.problems), result, name)
     plain: dict[str, Any] = json.loads(json.dumps(result, default=str))  # dates travel as text
@@ -157,7 +157,7 @@ def record(schema: type[T]) -> Parser[T]:
             raise Wrong
         missing = required(schema) - found.keys()
         if missing:
-            absent = sorted(missing - {name for name, _ in _pairs(value)})
+            absent = sorted(missing - {name for name, _ in pairs(value)})
             raise Wrong(f"{' and '.join(absent)} missing" if absent else "")
         return schema(**found)
 
@@ -240,7 +240,7 @@ def mapping_of(parser: Parser[T], key: str, meaning: str) -> Parser[dict[str, T]
 
     def parse(value: Value) -> dict[str, T]:
         found: dict[str, T] = {}
-        for name, child in _pairs(value):
+        for name, child in pairs(value):
             if not re.fullmatch(key, name):
                 child.wrong(f"{name!r} is not {meaning}")
             else:
@@ -271,7 +271,7 @@ def _collect(parser: Parser[Any], value: Value, into: dict[Any, Any], key: Any) 
             value.wrong(str(error))
 
 
-def _pairs(value: Value) -> list[tuple[str, Value]]:
+def pairs(value: Value) -> list[tuple[str, Value]]:
     """Return the keys of a mapping and their values; what is no mapping, and a key given twice, is noted."""
     if not isinstance(value.node, yaml.MappingNode):
         value.wrong(f"must be a mapping (key: value), not {_kind(value.node)}")

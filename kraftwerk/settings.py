@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kraftwerk import admin, paths, project, target
+from kraftwerk import admin, configleaf, paths, project, target
 from kraftwerk.deployment import FILE, Deployment
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import instance_name
@@ -98,6 +98,8 @@ def _project(this: Project, environment: str) -> Iterator[Setting]:
         if each.name != "asgi":
             value = getattr(instance, RENAMED.get(each.name, each.name))
             yield Setting(each.name, _plain(each.name, value), sources.get(each.name, SHIPPED))
+    for name, options in instance.options.items():
+        yield Setting(f"services.{name}", configleaf.masked(options), sources["services"])
     if instance.pillar:
         named = [layer.source for layer in this.layers_of(environment) if layer.foreign]
         yield Setting("pillar", _plain("pillar", instance.pillar), ", ".join(named))
@@ -123,4 +125,4 @@ def _plain(name: str, value: Any) -> Any:
         return {project: asdict(source) for project, source in value.items()}
     if name == "index_url" and (address := urlsplit(value)).password:
         return value.replace(f"{address.username}:{address.password}@", "…@")
-    return list(value) if isinstance(value, tuple) else value
+    return configleaf.masked(list(value) if isinstance(value, tuple) else value)

@@ -203,7 +203,7 @@ def test_an_environment_must_be_known(root):
 def test_a_service_of_the_projects_own(root):
     (root / "salt" / "services" / "search").mkdir(parents=True)
     (root / "kraftwerk.yaml").write_text("wsgi: x\nservices: [search]\n")
-    assert project.parse(root).deployment("production").services == ("search",)
+    assert tuple(project.parse(root).deployment("production").services) == ("search",)
 
 
 def test_find_walks_up(root, tmp_path):
