@@ -150,7 +150,7 @@ def kept(instance):
 def _given(instance):
     """The options of all services of an instance, as pillar has them; None where pillar knows nothing of it."""
     pillar = __pillar__.get("kraftwerk", {})
-    parts = [pillar.get(key, {}).get(instance) for key in ("instances", "data")]
+    parts = [pillar.get(key, {}).get(instance) for key in ("others", "instances", "data")]
     if not any(parts):
         return None
     found = {}

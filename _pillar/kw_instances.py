@@ -2,7 +2,8 @@
 The external pillar of kraftwerk: a node's instances, as the admin's registry holds them.
 
 It turns the registry's mirror (one JSON file for each instance) and the roster into
-``kraftwerk:instances`` and ``kraftwerk:node``, the same for kraftwerk and for plain Salt.
+``kraftwerk:instances``, ``kraftwerk:data`` (what services there hold for instances on other nodes) and
+``kraftwerk:node``, the same for kraftwerk and for plain Salt.
 Encrypted values stay so there; decrypted they stand in ``kraftwerk:secrets:<instance>`` only, by their
 dotted paths, and those that this admin can't decrypt are named in ``kraftwerk:unreadable:<instance>``.
 Configured by the master file that kraftwerk generates:
@@ -43,10 +44,16 @@ def ext_pillar(minion_id, pillar, mirror, roster, index_url="", only=(), identit
     """
     entries = yaml.safe_load(Path(roster).read_text()) if Path(roster).exists() else {}
     entry = (entries or {}).get(minion_id, {})
-    found = (json.loads(path.read_text()) for path in sorted(Path(mirror, minion_id).glob("*.json")))
-    hosted = {instance["name"]: instance for instance in found}
+    hosted = {instance["name"]: instance for instance in _read(Path(mirror, minion_id))}
     instances = {name: each for name, each in hosted.items() if not only or each["project"] in only}
-    revealed = {name: _reveal(instance, identity) for name, instance in instances.items()}
+    parts = {part["name"]: part for part in _read(Path(mirror, minion_id, "data"))}
+    secrets, unreadable = {}, {}
+    for each in (*instances.values(), *parts.values()):
+        found, lost = _reveal(each, identity)
+        if found:
+            secrets.setdefault(each["name"], {}).update(found)
+        if lost:
+            unreadable.setdefault(each["name"], []).extend(lost)
     return {
         "kraftwerk": {
             "node": {
@@ -57,10 +64,16 @@ def ext_pillar(minion_id, pillar, mirror, roster, index_url="", only=(), identit
             "index_url": index_url,
             "instances": instances,
             "others": {name: each for name, each in hosted.items() if name not in instances},
-            "secrets": {name: secrets for name, (secrets, _) in revealed.items() if secrets},
-            "unreadable": {name: unreadable for name, (_, unreadable) in revealed.items() if unreadable},
+            "data": parts,
+            "secrets": secrets,
+            "unreadable": unreadable,
         }
     }
+
+
+def _read(folder):
+    """The instances in a folder of the mirror."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
 def _reveal(instance, identity):

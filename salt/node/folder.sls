@@ -5,6 +5,7 @@
   "/opt/kraftwerk": "0755",
   "/var/lib/kraftwerk": "0750",
   "/var/lib/kraftwerk/instances": "0750",
+  "/var/lib/kraftwerk/data": "0750",
   "/var/log/kraftwerk": "0755",
 }.items() %}
 

@@ -1,6 +1,7 @@
 include:
   - project.user
   - project.folder
+  - project.service
   - project.env
   - project.web
   - project.process

@@ -1,4 +1,5 @@
 {%- from "project/map.jinja" import instances, registry with context %}
+{%- from "services/map.jinja" import parts with context %}
 
 include:
   - node.folder
@@ -16,4 +17,19 @@ project/registry/{{ name }}:
     - mode: '0640'
     - require:
       - file: node/folder/var/lib/kraftwerk/instances
+{%- endfor %}
+
+# Data of instances that run on other nodes.
+{%- for name, part in parts.items() %}
+
+project/registry/data/{{ name }}:
+  file.serialize:
+    - name: /var/lib/kraftwerk/data/{{ name }}.json
+    - dataset: {{ part | tojson }}
+    - serializer: json
+    - user: root
+    - group: root
+    - mode: '0640'
+    - require:
+      - file: node/folder/var/lib/kraftwerk/data
 {%- endfor %}
