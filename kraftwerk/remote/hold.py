@@ -1,0 +1,377 @@
+"""Runs on a node, as an argument of python3: has an instance's requests wait while its caller works on its data.
+
+hold.py OPTIONS, which is JSON:
+  instance     its name; processes: its workers, in the order in which they stop
+  patience     seconds that a request waits before it is answered 503
+  running      seconds that one-off commands and cron jobs are given to end
+  gate, asked  gate.sh, and its arguments after the slot
+
+It prints a JSON line for each thing that it did, and reads lines on stdin: `release`, or `forward` with an address and
+a script for when the site has moved there. Any other line says that the caller lives. When stdin ends or is silent, all
+starts again as after `release`; a second process sees to that, should this one be killed. After a reboot nothing holds.
+
+What comes outside of web waits for the lock on /run/kraftwerk/<instance> (exec.jinja), and what runs keeps
+/web/<instance>/slots locked.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import glob
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+SILENCE = 30  # seconds without a line from the caller, who sends one every few seconds
+STOP = 30  # seconds that requests and workers are given to finish
+LINGER = 60  # seconds that nginx is given to forget where it was led
+TAIL = 600  # seconds that requests may take which were let through at the end
+PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Back in a moment</title><body style="font: 1.2em sans-serif; max-width: 30em; margin: 20vh auto; padding: 0 1em">
+<h1>Back in a moment</h1><p>This site is being worked on. Please try again in a minute.</p></body></html>
+"""
+
+
+class Site:
+    """An instance on this node: what of it runs, stops and starts."""
+
+    def __init__(self, options):
+        self.name = options["instance"]
+        self.options = options
+        self.run = f"/run/kraftwerk/{self.name}"
+        self.root = f"/web/{self.name}"
+        self.slot = link(f"{self.root}/slots/live")
+        self.web = f"/etc/service/{self.name}-web-{self.slot}"
+        services = [f"/etc/service/{self.name}-{name}" for name in options["processes"]]
+        self.workers = [service for service in services if self.runs(service)]
+        self.entrance, self.inside = folder(self.run), folder(f"{self.root}/slots")
+
+    def runs(self, service):
+        """Whether runit keeps it running."""
+        return os.path.exists(service) and sv("status", service).stdout.startswith(b"run:")
+
+    def serves(self):
+        """Whether a release is live whose requests could wait."""
+        return bool(self.slot) and os.path.exists(self.web)
+
+    def close(self):
+        """Have one-off commands and cron jobs wait which come from now on."""
+        if self.entrance is not None:
+            fcntl.flock(self.entrance, fcntl.LOCK_EX)
+
+    def empty(self):
+        """Whether all of them have ended that came before."""
+        try:
+            if self.inside is not None:
+                fcntl.flock(self.inside, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def reopen(self):
+        """Let them go on."""
+        for lock in (self.entrance, self.inside):
+            if lock is not None:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+
+    def point(self, socket):
+        """Lead nginx to another socket, by a rename."""
+        new = f"{self.run}/.current.hold"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new)
+        os.symlink(socket, new)
+        os.rename(new, f"{self.run}/current.sock")
+
+    def start_web(self):
+        """Start web again and return what the gate saw: a word and a status."""
+        sv("up", self.web)
+        command = ["sh", "-seu", "--", self.name, self.slot, *self.options["asked"]]
+        done = subprocess.run(command, input=self.options["gate"].encode(), capture_output=True, check=False)
+        word, status, *_ = [*done.stdout.decode(errors="replace").rstrip("\n").split("\t"), "", ""]
+        return word, status
+
+    def restore(self):
+        """Have all run again as before, whatever was stopped. Returns what the gate saw."""
+        seen = ("", "")
+        if self.serves():
+            seen = self.start_web()
+            self.point(f"{self.slot}.sock")
+        self.reopen()
+        for worker in self.workers:
+            sv("up", worker)
+        return seen
+
+    def busy(self):
+        """How many requests web has, waiting ones too: connections that are not its listening socket."""
+        path = f"{self.run}/{self.slot}.sock"
+        with open("/proc/net/unix", encoding="utf-8") as table:
+            rows = (line.split() for line in table)
+            return sum(row[-1] == path and row[3] != "00010000" for row in rows)
+
+    def commands(self):
+        """The one-off commands and cron jobs that still run."""
+        found = []
+        for descriptor in glob.glob("/proc/[0-9]*/fd/8"):
+            with contextlib.suppress(OSError):
+                if os.readlink(descriptor) == f"{self.root}/slots":
+                    with open(f"{descriptor[:-4]}cmdline", "rb") as words:
+                        found.append(words.read().replace(b"\0", b" ").decode(errors="replace").strip()[:80])
+        return sorted(set(found))
+
+
+class Waiting:
+    """The requests that wait, on a socket of their own in place of web's."""
+
+    def __init__(self, site):
+        self.site = site
+        self.path = f"{site.run}/hold.sock"
+        self.started = time.monotonic()
+        self.open = asyncio.Event()
+        self.server = self.address = None
+        self.all, self.refused, self.running = 0, 0, set()
+
+    async def listen(self):
+        """Begin to take requests."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+        os.umask(0)  # nginx may connect, by the folder's permissions
+        self.server = await asyncio.start_unix_server(self.take, self.path, backlog=4096)
+        os.umask(0o077)
+
+    async def take(self, reader, writer):
+        """Have a request wait, and pass it on; or answer that it took too long."""
+        self.all += 1
+        self.running.add(asyncio.current_task())
+        patience = self.site.options["patience"]
+        if time.monotonic() - self.started > patience:
+            patience = 0
+        try:
+            await asyncio.wait_for(self.open.wait(), patience)
+            await self.splice(reader, writer)
+        except TimeoutError:
+            self.refused += 1
+            await self.refuse(reader, writer)
+        except OSError:
+            pass  # either end is gone
+        finally:
+            writer.close()
+            self.running.discard(asyncio.current_task())
+
+    async def splice(self, reader, writer):
+        """Pass all bytes of a connection to where the site is now, and back."""
+        if self.address:
+            there = await asyncio.open_connection(*self.address)
+        else:
+            there = await asyncio.open_unix_connection(f"{self.site.run}/current.sock")
+        forth = asyncio.ensure_future(pump(reader, there[1]))
+        try:
+            await pump(there[0], writer)
+        finally:
+            forth.cancel()
+            there[1].close()
+
+    async def refuse(self, reader, writer):
+        """Answer 503, and read what is still sent: who closes before that is a broken connection for nginx."""
+        page = maintenance(self.site.root)
+        head = (
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html; charset=utf-8\r\n"
+            f"Content-Length: {len(page)}\r\nRetry-After: 30\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
+        )
+        writer.write(head.encode() + page)
+        await writer.drain()
+        writer.write_eof()
+        while await asyncio.wait_for(reader.read(65536), SILENCE):
+            pass
+
+    def release(self, address=None):
+        """Let all requests go on: to web, or to an address."""
+        self.address = address
+        self.open.set()
+
+    def figures(self):
+        """How long requests waited at most, how many did, and how many of them were answered 503."""
+        seconds = time.monotonic() - self.started if self.server else 0
+        return {"seconds": round(seconds, 2), "waited": self.all, "refused": self.refused}
+
+    async def finish(self, linger):
+        """Wait until what was let through is answered, and for so many seconds for what was on its way here."""
+        if self.server:
+            await asyncio.sleep(linger)
+            self.server.close()
+        if self.running:
+            await asyncio.wait(self.running, timeout=TAIL)
+
+
+class Caller:
+    """What the caller sends: lines, for as long as it lives."""
+
+    def __init__(self):
+        self.lines = asyncio.Queue()
+        self.heard = time.monotonic()
+        self.gone = asyncio.Event()
+        threading.Thread(target=self.read, args=(asyncio.get_running_loop(),), daemon=True).start()
+
+    def read(self, loop):
+        """Read lines from stdin, in a thread of its own."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            for line in iter(sys.stdin.readline, ""):
+                self.heard = time.monotonic()
+                if line.strip():
+                    loop.call_soon_threadsafe(self.lines.put_nowait, line)
+            loop.call_soon_threadsafe(self.gone.set)
+
+    async def left(self):
+        """Wait until the caller is gone, or silent for too long."""
+        while not self.gone.is_set() and time.monotonic() - self.heard < SILENCE:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.gone.wait(), 1)
+
+
+async def pump(reader, writer):
+    """Pass bytes on until there are no more."""
+    with contextlib.suppress(OSError):
+        while chunk := await reader.read(65536):
+            writer.write(chunk)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
+async def hold(site, waiting, caller):
+    """Stop all that changes data, in order, while the site serves as long as it can; then wait for the word to end."""
+    for worker in site.workers:  # those that make jobs last, so that they are named last
+        say(doing=os.path.basename(worker))
+        await to_thread(sv, "-w", str(STOP), "force-stop", worker)
+    await to_thread(site.close)
+    until = time.monotonic() + site.options["running"]
+    while not (alone := site.empty()) and time.monotonic() < until:
+        say(doing="one-off commands")
+        await asyncio.sleep(0.1)
+    running = [] if alone else site.commands()
+    if site.serves():
+        say(doing="requests")
+        await waiting.listen()
+        waiting.started = time.monotonic()
+        site.point("hold.sock")
+        await drained(site)
+        await to_thread(sv, "-w", str(STOP), "force-stop", site.web)
+    say(held=True, running=running)
+    return await caller.lines.get()
+
+
+async def drained(site):
+    """Wait until web has answered all that it has; what it hasn't accepted yet would be lost with it."""
+    until, idle = time.monotonic() + STOP, 0
+    while idle < 2 and time.monotonic() < until:
+        idle = 0 if site.busy() else idle + 1
+        await asyncio.sleep(0.01)
+
+
+async def serve(site, ended):
+    """Hold, end in one of the ways there are, and see what waited to its end.
+
+    ended: is called when there is nothing left to put back.
+    """
+    waiting, caller = Waiting(site), Caller()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, caller.gone.set)
+    work, left = asyncio.ensure_future(hold(site, waiting, caller)), asyncio.ensure_future(caller.left())
+    await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
+    order = json.loads(work.result()) if work.done() and work.result().startswith("{") else {}
+    work.cancel()
+    if order:
+        ended()
+        waiting.release(tuple(order["forward"]))
+        done = await to_thread(script, order["script"], site.name)
+        site.reopen()
+        say(forwarded=not done.returncode, said=done.stderr.decode(errors="replace"), **waiting.figures())
+    else:
+        word, status = await to_thread(site.restore)
+        waiting.release()
+        ended()
+        say(released=True, word=word, status=status, **waiting.figures())
+    await waiting.finish(LINGER if order else 1)
+
+
+async def to_thread(function, *arguments):
+    """Call what takes its time without keeping requests from waiting."""
+    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+
+
+def script(text, *arguments):
+    """Run a shell script."""
+    return subprocess.run(["sh", "-seu", "--", *arguments], input=text.encode(), capture_output=True, check=False)
+
+
+def sv(*words):
+    """Call runit's sv."""
+    return subprocess.run(["sv", *words], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+
+
+def link(path):
+    """Where a link leads, or nothing."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def maintenance(root):
+    """The page for those who waited too long: the project's own maintenance.html, if it has one."""
+    try:
+        with open(os.open(f"{root}/current/maintenance.html", os.O_RDONLY | os.O_NOFOLLOW), "rb") as page:
+            return page.read()
+    except OSError:
+        return PAGE
+
+
+def say(**fact):
+    """Tell the caller, if it is still there."""
+    with contextlib.suppress(OSError):
+        os.write(1, (json.dumps(fact) + "\n").encode())
+
+
+def folder(path):
+    """A folder, opened to be locked; None where there is none."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+
+
+def main(options):
+    """Hold in a child; should it be killed, have all run again."""
+    site = Site(json.loads(options))
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    for number in (signal.SIGPIPE, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    os.makedirs("/run/lock/kraftwerk", mode=0o700, exist_ok=True)
+    guard = os.open(f"/run/lock/kraftwerk/{site.name}.hold", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(failed="somebody else holds it already")
+        return
+    reading, writing = os.pipe()
+
+    def ended():
+        os.write(writing, b"1")
+        fcntl.flock(guard, fcntl.LOCK_UN)
+
+    child = os.fork()
+    if not child:
+        asyncio.run(serve(site, ended))
+        os._exit(0)
+    os.close(writing)
+    os.close(0)
+    if not os.read(reading, 1):
+        site.restore()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
