@@ -9,21 +9,25 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from kraftwerk import __version__, saltconf, secret
+from kraftwerk import __version__, registry, saltconf, secret
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node
 from kraftwerk.paths import config_home, share
 from kraftwerk.remote import script
 from kraftwerk.transport import Connection
 
+MARK = "/var/lib/kraftwerk/converged"
+
 
 def digest(node: Node, hosted: Mapping[str, Instance], project_root: Path | None = None) -> str:
     """Return what stands for everything that a highstate goes by: trees, configuration, node and instances."""
     found = hashlib.sha256()
     instances = {name: instance.as_dict() for name, instance in hosted.items()}
-    unreadable = secret.reveal(instances)[1]  # an admin who can't decrypt leaves values as they are
-    for part in (__version__, saltconf.write().read_text(), [node.name, node.as_roster()], instances, unreadable):
-        found.update(json.dumps(part, sort_keys=True).encode() + b"\n")
+    data = {name: part.as_dict() for name, part in registry.instances(node, registry.DATA).items()}
+    unreadable = secret.reveal([instances, data])[1]  # an admin who can't decrypt leaves values as they are
+    facts = (instances, data, unreadable)
+    for fact in (__version__, saltconf.write().read_text(), [node.name, node.as_roster()], *facts):
+        found.update(json.dumps(fact, sort_keys=True).encode() + b"\n")
     for path in _files(project_root):
         found.update(f"{path}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()
@@ -34,6 +38,11 @@ def _files(project_root: Path | None) -> Iterator[Path]:
     trees += [config_home() / "salt", config_home() / "pillar", *([project_root / "salt"] if project_root else [])]
     for tree in trees:
         yield from sorted(path for path in tree.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def holds(connection: Connection) -> str:
+    """Return the mark that a node has, empty where it doesn't count any more."""
+    return connection.text(["find", MARK, "-mmin", "-60", "-exec", "cat", "{}", "+"], check=False)
 
 
 def write(connection: Connection, stamp: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from kraftwerk import gate as gates
-from kraftwerk import highstate, hosts, migration, neighbours, nodevenv, screen, secret, slot, superuser
+from kraftwerk import highstate, hosts, migration, neighbours, nodevenv, places, screen, secret, slot, superuser
 from kraftwerk import lock as locks
 from kraftwerk import plan as plans
 from kraftwerk import release as releases
@@ -20,6 +20,7 @@ from kraftwerk.rollout import SECONDS, Phase, Rollout
 def check(run: Rollout) -> None:
     """See that the project can be uploaded and what the node has, before anything is touched."""
     superuser.check(run.instance, run.project.is_django(run.instance.environment))
+    places.check(run.instance, run.project.root)
     run.source = uploads.source(run.project.root)
     run.files = uploads.files(run.project.root, run.source.tracked)
     _learn(run)
@@ -51,7 +52,11 @@ def lock(run: Rollout) -> str:
 
 
 def node(run: Rollout) -> str:
-    """Converge the node, unless that was done a short while ago or the plan just found nothing to change."""
+    """Converge the node, unless that was done a short while ago or the plan just found nothing to change.
+
+    Other nodes that hold data of it come first.
+    """
+    places.converge(run.target, run.project.root, run.progress)
     if run.converged or (run.plan is not None and not run.plan.states):
         return "as it is"
     outcome = highstate.converge(run.target.node, run.instance, project_root=run.project.root, on_progress=run.progress)

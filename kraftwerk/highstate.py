@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,10 +78,19 @@ class Outcome:
         return [result for result in self.results if result.failed]
 
 
+@dataclass(frozen=True)
+class PartChange:
+    """What becomes of the part that an instance has on another node (see part.py): `change` makes the new one of it."""
+
+    name: str
+    change: Callable[[Instance | None], Instance]
+
+
 def converge(
     node: Node,
     instance: Instance | None = None,
     *,
+    part: PartChange | None = None,
     test: bool = False,
     only: tuple[str, ...] = (),
     project_root: Path | None = None,
@@ -91,6 +100,7 @@ def converge(
 
     Args:
         instance: one to add or change before; it is recorded for the node's registry, but not by a test.
+        part: the same for the data of an instance on another node.
         test: change nothing, tell what would change.
         only: converge these projects' instances only, instead of all.
         project_root: a project whose own states and files (`salt/` in it) go before the shipped ones.
@@ -101,9 +111,8 @@ def converge(
     """
     connection, start = Connection(node), time.monotonic()
     with lock.held(connection, LOCK, wait=WAIT):
-        known = registry.sync(connection)
-        if instance is not None:
-            registry.record(node, instance)
+        registry.sync(connection)
+        before = _record(node, instance, part)
         stamp = "" if test else converged.digest(node, registry.instances(node), project_root)
         if not test:
             converged.write(connection, "")
@@ -113,21 +122,37 @@ def converge(
             )
         finally:
             saltssh.clean(connection)
-            if test and instance is not None:
-                _restore(node, known, instance)
+            if test:
+                _restore(node, before)
         outcome = Outcome(node.name, parse(node, value), time.monotonic() - start, test)
         if not (test or only or outcome.failed):
             converged.write(connection, stamp)
     return outcome
 
 
-def _restore(node: Node, known: Mapping[str, Instance], instance: Instance) -> None:
+Before = dict[tuple[str, str], Instance | None]  # what the mirror had, by kind and name
+
+
+def _record(node: Node, instance: Instance | None, part: PartChange | None) -> Before:
+    """Put what shall be on the node into the mirror, and return what was there."""
+    before: Before = {}
+    if instance is not None:
+        before[registry.HOSTED, instance.name] = registry.instances(node).get(instance.name)
+        registry.record(node, instance)
+    if part is not None:
+        known = registry.instances(node, registry.DATA).get(part.name)
+        before[registry.DATA, part.name] = known
+        registry.record(node, part.change(known), registry.DATA)
+    return before
+
+
+def _restore(node: Node, before: Before) -> None:
     """Undo in the mirror what a test put there."""
-    before = known.get(instance.name)
-    if before is None:
-        registry.forget(node, instance.name)
-    else:
-        registry.record(node, before)
+    for (kind, name), known in before.items():
+        if known is None:
+            registry.forget(node, name, kind)
+        else:
+            registry.record(node, known, kind)
 
 
 def _options(only: tuple[str, ...], project_root: Path | None) -> dict[str, Any]:

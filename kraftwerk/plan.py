@@ -1,16 +1,18 @@
 """What a deploy would change, told before it is asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kraftwerk import highstate, pending, requirements, virtualenv
+from kraftwerk import highstate, pending, places, requirements, virtualenv
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.highstate import Outcome
+from kraftwerk.instance import Instance
 from kraftwerk.project import Project
 from kraftwerk.release import History, Release
 from kraftwerk.requirements import Changes, Requirements
+from kraftwerk.service import URL
 from kraftwerk.target import Target
 
 MIGRATIONS_NAMED = 3
@@ -28,6 +30,7 @@ class Plan:
         database: to be created, or empty.
         migrations: to be applied, by name; None when it can't be told before the release is on the node.
         release: the new one; first: nothing is live yet.
+        others: what would change on other nodes that hold data of it.
     """
 
     instance: str
@@ -42,12 +45,14 @@ class Plan:
     migrations: tuple[str, ...] | None
     release: Release
     first: bool
+    others: tuple[Outcome, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the plan as it is printed."""
         title = f"Plan for {self.instance} → {self.node} ({self.environment})"
         packages = [("packages", line) for line in self._packages()]
-        rows = [("node", self._node()), *packages, ("database", self._database())]
+        others = [(each.node, _states(len(each.changed), areas(each))) for each in self.others]
+        rows = [*others, ("node", _states(len(self.states), self.areas)), *packages, ("database", self._database())]
         body = [f"  {name:<9} {text}" for name, text in rows if text]
         return [title, *body, f"  {'release':<9} {self._release().ljust(40)} downtime: none"]
 
@@ -58,6 +63,7 @@ class Plan:
             "node": self.node,
             "environment": self.environment,
             "states": list(self.states),
+            "others": {each.node: [result.id for result in each.changed] for each in self.others},
             "packages": None if self.packages is None else asdict(self.packages),
             "database": self.database,
             "migrations": None if self.migrations is None else list(self.migrations),
@@ -66,12 +72,6 @@ class Plan:
             "dirty": self.release.dirty,
             "downtime": 0,
         }
-
-    def _node(self) -> str:
-        if not self.states:
-            return "nothing to change"
-        one = len(self.states) == 1
-        return f"{len(self.states)} state{'' if one else 's'} to change ({', '.join(self.areas)})"
 
     def _packages(self) -> list[str]:
         if self.packages is None:
@@ -122,6 +122,7 @@ def make(
         packages = pool.submit(changes, history, wanted, release)
         here = pool.submit(pending.here, project.root, instance, settings) if settings else None
         live = pool.submit(pending.live, target.connection, instance, settings) if settings and history.live else None
+        others = places.test(target, project.root, on_progress)
         outcome = Outcome(target.node.name, (), 0.0, test=True)
         if not converged:
             outcome = highstate.converge(
@@ -139,10 +140,11 @@ def make(
         packages=found,
         packages_unknown=unknown,
         named_packages=wanted.names,
-        database=instance.name if history.live is None and "postgres" in instance.services else "",
+        database=instance.name if history.live is None and _is_ours(instance, "postgres") else "",
         migrations=None if known is None or applied is None else tuple(sorted(known - applied)),
         release=release,
         first=history.live is None,
+        others=tuple(others),
     )
 
 
@@ -155,6 +157,17 @@ def changes(history: History, wanted: Requirements, release: Release) -> tuple[C
     except KraftwerkError as error:
         return None, f"unknown from here: {error.cause.splitlines()[0]}"
     return requirements.diff(history.packages, versions), ""
+
+
+def _states(count: int, areas: Sequence[str]) -> str:
+    if not count:
+        return "nothing to change"
+    return f"{count} state{'' if count == 1 else 's'} to change ({', '.join(areas)})"
+
+
+def _is_ours(instance: Instance, service: str) -> bool:
+    """Tell whether an instance has a service whose data is on a node of ours, and not in a server elsewhere."""
+    return service in instance.services and URL not in instance.options.get(service, {})
 
 
 def areas(outcome: Outcome) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kraftwerk import highstate, lock, neighbours, registry, release, saltssh
+from kraftwerk import highstate, lock, neighbours, places, registry, release, saltssh, service
 from kraftwerk.counts import headline
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
@@ -35,7 +35,10 @@ class Inventory:
         instance = self.instance
         live = f"release {self.history.live}, {instance.url}" if self.history.live else "no release"
         data = [f"  data      {' · '.join(self.data)}"] if self.data else []
-        return [f"{instance.name} on {node_name} ({instance.environment})", f"  live      {live}", *data]
+        places = [
+            f"  data of   {name} is {where}" for name in instance.services if (where := service.where(instance, name))
+        ]
+        return [f"{instance.name} on {node_name} ({instance.environment})", f"  live      {live}", *data, *places]
 
 
 def look(target: Target) -> Inventory:
@@ -52,16 +55,16 @@ def look(target: Target) -> Inventory:
         )
     neighbours.check_owner(target.instance, known, target.node.name)
     instance = known[target.instance.name]
-    data = tuple(_counts(target, service) for service in instance.services)
+    data = tuple(_counts(target, name) for name in instance.services)
     return Inventory(instance, release.read(target.connection, target.instance), data)
 
 
-def _counts(target: Target, service: str) -> str:
+def _counts(target: Target, name: str) -> str:
     try:
-        counts = saltssh.call(target.node, f"kw_{service}.inspect", target.instance.name)["counts"]
+        counts = saltssh.call(target.node, f"kw_{name}.inspect", target.instance.name)["counts"]
     except (KraftwerkError, KeyError, TypeError):
-        return f"{service} (can't be counted)"
-    return headline(service, counts)
+        return f"{name} (can't be counted)"
+    return headline(name, counts)
 
 
 def choose(instance: Instance, ask: Callable[[str], bool], keep_data: bool) -> tuple[str, ...]:
@@ -115,6 +118,8 @@ def remove(
         )
         if outcome.failed:
             raise KraftwerkError(highstate.failures(outcome), next_command="kraftwerk destroy, once more")
+        data = tuple(part for part in parts if part in (TABLES, DATABASE, OWNER))
+        places.leave(target, instance, data, project_root, on_progress)
         if OWNER in parts:
             target.connection.script(script("gone"), leaving.name)
             registry.forget(target.node, leaving.name)

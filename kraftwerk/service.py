@@ -4,11 +4,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
 from kraftwerk import secret
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
 from kraftwerk.node import HOSTNAME, all_nodes
 from kraftwerk.paths import config_home, share
 from kraftwerk.schema import Parser, Value, Wrong, is_null, list_of, pairs, suggestion, text
@@ -74,6 +76,17 @@ def placed(services: Mapping[str, Mapping[str, Any]], node_name: str) -> dict[st
 def places(options: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return the nodes that services live on which live on another one, by service."""
     return {name: str(given[NODE]) for name, given in options.items() if given.get(NODE)}
+
+
+def where(instance: Instance, name: str) -> str:
+    """Return where a service of an instance lives, in words: `on db1`, `at db.example.com`; empty for its own node."""
+    given = instance.options.get(name, {})
+    if NODE in given:
+        return f"on {given[NODE]}"
+    if URL not in given:
+        return ""
+    host = "" if secret.is_encrypted(given[URL]) else urlsplit(given[URL]).hostname
+    return f"at {host}" if host else "elsewhere"
 
 
 def check(options: Mapping[str, Mapping[str, Any]], project: str) -> None:

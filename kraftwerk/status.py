@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from kraftwerk import health, saltssh
+from kraftwerk import health, saltssh, service
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.health import Look
 from kraftwerk.instance import Instance
@@ -123,10 +123,12 @@ def _release(instance: Instance, seen: Look) -> Check:
 
 
 def _service(node: Node, instance: Instance, seen: Look, name: str) -> Check:
-    """Return how a service is for an instance; one whose folder of states names no check is asked by Salt."""
+    """Return how a service is, and where it lives; one whose folder of states names no check is asked by Salt."""
     said = seen.checks[instance.name, name] if (instance.name, name) in seen.checks else _asked(node, instance, name)
-    text = f"{name} {CROSS} {said}".rstrip() if said else f"{name} {TICK}"
-    return Check(name, text, not said, f"kraftwerk highstate {node.name}")
+    title = f"{name} {service.where(instance, name)}".rstrip()
+    text = f"{title} {CROSS} {said}".rstrip() if said else f"{title} {TICK}"
+    home = service.places(instance.options).get(name, node.name)
+    return Check(name, text, not said, f"kraftwerk highstate {home}")
 
 
 def _asked(node: Node, instance: Instance, name: str) -> str:
