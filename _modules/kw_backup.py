@@ -1,0 +1,289 @@
+"""
+Backups of an instance, made on its node: by cron, with nothing of kraftwerk's there but these modules, or when asked.
+
+What is to be done stands in ``/etc/kraftwerk/backup/<instance>.json`` (root only; it opens the store). What became of
+it stands in ``/var/lib/kraftwerk/backups/<instance>.json``, which a look at the node's health reads. Errors are
+``RuntimeError`` in plain words; none of them, and nothing else here, holds credentials.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import platform
+import shutil
+import time
+
+__virtualname__ = "kw_backup"
+CONFIG, RECORDS = "/etc/kraftwerk/backup", "/var/lib/kraftwerk/backups"
+PATIENCE = 6 * 3600  # seconds that cron's backup waits for somebody who works on the instance
+VERIFIED_EVERY = {"daily": 1, "weekly": 7, "monthly": 28}  # days
+
+
+def __virtual__():
+    """Load on Linux only, as the services' modules do."""
+    if platform.system() != "Linux":
+        return False, "kw_backup: instances run on Linux nodes only"
+    return __virtualname__
+
+
+def scheduled(instance):
+    """
+    What cron does: make a backup, prune, and rehearse a restore where one is due.
+
+    instance
+        Name of the instance.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_backup.scheduled mysite
+    """
+    made = create(instance, wait=PATIENCE, owner="cron")
+    prune(instance)
+    every = VERIFIED_EVERY.get(config(instance)["verify"])
+    last = record(instance).get("verify", {})
+    if every and (not last.get("ok") or _age(last["at"]) > (every - 0.5) * 86400):
+        verify(instance, made["point"], wait=PATIENCE)
+    return made
+
+
+def create(instance, wait=60, owner="kraftwerk backup", kraftwerk="unknown"):
+    """
+    Make a backup point: an archive, encrypted where there are recipients, in the store, read back.
+
+    instance
+        Name of the instance.
+    wait
+        Seconds to wait for somebody else who works on it. Default: 60.
+    owner
+        Who does this, for others who find it locked.
+    kraftwerk
+        The version that asks for it, for the manifest.
+
+    Returns the point: ``point``, ``size`` of the archive, ``stored`` bytes, ``seconds``, ``services`` with counts.
+    Raises ``RuntimeError`` where anything fails; that is recorded, and nothing of the point can be seen.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_backup.create mysite
+    """
+    settings, start = config(instance), time.monotonic()
+    with _recorded(instance, "failure"), _alone(instance) as work:
+        path = os.path.join(work, "archive.kw")
+        with __salt__["kw_lock.held"](instance, owner, wait=wait):
+            done = __salt__["kw_archive.create"](instance, path, node=settings["node"], kraftwerk=kraftwerk)
+        index = _index(settings, done)
+        whole = __salt__["kw_point.put"](settings["store"], index, path, work, settings["recipients"])
+        stored = sum(part["size"] for part in whole["parts"])
+        made = {key: index[key] for key in ("point", "created", "services")}
+        made |= {"size": done["size"], "stored": stored, "seconds": round(time.monotonic() - start, 1)}
+        made |= {"encrypted": bool(settings["recipients"]), "store": settings["store"]["url"]}
+        _write(instance, {"success": {**made, "at": _now()}, "failure": None})
+    return made
+
+
+def prune(instance, test=False):
+    """
+    Delete the points that the policy doesn't keep, and what killed backups left longer than a day ago.
+
+    instance
+        Name of the instance.
+    test
+        Only say what would go. Default: ``False``.
+
+    Returns the plan, as ``kw_prune.plan`` does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_backup.prune mysite test=True
+    """
+    settings = config(instance)
+    with _recorded(instance, "prune"), _alone(instance):
+        plan = __salt__["kw_prune.plan"](settings["store"], settings["instance"], settings["keep"], settings["node"])
+        if not test:
+            __salt__["kw_prune.carry_out"](settings["store"], plan)
+            _write(instance, {"prune": None})
+        return plan
+
+
+def found(instance):
+    """
+    The points of an instance in its store, oldest first, without the sums of their parts.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_backup.found mysite
+    """
+    settings = config(instance)
+    points = __salt__["kw_point.found"](settings["store"], settings["instance"])
+    return [{**point, "parts": len(point["parts"])} for point in points]
+
+
+def verify(instance, point="", wait=60):
+    """
+    Rehearse a restore: fetch a point, check every sum, lay it beside the present data, compare the counts, remove it.
+
+    instance
+        Name of the instance.
+    point
+        Its name. Default: the newest of this node.
+    wait
+        Seconds to wait for somebody else who works on the instance. Default: 60.
+
+    Of an encrypted point, which this node can't read, only the sums are checked. Returns ``point``, ``kind``
+    (``restore`` or ``checksums``), ``checked`` (phrases), ``seconds`` and ``at``. Raises ``RuntimeError`` where it
+    fails, which is recorded.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_backup.verify mysite
+    """
+    settings, start = config(instance), time.monotonic()
+    with _recorded(instance, "verify"), _alone(instance) as work:
+        index = _chosen(settings, point)
+        path = os.path.join(work, "fetched")
+        __salt__["kw_archive.check_room"](work, sum(part["size"] for part in index["parts"]))
+        size = __salt__["kw_point.fetch"](settings["store"], index, path)
+        checked = [f"{size} bytes in {len(index['parts'])} parts as they were written"]
+        if not index["encryption"]:
+            with __salt__["kw_lock.held"](instance, "backup verify", wait=wait), open(path, "rb") as archive:
+                checked += __salt__["kw_rehearsal.run"](instance, archive.fileno())
+        kind = "checksums" if index["encryption"] else "restore"
+        how = {"point": index["point"], "kind": kind, "checked": checked, "seconds": round(time.monotonic() - start, 1)}
+        return proven(instance, how)
+
+
+def proven(instance, how):
+    """
+    Record that a point was rehearsed: on this node, and beside the point in its store.
+
+    how
+        ``point``, ``kind``, ``checked`` and ``seconds``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_backup.proven mysite '{"point": "20261120T030000", "kind": "restore", "checked": [], "seconds": 60}'
+    """
+    settings, how = config(instance), {**how, "at": _now(), "ok": True}
+    _write(instance, {"verify": how})
+    named = {"instance": settings["instance"], "node": settings["node"], "point": how["point"]}
+    __salt__["kw_point.verified"](settings["store"], named, how)
+    return how
+
+
+def config(instance):
+    """
+    What is to be done for an instance, credentials and all; not for the command line, where it would be shown.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_backup.config mysite
+    """
+    path = os.path.join(CONFIG, f"{instance}.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        raise RuntimeError(f"backups of {instance} are not set up on this node; a deploy does that") from None
+
+
+def record(instance):
+    """
+    What became of the last backup and the last rehearsal: ``success``, ``failure`` and ``verify``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_backup.record mysite
+    """
+    try:
+        with open(os.path.join(RECORDS, f"{instance}.json"), encoding="utf-8") as file:
+            return json.load(file)
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _index(settings, done):
+    """What the index of a point says besides its parts."""
+    manifest = done["manifest"]
+    services = [{key: each[key] for key in ("service", "version", "counts")} for each in manifest["services"]]
+    for each in services:
+        each["counts"] = {key: value for key, value in each["counts"].items() if isinstance(value, int)}
+    created = datetime.datetime.fromisoformat(manifest["created"])
+    named = {key: manifest[key] for key in ("project", "environment", "instance", "created", "release", "kraftwerk")}
+    archive = {"size": done["size"], "sha256": done["sha256"]}
+    point = created.strftime("%Y%m%dT%H%M%S")
+    return {**named, "node": settings["node"], "point": point, "archive": archive, "services": services}
+
+
+def _chosen(settings, point):
+    points = __salt__["kw_point.found"](settings["store"], settings["instance"], settings["node"])
+    wanted = [each for each in points if not point or each["point"] == point]
+    if not wanted:
+        raise RuntimeError(f"there is no point {point}" if point else "there is no point yet")
+    return wanted[-1]
+
+
+@contextlib.contextmanager
+def _alone(instance):
+    """A folder to work in, for one backup, prune or rehearsal of an instance at a time; empty, whatever was killed."""
+    work = os.path.join(__salt__["kw_archive.folder"](instance), ".backup")
+    with __salt__["kw_lock.held"](f"{instance}.backup", "another backup", wait=PATIENCE, descriptor=20):
+        shutil.rmtree(work, ignore_errors=True)
+        os.mkdir(work, 0o700)
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _recorded(instance, key):
+    """Record why something failed; who is killed with -9 leaves the mark that it has begun."""
+    _write(instance, {"running": {"what": key, "at": _now(), "pid": os.getpid()}})
+    try:
+        yield
+    except BaseException as error:
+        words = str(error) or type(error).__name__
+        _write(instance, {key: {"at": _now(), "ok": False, "cause": words[:500]}, "running": None})
+        raise
+    _write(instance, {"running": None})
+
+
+def _write(instance, changes):
+    """Change some keys of an instance's record."""
+    os.makedirs(RECORDS, mode=0o700, exist_ok=True)
+    path, found = os.path.join(RECORDS, f"{instance}.json"), {**record(instance), **changes}
+    temporary = f"{path}.new"
+    with open(temporary, "w", encoding="utf-8", opener=_private) as file:
+        json.dump({key: value for key, value in found.items() if value}, file)
+    os.replace(temporary, path)
+
+
+def _private(path, flags):
+    """Open a file as root's alone."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def _now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")  # noqa: UP017 - Python 3.10
+
+
+def _age(time_text):
+    """Seconds since a time that ``_now`` wrote."""
+    return time.time() - datetime.datetime.fromisoformat(time_text).timestamp()
