@@ -90,9 +90,7 @@ class Hold:
             if key in fact:
                 self._note(fact)
                 return fact
-        raise KraftwerkError(
-            f"the connection to {self.node} broke while {self.instance} was held: it serves again soon"
-        )
+        raise KraftwerkError(f"the connection to {self.node} broke; what was held of {self.instance} is started again")
 
     def _note(self, fact: dict[str, Any]) -> None:
         self.running = tuple(fact.get("running", self.running))

@@ -26,9 +26,12 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+ONE = ThreadPoolExecutor(1)
 SILENCE = 30  # seconds without a line from the caller, who sends one every few seconds
-STOP = 30  # seconds that requests and workers are given to finish
+STOP = "30"  # seconds that requests and workers are given to finish
+START = "5"  # seconds that runit is given to start them
 LINGER = 60  # seconds that nginx is given to forget where it was led
 TAIL = 600  # seconds that requests may take which were let through at the end
 PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -89,7 +92,7 @@ class Site:
 
     def start_web(self):
         """Start web again and return what the gate saw: a word and a status."""
-        sv("up", self.web)
+        sv("-w", START, "start", self.web)
         command = ["sh", "-seu", "--", self.name, self.slot, *self.options["asked"]]
         done = subprocess.run(command, input=self.options["gate"].encode(), capture_output=True, check=False)
         word, status, *_ = [*done.stdout.decode(errors="replace").rstrip("\n").split("\t"), "", ""]
@@ -102,8 +105,8 @@ class Site:
             seen = self.start_web()
             self.point(f"{self.slot}.sock")
         self.reopen()
-        for worker in self.workers:
-            sv("up", worker)
+        if self.workers:
+            sv("-w", START, "start", *self.workers)
         return seen
 
     def busy(self):
@@ -203,6 +206,8 @@ class Waiting:
         if self.server:
             await asyncio.sleep(linger)
             self.server.close()
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
         if self.running:
             await asyncio.wait(self.running, timeout=TAIL)
 
@@ -246,11 +251,12 @@ async def hold(site, waiting, caller):
     """Stop all that changes data, in order, while the site serves as long as it can; then wait for the word to end."""
     for worker in site.workers:  # those that make jobs last, so that they are named last
         say(doing=os.path.basename(worker))
-        await to_thread(sv, "-w", str(STOP), "force-stop", worker)
+        await to_thread(sv, "-w", STOP, "force-stop", worker)
     await to_thread(site.close)
     until = time.monotonic() + site.options["running"]
-    while not (alone := site.empty()) and time.monotonic() < until:
-        say(doing="one-off commands")
+    if not (alone := site.empty()):
+        say(doing=f"waiting for {', '.join(site.commands())}")
+    while not (alone := alone or site.empty()) and time.monotonic() < until:
         await asyncio.sleep(0.1)
     running = [] if alone else site.commands()
     if site.serves():
@@ -259,14 +265,14 @@ async def hold(site, waiting, caller):
         waiting.started = time.monotonic()
         site.point("hold.sock")
         await drained(site)
-        await to_thread(sv, "-w", str(STOP), "force-stop", site.web)
+        await to_thread(sv, "-w", STOP, "force-stop", site.web)
     say(held=True, running=running)
     return await caller.lines.get()
 
 
 async def drained(site):
     """Wait until web has answered all that it has; what it hasn't accepted yet would be lost with it."""
-    until, idle = time.monotonic() + STOP, 0
+    until, idle = time.monotonic() + int(STOP), 0
     while idle < 2 and time.monotonic() < until:
         idle = 0 if site.busy() else idle + 1
         await asyncio.sleep(0.01)
@@ -298,8 +304,9 @@ async def serve(site, ended):
 
 
 async def to_thread(function, *arguments):
-    """Call what takes its time without keeping requests from waiting."""
-    return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+    """Call what takes its time, without keeping requests from waiting; one after the other, so that a stop that was
+    begun has ended before all is started again."""
+    return await asyncio.get_running_loop().run_in_executor(ONE, function, *arguments)
 
 
 def script(text, *arguments):
