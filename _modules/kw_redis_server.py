@@ -1,0 +1,362 @@
+"""
+A project's own redis servers under systemd: the live one, and beside it the one that a load has prepared.
+
+Each has a folder and a socket named by a word of its own (``first``, then the token of a load), and a link says which
+of them is live. So a load changes the data by renaming a link. Servers run as the instance's user and have no port.
+"""
+
+import contextlib
+import os
+import platform
+import pwd
+import shutil
+import subprocess
+
+__virtualname__ = "kw_redis_server"
+DATA = "/var/lib"
+RUN = "/run"
+UNITS = "/etc/systemd/system"
+CONFIG = "redis.conf"
+SNAPSHOT = "dump.rdb"  # as kw_redis_settings says
+BASE = "appendonly.aof.1.base.rdb"  # what a server with an append-only file starts from
+MANIFEST = f"file {BASE} seq 1 type b\n"
+FIRST = "first"
+
+
+def __virtual__():
+    """Load on Linux only: the servers are systemd's."""
+    if platform.system() != "Linux":
+        return False, "kw_redis_server: instances run on Linux nodes only"
+    return __virtualname__
+
+
+def unit(instance):
+    """
+    The name of the unit that starts the live server, at boot too.
+
+    instance
+        Name of the instance.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.unit mysite
+    """
+    return f"kraftwerk-redis-{instance}"
+
+
+def folder(instance, word=""):
+    """
+    Where the data of an instance's servers is, or that of one of them.
+
+    instance, word
+        Name of the instance, and the server's word. Default: the folder above all of them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.folder mysite
+    """
+    if not instance or not instance.replace("-", "").isalnum() or "/" in word or word.startswith("."):
+        raise ValueError(f"{instance} {word}: not a plain name")
+    return os.path.join(DATA, f"redis-{instance}", word) if word else os.path.join(DATA, f"redis-{instance}")
+
+
+def socket(instance, word="redis"):
+    """
+    The path of a server's socket; ``redis`` is the live one's.
+
+    instance, word
+        Name of the instance, and the server's word. Default: the live one's.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.socket mysite
+    """
+    return os.path.join(RUN, f"redis-{instance}", f"{word}.sock")
+
+
+def live(instance):
+    """
+    The word of the live server; empty where there is none yet.
+
+    instance
+        Name of the instance.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.live mysite
+    """
+    try:
+        return os.readlink(os.path.join(folder(instance), "live"))
+    except FileNotFoundError:
+        return ""
+
+
+def missing(instance, wanted):
+    """
+    What the live server lacks: any of ``folder``, ``config``, ``boot``, ``server`` and ``settings``.
+
+    instance
+        Name of the instance.
+    wanted
+        Its settings.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.missing mysite '{}'
+    """
+    parts = [] if live(instance) and os.path.isdir(folder(instance, live(instance))) else ["folder"]
+    if _read(os.path.join(folder(instance), CONFIG)) != __salt__["kw_redis_settings.text"](wanted):
+        parts.append("config")
+    if _systemctl("is-enabled", unit(instance), check=False) != "enabled":
+        parts.append("boot")
+    try:
+        with _client(instance) as client:
+            if __salt__["kw_redis_settings.different"](client, wanted):
+                parts.append("settings")
+    except RuntimeError:
+        parts.append("server")
+    return parts
+
+
+def create(instance, wanted):
+    """
+    Have the live server run with its settings, now and from boot on. The units are there already.
+
+    instance
+        Name of the instance.
+    wanted
+        Its settings.
+
+    Returns what was missing. Raises ``RuntimeError`` with the server's words.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.create mysite '{}'
+    """
+    parts = missing(instance, wanted)
+    path, text = os.path.join(folder(instance), CONFIG), __salt__["kw_redis_settings.text"](wanted)
+    if "folder" in parts:
+        _make_folder(instance, FIRST)
+        _point(os.path.join(folder(instance), "live"), FIRST)
+    # A server that starts without its append-only file mustn't be told to read one, nor the other way round: where that
+    # changes, it starts as it was, changes while it runs, and is told so for its next start.
+    if f"\nappendonly {wanted['appendonly']}\n" in (_read(path) or text):
+        _write(path, text, 0o644)
+    if "boot" in parts:
+        _systemctl("enable", unit(instance))
+    if "server" in parts:
+        _systemctl("restart", unit(instance))
+    with _client(instance) as client:
+        restart = __salt__["kw_redis_settings.apply"](client, wanted)
+    _write(path, text, 0o644)
+    if restart:
+        _systemctl("restart", unit(instance))
+    return parts
+
+
+def remove(instance):
+    """
+    Stop an instance's servers, and delete their data, their sockets and their units for good.
+
+    instance
+        Name of the instance.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.remove mysite
+    """
+    _systemctl("disable", "--now", unit(instance), check=False)
+    _systemctl("stop", f"{unit(instance)}@*", check=False)
+    for path in (folder(instance), os.path.dirname(socket(instance))):
+        shutil.rmtree(path, ignore_errors=True)
+    for name in (f"{unit(instance)}.service", f"{unit(instance)}@.service"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(UNITS, name))
+    _systemctl("daemon-reload")
+
+
+def fill(instance, word, kept):
+    """
+    A new folder for a server to start from, and where its snapshot goes: the path.
+
+    instance, word
+        Name of the instance, and the server's word.
+    kept
+        Whether the server has an append-only file.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.fill mysite 0123456789ab true
+    """
+    path = _make_folder(instance, word)
+    if not kept:
+        return os.path.join(path, SNAPSHOT)
+    os.mkdir(os.path.join(path, "appendonlydir"), 0o700)
+    _write(os.path.join(path, "appendonlydir", "appendonly.aof.manifest"), MANIFEST)
+    return os.path.join(path, "appendonlydir", BASE)
+
+
+def start(instance, word):
+    """
+    Start a server on its folder, and wait until its data is loaded.
+
+    instance, word
+        Name of the instance, and the server's word.
+
+    Raises ``RuntimeError`` with the server's last words.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.start mysite 0123456789ab
+    """
+    _own(instance, folder(instance, word))
+    name = f"{unit(instance)}@{word}"
+    try:
+        _systemctl("start", name)
+    except RuntimeError as error:
+        said = _run(["journalctl", "--unit", name, "--lines", "20", "--output", "cat", "--quiet"], check=False)
+        words = [line.partition("# ")[2] for line in said.splitlines() if "# " in line and "Warning" not in line]
+        raise RuntimeError(f"redis-server: {' / '.join(words[-2:]) or error}") from error
+
+
+def switch(instance, word):
+    """
+    Make a server that runs the live one. The other one goes with its data; who is connected to it connects anew.
+
+    instance, word
+        Name of the instance, and the server's word.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.switch mysite 0123456789ab
+    """
+    _point(os.path.join(folder(instance), "live"), word)
+    _point(socket(instance), f"{word}.sock")
+    discard(instance)
+
+
+def discard(instance):
+    """
+    Stop all servers but the live one, and delete their data.
+
+    instance
+        Name of the instance.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.discard mysite
+    """
+    for word in others(instance):
+        with contextlib.suppress(RuntimeError), _client(instance, word) as client:
+            client.call("CONFIG", "SET", "save", "")  # nobody wants its data: so it ends at once
+        for verb in ("stop", "reset-failed"):
+            _systemctl(verb, f"{unit(instance)}@{word}", check=False)
+        shutil.rmtree(folder(instance, word))
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(socket(instance, word))
+
+
+def others(instance):
+    """
+    The words of the servers beside the live one.
+
+    instance
+        Name of the instance.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.others mysite
+    """
+    found = os.scandir(folder(instance)) if os.path.isdir(folder(instance)) else ()
+    keep = live(instance)
+    return sorted(entry.name for entry in found if entry.is_dir(follow_symlinks=False) and entry.name != keep)
+
+
+def _make_folder(instance, word):
+    """A server's own folder, in the one above all of them that only root can write to."""
+    above, path = folder(instance), folder(instance, word)
+    os.makedirs(above, mode=0o750, exist_ok=True)
+    os.chown(above, 0, pwd.getpwnam(_user(instance)).pw_gid)
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    _own(instance, path)
+    return path
+
+
+def _own(instance, path):
+    """Give a folder with all in it to the instance's user."""
+    entry = pwd.getpwnam(_user(instance))
+    for parent, folders, names in os.walk(path):
+        for name in ["", *folders, *names]:
+            os.chown(os.path.join(parent, name), entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+
+
+def _client(instance, word="redis"):
+    return __salt__["kw_redis_wire.connect"](f"unix://{socket(instance, word)}")
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""
+
+
+def _write(path, text, mode=0o600):
+    """Write a file in one go; one that is right stays."""
+    if _read(path) == text:
+        return
+    with open(f"{path}.new", "w", encoding="utf-8") as stream:
+        os.fchmod(stream.fileno(), mode)
+        stream.write(text)
+    os.replace(f"{path}.new", path)
+
+
+def _point(path, target):
+    """Have a link lead somewhere, in one go."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{path}.new")
+    os.symlink(target, f"{path}.new")
+    os.replace(f"{path}.new", path)
+
+
+def _user(instance):
+    """The system user that the instance runs as."""
+    return f"web-{instance}"
+
+
+def _systemctl(*words, check=True):
+    return _run(["systemctl", *words], check=check)
+
+
+def _run(command, check=True):
+    """What a program prints; raised where it fails, with its last words."""
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if check and done.returncode:
+        words = " / ".join(done.stderr.strip().splitlines()[-3:]) or "failed without a word"
+        raise RuntimeError(f"{command[0]}: {words}")
+    return done.stdout.strip()
