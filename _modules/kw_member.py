@@ -168,21 +168,21 @@ class _Program(subprocess.Popen):
     """A program with large pipes, whose stderr is kept aside; killed when the body of ``with`` ends before it does."""
 
     def __init__(self, command, user, env=None, **options):
-        self.name, self.errors = os.path.basename(command[0]), tempfile.TemporaryFile()  # noqa: SIM115 - closed by _program
+        self.name, self.said = os.path.basename(command[0]), tempfile.TemporaryFile()  # noqa: SIM115 - closed by _program
         identity = _identity(user) if user else {}
         environment = {**os.environ, "LC_ALL": "C.UTF-8", **identity.pop("env", {}), **(env or {})}
         try:
             super().__init__(
-                command, stdout=subprocess.PIPE, stderr=self.errors, env=environment, **{**identity, **options}
+                command, stdout=subprocess.PIPE, stderr=self.said, env=environment, **{**identity, **options}
             )
         except FileNotFoundError as error:
-            self.errors.close()
+            self.said.close()
             raise RuntimeError(f"{command[0]} isn't installed on this node") from error
 
     def words(self):
         """What it said on stderr."""
-        self.errors.seek(0)
-        return self.errors.read().decode(errors="replace")
+        self.said.seek(0)
+        return self.said.read().decode(errors="replace")
 
     def check(self, accepted):
         """Wait for its end; raise ``RuntimeError`` with its last words when it failed."""
@@ -202,7 +202,7 @@ def _program(command, user, **options):
         program.kill()
         program.stdout.close()
         program.wait()
-        program.errors.close()
+        program.said.close()
 
 
 def _widen(pipe):
