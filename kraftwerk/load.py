@@ -1,190 +1,275 @@
-"""Load an archive into an instance: verified before anything is touched, compared with its manifest after."""
+"""Replace data of an instance: laid beside the old on the node, compared, and swapped in while requests wait.
 
-import re
+Until the swap everything is as it was, whatever fails or is killed. The swap itself runs to its end on the node even
+where we are killed in the middle of it (docs/decisions/0018).
+"""
+
+import secrets
 import shlex
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
-from kraftwerk import dump, lock, saltssh, workspace
-from kraftwerk.counts import Comparison, Counts, compare, counts_of
+from kraftwerk import hold, lock, nodeprogram, screen
+from kraftwerk.anonymize import Hooks
+from kraftwerk.arrival import Arrive
+from kraftwerk.counts import Comparison, Counts, compare, counts_of, headline
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.instance import Instance
-from kraftwerk.manifest import Manifest, ServiceDump
-from kraftwerk.screen import OnProgress
+from kraftwerk.manifest import Manifest
+from kraftwerk.replacement import Plan, check_version, holdings, of_archive
+from kraftwerk.screen import OnProgress, Step
 from kraftwerk.target import Target
 
-# What runs must not go on with what it remembers of the old data: connections that the swap has cut, and caches such as
-# Django's content types. On HUP gunicorn starts new workers before it ends the old ones: no request is lost. A process
-# that doesn't come back shows in the status, and is no failure of the load.
-RESTART = """\
-instance=$1; shift
-live=$(readlink "/web/$instance/slots/live" 2>/dev/null || true)
-if [ -n "$live" ] && [ -e "/etc/service/$instance-web-$live" ]; then sv hup "$instance-web-$live" || true; fi
-for process in "$@"; do
-    if [ -e "/etc/service/$instance-$process" ]; then sv restart "$instance-$process" || true; fi
-done
-"""
+OnStep = Callable[[str], AbstractContextManager[Step]]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a load would do.
+class Outcome:
+    """What a load did.
 
     Attributes:
-        path: the archive, which is whole.
-        instance: where it goes, as it is on the node.
-        services: what goes there, in its order.
-        current: what each of these services holds now, to be replaced.
+        manifest: of what landed.
+        comparisons: each count of the manifest beside the one that was found before the swap.
+        later: those that were others after it, when the site served again: it may have written since.
+        counts: what each service holds now, where hooks changed it.
+        hold: how long requests waited, and how many.
     """
 
-    path: Path
     manifest: Manifest
-    instance: Instance
-    services: tuple[ServiceDump, ...]
-    current: Mapping[str, Counts]
+    comparisons: tuple[Comparison, ...]
+    later: tuple[Comparison, ...] = ()
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+    hold: "hold.Hold | None" = None
 
     @property
-    def foreign(self) -> bool:
-        """Tell whether the archive was made of another project or environment."""
-        return self.manifest.instance != self.instance.name
-
-
-def plan(target: Target, path: Path, manifest: Manifest, *, only: tuple[str, ...] = ()) -> Plan:
-    """Compare an archive with the instance that it shall be loaded into; nothing is touched.
-
-    Args:
-        manifest: from `archive.verify(path)`.
-        only: these services alone.
-
-    Raises:
-        KraftwerkError: the archive lacks a service of `only`, or the instance lacks one of the archive's or an older
-            server of it, or isn't deployed.
-    """
-    services = chosen(manifest, only)
-    instance = dump.deployed(target)
-    if missing := [one.service for one in services if one.service not in instance.services]:
-        raise KraftwerkError(
-            f"the archive holds {', '.join(missing)}, and {instance.name} on {target.node.name} has no such service",
-            next_command=f"add it to services in kraftwerk.yaml and deploy, or --only {_others(manifest, missing)}",
-        )
-    current = {}
-    for one in services:
-        found = inspect(target, instance, one.service)
-        check_version(target.node.name, one, str(found.get("version", "")))
-        current[one.service] = counts_of(found)
-    return Plan(path, manifest, instance, services, current)
-
-
-def check_version(node: str, one: ServiceDump, found: str) -> None:
-    """Make sure that a server isn't of an older major version than the one that was dumped.
-
-    Args:
-        node: its name, for the error.
-        found: the server's version; one that doesn't begin with a number, as an archiver's, is compared with nothing.
-
-    Raises:
-        KraftwerkError: it is older.
-    """
-    wanted_major, major = (re.match(r"\d+", version) for version in (one.version, found))
-    if wanted_major and major and int(wanted_major[0]) > int(major[0]):
-        raise KraftwerkError(
-            f"the archive is of {one.service} {one.version}, which {one.service} {found} on {node} can't read",
-            next_command="load it on a node with the same or a newer version",
-        )
-
-
-def chosen(manifest: Manifest, only: tuple[str, ...]) -> tuple[ServiceDump, ...]:
-    """Return what an archive holds, or of that only these services.
-
-    Raises:
-        KraftwerkError: it doesn't hold one of them (code 2).
-    """
-    if unknown := sorted(set(only) - set(manifest.order)):
-        held = ", ".join(manifest.order) or "nothing"
-        raise KraftwerkError(f"the archive holds no {', '.join(unknown)}, but {held}", code=2)
-    return tuple(one for one in manifest.services if not only or one.service in only)
-
-
-def _others(manifest: Manifest, missing: list[str]) -> str:
-    return " --only ".join(service for service in manifest.order if service not in missing) or "SERVICE"
-
-
-def inspect(target: Target, instance: Instance, service: str) -> dict[str, Any]:
-    """Return what a service of an instance holds now: its version, size and counts.
-
-    Raises:
-        KraftwerkError: it doesn't answer.
-    """
-    found: Any = saltssh.call(target.node, f"kw_{service}.inspect", instance.name)
-    if not isinstance(found, dict):
-        raise KraftwerkError(f"kw_{service}.inspect answered {str(found)[:200]!r}")
-    return found
+    def told(self) -> str:
+        """Return the comparisons as they are printed: `31/31 rows, 23/23 files`."""
+        return ", ".join(str(line) for line in self.comparisons if line.told)
 
 
 def load(
-    target: Target, plan: Plan, *, backup: Path | None, on_progress: OnProgress = lambda text: None
-) -> list[Comparison]:
-    """Replace the data of an instance by an archive's, restart what runs, and compare the counts.
+    target: Target,
+    plan: Plan,
+    arrive: Arrive,
+    *,
+    back: str,
+    hooks: Hooks | None = None,
+    step: OnStep = screen.step,
+) -> Outcome:
+    """Replace the data of an instance by what arrives.
 
     Args:
-        plan: from `plan`.
-        backup: the safety dump, named by what to do when something fails in the middle; None when there is none.
-        on_progress: is called with what is being done.
+        plan: from `replacement.plan`.
+        arrive: brings the data to the node.
+        back: the command that brings the old data back, for when something fails in the middle; empty if none does.
+        hooks: what anonymizes it before anybody can reach it.
+        step: shows a step of it by its name, for as long as it takes.
 
     Raises:
-        KraftwerkError: the upload or a service failed: which services are old, which new, and how to go back; or the
-            counts differ from the manifest's.
+        KraftwerkError: somebody else works on the instance; it did not arrive, is of another kind than planned, can't
+            be loaded or isn't what its manifest says, or a hook failed: then all is as it was. Or the swap failed:
+            which services are old, which new, and how to go back.
     """
-    instance, connection = plan.instance, target.connection
-    with lock.held(connection, instance.name):
-        names = [one.service for one in plan.services]
-        with workspace.prepared(connection, instance, names) as folder:
-            on_progress("upload")
-            workspace.upload(connection, plan.path, plan.services, folder)
-            found = {}
+    run = _Run(target, plan, secrets.token_hex(6), step, back)
+    with lock.held(target.connection, plan.instance.name), _tidy(run):
+        with step("receive") as shown:
+            manifest = run.untouched(lambda: arrive(run.token, shown.progress))
+        run.untouched(lambda: _check(run, manifest))
+        comparisons = run.untouched(lambda: _prepare(run, manifest))
+        if hooks:
+            with step("anonymize") as shown:
+                run.untouched(lambda: hooks.run(target, run.token, run.environ, shown.progress))
+        with step("switch") as shown:
+            held, found = _switch(run, manifest, shown.progress)
+            shown.note = _waited(held)
+        comparisons += found
+        with step("check"):
+            counts, later = _look_again(run, manifest, bool(hooks))
+    return Outcome(manifest, tuple(comparisons), tuple(later), counts, held)
+
+
+@dataclass
+class _Run:
+    """One load on its way.
+
+    Attributes:
+        token: what it is called on the node.
+        prepared: services whose new data lies beside the old.
+        at_once: services whose modules can only load in one piece.
+        environ: variables that lead to the prepared data.
+        done: services whose data is the new one.
+    """
+
+    target: Target
+    plan: Plan
+    token: str
+    step: OnStep
+    back: str
+    prepared: list[str] = field(default_factory=list)
+    at_once: list[str] = field(default_factory=list)
+    environ: dict[str, str] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        """Return what is loaded into, for errors."""
+        return f"{self.plan.instance.name} on {self.target.node.name}"
+
+    def call(self, function: str, *arguments: Any, on_progress: OnProgress | None = None) -> Any:
+        """Call a function of the node for the instance."""
+        name = self.plan.instance.name
+        return nodeprogram.call(self.target.connection, function, name, *arguments, on_progress=on_progress)
+
+    def folder(self, service: str) -> PurePosixPath:
+        """Return where a service's members lie on the node."""
+        return self.plan.instance.root / "dump" / self.token / service
+
+    def now(self, services: Sequence[str]) -> dict[str, Counts]:
+        """Return what the instance holds now."""
+        found = holdings(self.target.connection, self.plan.instance, services)
+        return {service: found[service].counts for service in services}
+
+    def untouched(self, work: Callable[[], Any]) -> Any:
+        """Do what touches no present data; say so when it fails."""
+        try:
+            return work()
+        except KraftwerkError as error:
+            raise KraftwerkError(
+                f"{error.cause}\n{self.place} still has its old data, all of it",
+                next_command=error.next_command or "mend that and try again",
+                code=error.code,
+            ) from error
+
+
+@contextmanager
+def _tidy(run: _Run) -> Iterator[None]:
+    """Remove what is left on the node at the end: members, and what was prepared and not swapped in."""
+    try:
+        yield
+    finally:
+        with suppress(KraftwerkError):  # a node that can't be reached now is cleaned by the next load
+            for words in run.call("kw_load.discard", run.token, list(run.plan.services)):
+                screen.warn(f"{run.place}: {words}")
+
+
+def _check(run: _Run, manifest: Manifest) -> None:
+    """See that what landed is what was planned: of a live instance it may have changed since."""
+    landed = {one.service: one for one in of_archive(manifest)[1]}
+    for service in run.plan.services:
+        if service not in landed:
+            raise KraftwerkError(f"what arrived holds no {service}")
+        check_version(run.target.node.name, landed[service], run.plan.current[service].version)
+
+
+def _prepare(run: _Run, manifest: Manifest) -> list[Comparison]:
+    """Lay each service's data beside its present data, and compare what lies there with the manifest."""
+    comparisons = []
+    for service in run.plan.services:
+        wanted = manifest.service(service)
+        with run.step(service) as shown:
+            source = str(run.folder(service))
             try:
-                for index, service in enumerate(names):
-                    on_progress(service)
-                    found[service] = _load_service(target, plan, index, folder / service, backup)
-            finally:
-                with suppress(KraftwerkError):  # a lost connection has its own error by then
-                    connection.script(RESTART, instance.name, *sorted(instance.processes))
-    comparisons = [line for one in plan.services for line in compare(one.service, one.counts, found[one.service])]
-    _check(target, plan, comparisons, backup)
+                found = run.call("kw_load.prepare", service, source, run.token, on_progress=shown.progress)
+            except KraftwerkError as error:
+                raise KraftwerkError(f"{service} could not be loaded: {error.cause}") from error
+            if found is None:
+                run.at_once.append(service)
+                continue
+            shown.note = wanted.headline
+            run.prepared.append(service)
+            run.environ |= found.get("environ") or {}
+        lines = compare(service, wanted.counts, counts_of(found))
+        if wrong := _wrong(lines):
+            raise KraftwerkError(f"what was loaded is not what the manifest says: {wrong}")
+        comparisons += lines
     return comparisons
 
 
-def _load_service(target: Target, plan: Plan, index: int, source: PurePosixPath, backup: Path | None) -> Counts:
-    """Load one service and return what it held then: counted by itself before anybody wrote to it, else inspected."""
-    service = plan.services[index].service
+def _switch(run: _Run, manifest: Manifest, on_progress: OnProgress) -> tuple[hold.Hold, list[Comparison]]:
+    """Swap the new data in while requests wait."""
+    with ExitStack() as stack:
+        holding = hold.held(run.target.connection, run.plan.instance, on_progress=on_progress)
+        held = run.untouched(lambda: stack.enter_context(holding))
+        comparisons = _load_at_once(run, manifest)
+        _activate(run)
+    return held, comparisons
+
+
+def _waited(held: hold.Hold) -> str:
+    refused = f", {held.refused} of them too long" if held.refused else ""
+    return f"{held.waited} requests waited, {held.seconds:.1f}s at most{refused}" if held.waited else ""
+
+
+def _load_at_once(run: _Run, manifest: Manifest) -> list[Comparison]:
+    """Load the services whose modules can't prepare: first, so that what they can't do is no half of the whole."""
+    comparisons = []
+    for service in run.at_once:
+        try:
+            found = run.call(f"kw_{service}.load", str(run.folder(service)))
+        except KraftwerkError as error:
+            raise _halfway(run, f"{service} could not be loaded: {error.cause}") from error
+        run.done.append(service)
+        counts = counts_of(found) if isinstance(found, dict) else run.now([service])[service]
+        lines = compare(service, manifest.service(service).counts, counts)
+        if wrong := _wrong(lines):
+            raise _halfway(run, f"{run.place} does not hold what the manifest says: {wrong}")
+        comparisons += lines
+    return comparisons
+
+
+def _activate(run: _Run) -> None:
     try:
-        result = saltssh.call(target.node, f"kw_{service}.load", plan.instance.name, str(source))
-        return counts_of(result if isinstance(result, dict) else inspect(target, plan.instance, service))
+        answer = run.call("kw_load.activate", run.token, run.prepared)
     except KraftwerkError as error:
-        new = [one.service for one in plan.services[:index]]
-        old = [one.service for one in plan.services[index:]]
-        state = f"{', '.join(new)} on {target.node.name} already new, " if new else ""
-        raise KraftwerkError(
-            f"{service} could not be loaded: {error.cause}\n{state}{', '.join(old)} still as before",
-            next_command=way_back(target, plan, backup) if new else "mend that and load again",
-        ) from error
+        cause = f"{error.cause}\nthe swap goes on by itself on {run.target.node.name}, if it still runs"
+        raise KraftwerkError(cause, next_command="try again when it can be reached") from error
+    run.done += answer["activated"]
+    if answer["error"]:
+        raise _halfway(run, answer["error"])
 
 
-def way_back(target: Target, plan: Plan, backup: Path | None) -> str:
-    """Return the command that loads the safety dump again."""
-    if backup is None:
-        return "load again; there is no safety dump to go back to (--no-backup)"
+def _halfway(run: _Run, cause: str) -> KraftwerkError:
+    """Return the error for a swap that failed: what is new, what is old, and the way back."""
+    old = [service for service in run.plan.services if service not in run.done]
+    if not run.done:
+        state, command = f"{run.place} still has its old data, all of it", "mend that and try again"
+    else:
+        still = f", {', '.join(old)} still as before" if old else ""
+        state = f"{', '.join(run.done)} on {run.target.node.name} already new{still}"
+        command = run.back or "mend that and try again; there is no safety dump to go back to (--no-backup)"
+    return KraftwerkError(f"{cause}\n{state}", next_command=command)
+
+
+def _look_again(run: _Run, manifest: Manifest, changed: bool) -> tuple[dict[str, Counts], list[Comparison]]:
+    """Return what the services hold now and, unless hooks changed it, where that is not what was loaded."""
+    found = run.now(run.plan.services)
+    lines = [line for one in run.plan.services for line in compare(one, manifest.service(one).counts, found[one])]
+    return (found, []) if changed else ({}, [line for line in lines if line.found != line.wanted])
+
+
+def _wrong(lines: Sequence[Comparison]) -> str:
+    """Return the first counts that are not the manifest's."""
+    return ", ".join([f"{line.service} {line}" for line in lines if line.found != line.wanted][:5])
+
+
+def back(plan: Plan, saved: str) -> str:
+    """Return the command that brings a safety dump back.
+
+    Args:
+        saved: where it is: a path here, or NODE:PATH.
+    """
     environment = plan.instance.environment
-    words = ["kraftwerk", "load", str(backup), "--to", target.node.name]
+    words = ["kraftwerk", "load", saved, "--to", plan.node]
     return shlex.join([*words, *([] if environment == "production" else ["--env", environment])])
 
 
-def _check(target: Target, plan: Plan, comparisons: list[Comparison], backup: Path | None) -> None:
-    if wrong := [f"{line.service} {line}" for line in comparisons if line.found != line.wanted]:
-        raise KraftwerkError(
-            f"loaded, but {target.node.name} does not hold what the manifest says: {', '.join(wrong[:5])}",
-            next_command=way_back(target, plan, backup),
-        )
+def tell(outcome: Outcome) -> None:
+    """Print how a load ended."""
+    for line in outcome.later[:5]:
+        screen.warn(f"{line.service}: {line} since; the site has written, or look into it")
+    screen.say(f"loaded and checked against the manifest ✓ {outcome.told}".rstrip())
+    if outcome.counts:
+        held = (headline(service, counts) for service, counts in outcome.counts.items())
+        screen.say(f"anonymized: {' · '.join(held)}")

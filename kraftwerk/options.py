@@ -58,6 +58,14 @@ def complete_keys(context: click.Context, parameter: click.Parameter, incomplete
     return _completions(lambda: map(keypath.text, configleaf.known(project.find(), environment)), incomplete)
 
 
+def complete_services(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the project's services that begin like this, for the shell."""
+    from kraftwerk.project import find
+
+    environment = context.params.get("environment") or "production"
+    return _completions(lambda: find().deployment(environment).services, incomplete)
+
+
 def _completions(names: Callable[[], Iterable[str]], incomplete: str) -> list[CompletionItem]:
     try:
         return [CompletionItem(name) for name in sorted(names()) if name.startswith(incomplete)]
@@ -74,6 +82,12 @@ environment_option: Decorator = click.option(
     show_default=True,
     envvar="KRAFTWERK_ENV",
     help="The environment.",
+)
+only_option: Decorator = click.option(
+    "--only", metavar="SERVICE", multiple=True, help="This service alone; may be repeated."
+)
+skip_option: Decorator = click.option(
+    "--skip", metavar="SERVICE", multiple=True, help="All but this service; may be repeated."
 )
 provider_argument: Decorator = click.argument("provider", shell_complete=complete_providers)
 node_argument: Decorator = click.argument("node", shell_complete=complete_nodes)

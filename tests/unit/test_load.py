@@ -1,50 +1,50 @@
-from pathlib import Path
-from types import SimpleNamespace
+"""What is told of a load: the way back, what differs, what waited."""
 
 import pytest
 
 from kraftwerk import load
-from kraftwerk.errors import KraftwerkError
+from kraftwerk.counts import Comparison
+from kraftwerk.hold import Hold
 from kraftwerk.instance import Instance
-from kraftwerk.manifest import ServiceDump
+from kraftwerk.load import Outcome
+from kraftwerk.replacement import Origin, Plan
 from tests.manifests import manifest_of
-
-POSTGRES = ServiceDump("postgres", "15.14", (), {"tables": 2, "rows": 31, "by": {"auth_user": 30, "site": 1}})
-FILES = ServiceDump("files", "1", (), {"files": 0, "bytes": 0})
-MANIFEST = manifest_of(POSTGRES, FILES)
 
 
 def plan(environment="production"):
     name = "mysite" if environment == "production" else f"mysite-{environment}"
     instance = Instance(name, "mysite", environment, "mysite.wsgi:application")
-    return load.Plan(Path("x.kw"), MANIFEST, instance, MANIFEST.services, {})
-
-
-def test_only_some_services():
-    assert load.chosen(MANIFEST, ("files",)) == (FILES,)
-    assert load.chosen(MANIFEST, ()) == (POSTGRES, FILES)
-    with pytest.raises(KraftwerkError, match="the archive holds no redis, but postgres, files"):
-        load.chosen(MANIFEST, ("redis", "files"))
+    return Plan(Origin("mysite", "production", "mysite", "blue"), instance, "green", (), {})
 
 
 def test_the_way_back_is_a_command():
-    target = SimpleNamespace(node=SimpleNamespace(name="green"))
-    saved = Path("/home/me/my dumps/x.kw")
-    assert load.way_back(target, plan(), saved) == "kraftwerk load '/home/me/my dumps/x.kw' --to green"
-    assert load.way_back(target, plan("staging"), saved).endswith("--to green --env staging")
-    assert "no safety dump" in load.way_back(target, plan(), None)
+    saved = "/home/me/my dumps/x.kw"
+    assert load.back(plan(), saved) == "kraftwerk load '/home/me/my dumps/x.kw' --to green"
+    kept = "green:/web/mysite-staging/dump/before-copy-20261120T101200.kw"
+    assert load.back(plan("staging"), kept) == f"kraftwerk load {kept} --to green --env staging"
 
 
-def test_an_archive_of_another_environment_is_foreign():
-    assert plan("staging").foreign
-    assert not plan().foreign
+def test_what_differs_after_the_swap_is_a_warning(capsys):
+    rows = Comparison("postgres", "rows", 31, 31)
+    load.tell(Outcome(manifest_of(), (rows,), (Comparison("postgres", "rows", 31, 33),)))
+    output = capsys.readouterr()
+    assert "postgres: 33/31 rows since" in output.err
+    assert output.out == "loaded and checked against the manifest ✓ 31/31 rows\n"
 
 
-@pytest.mark.parametrize("found", ["15.14", "15.20", "17.2", "", "tar 1.34"])
-def test_the_same_or_a_newer_server_is_taken(found):
-    load.check_version("green", POSTGRES, found)
+def test_counts_after_a_hook_are_told(capsys):
+    load.tell(Outcome(manifest_of(), (Comparison("postgres", "rows", 31, 31),), (), {"postgres": {"rows": 2}}))
+    assert capsys.readouterr().out.splitlines()[-1] == "anonymized: postgres 2 rows"
 
 
-def test_an_older_server_is_refused():
-    with pytest.raises(KraftwerkError, match=r"the archive is of postgres 15\.14, which postgres 14\.9 on green can't"):
-        load.check_version("green", POSTGRES, "14.9")
+@pytest.mark.parametrize(
+    ("waited", "refused", "note"),
+    [
+        (0, 0, ""),
+        (7, 0, "7 requests waited, 0.6s at most"),
+        (9, 2, "9 requests waited, 0.6s at most, 2 of them too long"),
+    ],
+)
+def test_how_long_requests_waited(waited, refused, note):
+    hold = Hold("green", "mysite", None, seconds=0.61, waited=waited, refused=refused)
+    assert load._waited(hold) == note

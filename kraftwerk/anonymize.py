@@ -1,0 +1,85 @@
+"""What makes a copy of people's data harmless: the project's own scripts, run on it before anybody can reach it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kraftwerk import nodeprogram, textfile
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
+from kraftwerk.replacement import Plan
+from kraftwerk.screen import OnProgress
+from kraftwerk.target import Target
+
+RUN = "run"  # the key below `anonymize:` whose value is a command; others are services
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What is run on prepared data, in this order.
+
+    Attributes:
+        scripts: the text of a script by the service in whose language it is, such as SQL.
+        command: a command of the project; empty where there is none.
+        hidden: services with data that is not replaced, which the command must not reach.
+    """
+
+    scripts: Mapping[str, str]
+    command: str = ""
+    hidden: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return it in a few words: `postgres, python manage.py anonymize`."""
+        return ", ".join([*self.scripts, *([self.command] if self.command else [])])
+
+    def run(self, target: Target, token: str, environ: Mapping[str, str], on_progress: OnProgress) -> None:
+        """Run all of it on the data that was prepared under a token.
+
+        Args:
+            environ: the variables that lead to that data.
+
+        Raises:
+            KraftwerkError: one of them failed, with its last words.
+        """
+        name, connection = target.instance.name, target.connection
+        for service, text in self.scripts.items():
+            on_progress(service)
+            try:
+                nodeprogram.call(connection, f"kw_{service}.script", name, token, text)
+            except KraftwerkError as error:
+                raise _failed(f"{service}: {error.cause}") from error
+        if self.command:
+            on_progress(self.command)
+            try:
+                nodeprogram.call(connection, "kw_load.run", name, self.command, dict(environ), list(self.hidden))
+            except KraftwerkError as error:
+                raise _failed(error.cause) from error
+
+
+def _failed(cause: str) -> KraftwerkError:
+    return KraftwerkError(
+        f"the data could not be anonymized: {cause}", next_command="mend what stands below anonymize: and try again"
+    )
+
+
+def hooks(root: Path, wanted: Instance, plan: Plan) -> Hooks | None:
+    """Return what a project declares below `anonymize:` for the data of a plan; None where that is nothing.
+
+    Args:
+        root: the project's folder.
+        wanted: the instance that the data goes into, as the project's files have it.
+
+    Raises:
+        KraftwerkError: a script isn't there, or can't be read (code 2).
+    """
+    scripts = {one: _read(root / wanted.anonymize[one]) for one in plan.services if one in wanted.anonymize}
+    kept = tuple(service for service in plan.instance.services if service not in plan.services)
+    found = Hooks(scripts, wanted.anonymize.get(RUN, ""), kept)
+    return found if found.scripts or found.command else None
+
+
+def _read(path: Path) -> str:
+    text = textfile.content(path)
+    if not text:
+        raise KraftwerkError(f"{path}, a script below anonymize:, is empty or isn't there", code=2)
+    return text

@@ -1,0 +1,175 @@
+"""Copies of a project's data from one of its instances to another: which ones, and what is kept of what is replaced."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from kraftwerk import (
+    __version__,
+    anonymize,
+    arrival,
+    dump,
+    load,
+    lock,
+    nodeprogram,
+    registry,
+    replacement,
+    screen,
+    target,
+)
+from kraftwerk.anonymize import Hooks
+from kraftwerk.deployment import FILE
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import instance_name
+from kraftwerk.node import Node, all_nodes
+from kraftwerk.project import Project
+from kraftwerk.replacement import Plan
+from kraftwerk.target import Target
+
+DEVELOPMENT = "development"
+LOCAL = "local"
+SAFETY = "before-copy-"  # what the names of safety dumps on a node begin with
+KEPT = 3  # safety dumps of an instance on its node; older ones go
+# Their names are times, so that the newest come first.
+PRUNE = 'cd "$1" && ls -1r | grep "^$2" | tail -n "+$(($3 + 1))" | while IFS= read -r name; do rm -f -- "$name"; done'
+
+
+End = tuple[str, str | None]  # an environment, and the name of a node where it is on several
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What of a copy is chosen: services, a safety dump, hooks, and whether questions are answered with yes."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    backup: bool = True
+    harmless: bool = True
+    yes: bool = False
+
+
+def carry_out(project: Project, source: End, into: End, choice: Choice) -> None:
+    """Copy, with all that is asked and told.
+
+    Raises:
+        KraftwerkError: as `ends`, `replacement.plan` and `load.load`; or the answer was no.
+    """
+    here, there = ends(project, source, into)
+    with lock.held(there.connection, there.instance.name):
+        with lock.held(here.connection, here.instance.name):
+            origin, held = replacement.of_instance(here.connection, dump.deployed(here))
+        coming = replacement.chosen(held, choice.only, choice.skip, origin)
+        plan = replacement.plan(there, origin, coming)
+        hooks = _hooks(project, there, plan, choice)
+        replacement.confirm(plan, kept=choice.backup, yes=choice.yes)
+        back = load.back(plan, keep(there)) if choice.backup else ""
+        check_room(here, there, plan)
+        arrive = arrival.of_instance(here, there, plan.services)
+        outcome = load.load(there, plan, arrive, back=back, hooks=hooks)
+    load.tell(outcome)
+
+
+def _hooks(project: Project, there: Target, plan: Plan, choice: Choice) -> Hooks | None:
+    """Return what makes the copy harmless; say so, and ask, where people's data would go without it."""
+    if there.instance.environment == "production":
+        return None
+    hooks = anonymize.hooks(project.root, there.instance, plan)
+    if hooks is None:
+        screen.say(f"Nothing is anonymized: no `anonymize:` in {FILE} is for this data.")
+        return None
+    if choice.harmless:
+        screen.say(f"Will be anonymized before anybody can reach it: {hooks}")
+        return hooks
+    question = f"Not anonymized, though {FILE} says how ({hooks}): {plan.place} gets people's data as it is. Go on?"
+    if not screen.confirm(question, yes=choice.yes):
+        raise KraftwerkError(f"not confirmed: {plan.place} is left as it was", next_command="without --no-anonymize")
+    return None
+
+
+def ends(project: Project, source: End, into: End) -> tuple[Target, Target]:
+    """Return from where to where a copy goes.
+
+    Raises:
+        KraftwerkError: no such environment or node, several to choose from, it isn't deployed there, or both are the
+            same (code 2).
+    """
+    here, there = target.deployed(project, *source), target.deployed(project, *into)
+    if (here.node.name, here.instance.name) == (there.node.name, there.instance.name):
+        raise KraftwerkError(
+            f"{here.instance.name} on {here.node.name} would be copied onto itself",
+            next_command="name two environments, or two nodes with --from-node and --to-node",
+            code=2,
+        )
+    return here, there
+
+
+def local_node(project: Project) -> str:
+    """Return the name of the local node that the project's development environment is on.
+
+    Raises:
+        KraftwerkError: there is none, with the commands that make one; or there are several (code 2).
+    """
+    name = instance_name(project.name, DEVELOPMENT)
+    local = {node.name: node for node in all_nodes().values() if node.provider == LOCAL}
+    found = [node for node in target.names(project, DEVELOPMENT) if node in local]
+    deployed = [node for node in found if _is_there(local[node], name)]
+    if len(deployed) == 1:
+        return deployed[0]
+    if deployed:
+        raise KraftwerkError(
+            f"{name} is deployed on several local nodes: {', '.join(deployed)}",
+            next_command=f"kraftwerk copy --to {DEVELOPMENT} --to-node {deployed[0]}",
+            code=2,
+        )
+    node = next(iter(found or local), "")
+    create = "" if node else "kraftwerk create-node dev --provider local && "
+    raise KraftwerkError(
+        f"{name} is not deployed on a local node yet, and a copy of the data needs the application around it",
+        next_command=f"{create}kraftwerk deploy {node or 'dev'} --env {DEVELOPMENT}",
+    )
+
+
+def _is_there(node: Node, name: str) -> bool:
+    found = registry.instances(node).get(name)
+    return found is not None and found.present
+
+
+def keep(into: Target) -> str:
+    """Dump an instance into its own folder on its node, before a copy replaces its data.
+
+    The newest few of these are kept.
+
+    Returns:
+        Where it is, as NODE:PATH.
+
+    Raises:
+        KraftwerkError: there is no room for it, or a service failed.
+    """
+    name, folder = into.instance.name, into.instance.root / "dump"
+    path = str(folder / f"{SAFETY}{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}.kw")
+    with screen.step("safety dump") as shown:
+        nodeprogram.call(
+            into.connection,
+            "kw_archive.create",
+            name,
+            path,
+            node=into.node.name,
+            kraftwerk=__version__,
+            on_progress=shown.progress,
+        )
+        into.connection.script(PRUNE, str(folder), SAFETY, str(KEPT))
+    screen.say(f"safety dump: {into.node.name}:{path}")
+    return f"{into.node.name}:{path}"
+
+
+def check_room(source: Target, into: Target, plan: Plan) -> None:
+    """Make sure that the node has room for what comes beside what it has: packed, and uploads once more as they are.
+
+    Databases look for room themselves, where their servers keep them.
+
+    Raises:
+        KraftwerkError: it has not, with the figures.
+    """
+    packed = int(nodeprogram.call(source.connection, "kw_archive.estimate", source.instance.name))
+    files = sum(one.size for one in plan.coming if one.service == "files")
+    folder = str(into.instance.root)
+    nodeprogram.call(into.connection, "kw_archive.check_room", folder, packed + files)
