@@ -1,18 +1,19 @@
-"""The archive: one uncompressed tar with `manifest.json` first, then SHA256SUMS, then each service's members.
+"""The archive: one uncompressed tar with `manifest.json` first, then each service's members, SHA256SUMS last.
 
 `tar -xf ARCHIVE && sha256sum --check SHA256SUMS` opens and checks it without kraftwerk. The reader is stricter than
-tar: every byte is either checked against a checksum or known beforehand, so that a single flipped bit is found.
+tar: every byte is either checked against a checksum or known beforehand, so that a single flipped bit is found. In
+layout 1 SHA256SUMS came second. Nodes write archives (`_modules/kw_tar.py`), and `incoming` writes what they send.
 """
 
 import hashlib
 import os
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from kraftwerk import manifest as manifest_format
 from kraftwerk.errors import KraftwerkError
@@ -23,7 +24,7 @@ BLOCK = tarfile.BLOCKSIZE
 MANIFEST_LIMIT = 16 << 20  # bytes: a million tables; more is refused before it is read
 MANIFEST, CHECKSUMS = "manifest.json", "SHA256SUMS"
 
-Source = Callable[[str, Member], AbstractContextManager[IO[bytes]]]
+Source = Callable[[str, Member], AbstractContextManager[Iterator[bytes]]]
 
 
 @dataclass(frozen=True)
@@ -35,45 +36,68 @@ class Position:
     offset: int
 
 
-def write(path: Path, manifest: Manifest, source: Source) -> None:
-    """Write an archive; it appears under its name when it is complete and every checksum is right.
+def packed(path: Path, only: Collection[str] | None = None) -> Iterator[bytes]:
+    """Return an archive as it is sent to a node: in the present layout, and with these services alone.
 
     Args:
-        path: the file; it must not exist yet.
-        source: opens a member's bytes, by service and member, to be read once, in the manifest's order.
+        path: an archive that `verify` found whole.
+        only: services; all by default.
 
     Raises:
-        KraftwerkError: a member isn't as the manifest says, or the file can't be written.
+        KraftwerkError: it isn't the file any more that was verified.
     """
-    if path.exists():
-        raise KraftwerkError(f"{path} exists already", next_command="name another file with --output", code=2)
-    # One name for each instance: the leftover of a killed dump is overwritten by the next one.
-    temporary = path.with_name(f".{manifest.instance}-{manifest.node}.kw.part")
-    try:
-        with _create(temporary) as file:
-            time = int(datetime.fromisoformat(manifest.created).timestamp())
-            for name, content in ((MANIFEST, manifest.as_bytes()), (CHECKSUMS, manifest.checksums())):
-                file.write(header(name, len(content), time) + content + bytes(-len(content) % BLOCK))
-            for dump in manifest.services:
-                for member in dump.members:
-                    file.write(header(f"{dump.service}/{member.name}", member.size, time))
-                    with source(dump.service, member) as stream:
-                        _write_member(file, f"{dump.service}/{member.name}", member, stream)
-            file.write(bytes(2 * BLOCK))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    except OSError as error:
-        raise KraftwerkError(f"{error.filename or path} can't be written: {error.strerror}") from error
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+    manifest = read_manifest(path)
+    services = tuple(dump for dump in manifest.services if only is None or dump.service in only)
+    order = tuple(dump.service for dump in services)
+    wanted = {(position.service, position.member.name): position for position in positions(path)}
+    reduced = replace(manifest, format=manifest_format.FORMAT, order=order, services=services)
+    return written(reduced, lambda service, member: reading(path, wanted[service, member.name]))
 
 
-def _create(path: Path) -> BinaryIO:
-    with suppress(FileNotFoundError):
-        path.unlink()
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
+def written(manifest: Manifest, source: Source) -> Iterator[bytes]:
+    """Yield the bytes of an archive whose manifest is known.
+
+    Args:
+        source: opens a member's bytes as chunks, by service and member, in the manifest's order.
+
+    Raises:
+        KraftwerkError: a member isn't as the manifest says.
+    """
+    time = made(manifest)
+    yield from _small_member(MANIFEST, manifest.as_bytes(), time)
+    for dump in manifest.services:
+        for member in dump.members:
+            name = f"{dump.service}/{member.name}"
+            yield header(name, member.size, time)
+            with source(dump.service, member) as chunks:
+                yield from compared(name, member, chunks)
+            yield bytes(-member.size % BLOCK)
+    yield from _small_member(CHECKSUMS, manifest.checksums(), time)
+    yield bytes(2 * BLOCK)
+
+
+def _small_member(name: str, content: bytes, time: int) -> Iterator[bytes]:
+    yield header(name, len(content), time) + content + bytes(-len(content) % BLOCK)
+
+
+def compared(name: str, member: Member, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a member's bytes.
+
+    Raises:
+        KraftwerkError: at their end, when they aren't what the manifest says.
+    """
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        digest.update(chunk)
+        size += len(chunk)
+        yield chunk
+    if size != member.size or digest.hexdigest() != member.sha256:
+        raise KraftwerkError(f"{name} changed or was cut on its way: {size} of {member.size} bytes came")
+
+
+def made(manifest: Manifest) -> int:
+    """Return when an archive was made, in seconds, as its headers have it."""
+    return int(datetime.fromisoformat(manifest.created).timestamp())
 
 
 def header(name: str, size: int, time: int = 0) -> bytes:
@@ -83,25 +107,14 @@ def header(name: str, size: int, time: int = 0) -> bytes:
     return info.tobuf(tarfile.GNU_FORMAT)  # GNU's form of the size has no limit at 8 GiB
 
 
-def _write_member(file: BinaryIO, name: str, member: Member, stream: IO[bytes]) -> None:
-    digest, size = hashlib.sha256(), 0
-    while chunk := stream.read(CHUNK):
-        digest.update(chunk)
-        size += len(chunk)
-        file.write(chunk)
-    if size != member.size or digest.hexdigest() != member.sha256:
-        raise KraftwerkError(f"{name} changed or was cut on its way: {size} of {member.size} bytes came")
-    file.write(bytes(-size % BLOCK))
-
-
 def read_manifest(path: Path) -> Manifest:
     """Return an archive's manifest without reading its members.
 
     Raises:
-        KraftwerkError: it is no archive, or of another format, or its manifest was altered.
+        KraftwerkError: it is no archive, or of another format, or its manifest isn't as kraftwerk writes it.
     """
     with _opened(path) as file:
-        return _manifest(file)
+        return _manifest(file)[0]
 
 
 def verify(path: Path) -> Manifest:
@@ -111,12 +124,14 @@ def verify(path: Path) -> Manifest:
         KraftwerkError: it is truncated or altered, or a member is missing, added or has another name.
     """
     with _opened(path) as file:
-        manifest = _manifest(file)
+        manifest, size = _manifest(file)
         for position in _positions(file, manifest):
             name = f"{position.service}/{position.member.name}"
             if _digest(file, name, position.member.size) != position.member.sha256:
                 raise KraftwerkError(f"{name} was altered: its checksum is not the manifest's")
             _padding(file, position.member.size, name)
+        if manifest.format > 1:
+            _checksums(file, manifest, size)
         _end(file)
         return manifest
 
@@ -129,7 +144,7 @@ def positions(path: Path) -> list[Position]:
     """
     with _opened(path) as file:
         found = []
-        for position in _positions(file, _manifest(file)):
+        for position in _positions(file, _manifest(file)[0]):
             file.seek(position.member.size + -position.member.size % BLOCK, os.SEEK_CUR)
             found.append(position)
         return found
@@ -156,12 +171,20 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise KraftwerkError(f"{path}: {error.cause}", next_command=error.next_command, code=error.code) from error
 
 
-def _manifest(file: BinaryIO) -> Manifest:
+def _manifest(file: BinaryIO) -> tuple[Manifest, int]:
+    """Return the manifest and its size in the archive."""
     content = _small(file, MANIFEST)
     manifest = manifest_format.parse(content)
-    if manifest.as_bytes() != content or _small(file, CHECKSUMS) != manifest.checksums():
+    if manifest.as_bytes(len(content)) != content:
+        raise KraftwerkError(f"{MANIFEST} was altered: this is not how kraftwerk writes it")
+    if manifest.format == 1:
+        _checksums(file, manifest, len(content))
+    return manifest, len(content)
+
+
+def _checksums(file: BinaryIO, manifest: Manifest, size: int) -> None:
+    if _small(file, CHECKSUMS) != manifest.checksums(size):
         raise KraftwerkError(f"{MANIFEST} was altered: its checksum is not the one in {CHECKSUMS}")
-    return manifest
 
 
 def _small(file: BinaryIO, name: str) -> bytes:

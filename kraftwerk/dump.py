@@ -1,66 +1,174 @@
-"""Dump all data of an instance, from each of its services, into one archive."""
+"""Dump all data of an instance, from each of its services, into one archive: here, or on its node.
 
+The node's `kw_archive` writes it in one pass while the services answer. It arrives in frames (`incoming`).
+"""
+
+import json
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from kraftwerk import archive, lock, registry, saltssh, workspace
+from kraftwerk import __version__, hold, incoming, lock, nodeprogram, registry, screen
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.manifest import Manifest, ServiceDump, service_dump
+from kraftwerk.manifest import parse as parse_manifest
 from kraftwerk.paths import private, state_home
+from kraftwerk.room import check_room
+from kraftwerk.screen import OnProgress
 from kraftwerk.target import Target
-from kraftwerk.transport import Connection
 
 STAMP = "%Y%m%dT%H%M"
 LAST = "files"  # dumped and loaded after the databases, so that no row names a missing file
 
-OnService = Callable[[ServiceDump], None]
+OnService = Callable[[ServiceDump, float], None]
 
 
-def create(target: Target, output: Path | None = None, *, on_service: OnService | None = None) -> tuple[Path, Manifest]:
-    """Dump an instance into an archive on the admin, and return its path and manifest.
+@dataclass(frozen=True)
+class Outcome:
+    """What a dump made.
+
+    Attributes:
+        path: the archive, here or on the node.
+        size: its bytes.
+        skipped: services that are a cache only.
+        seconds: how long it took.
+    """
+
+    path: Path | PurePosixPath
+    size: int
+    manifest: Manifest
+    skipped: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told while a dump is made: of each service with its seconds when it is done, and of what is being done."""
+
+    on_service: OnService = lambda dump, seconds: None
+    on_progress: OnProgress = lambda text: None
+
+    def report(self, value: Any) -> None:
+        """Hand on what the node reports of a service."""
+        seconds = float(value.pop("seconds"))
+        self.on_service(service_dump(str(value["service"]), value), seconds)
+
+
+def create(target: Target, output: Path | None = None, *, freeze: bool = False, watch: Watch | None = None) -> Outcome:
+    """Dump an instance into an archive on the admin.
 
     Args:
         target: the instance and its node.
         output: the archive, or a folder for it; by default the current folder. It appears when it is complete.
-        on_service: is called with what came out of each service, as soon as the node has dumped it.
+        freeze: hold whoever writes, so that all services are of one point in time.
 
     Raises:
         KraftwerkError: the instance isn't deployed there or somebody works on it, a service failed, the connection
-            broke, or the archive can't be written. The node's copy is removed in any case.
+            broke, or the archive can't be written. Nothing goes on running on the node in any case.
     """
-    created = datetime.now(UTC)
+    watch, start = watch or Watch(), time.monotonic()
     with lock.held(target.connection, target.instance.name):
         instance = deployed(target)
-        path = place(output, f"{instance.name}-{target.node.name}", created)
-        services = ordered(instance.services)
-        with workspace.prepared(target.connection, instance, services) as folder:
-            dumps = tuple(_dump(target, instance, service, folder, on_service) for service in services)
-            manifest = Manifest(
-                project=instance.project,
-                environment=instance.environment,
-                instance=instance.name,
+        path = place(output, f"{instance.name}-{target.node.name}", datetime.now(UTC))
+        needed = nodeprogram.call(target.connection, "kw_archive.estimate", instance.name)
+        check_room(path.parent, needed, "--on-node, or --output")
+        with _held(target, instance, freeze, watch):
+            manifest, skipped = _receive(target, instance, path, freeze, watch)
+    return Outcome(path, path.stat().st_size, manifest, skipped, time.monotonic() - start)
+
+
+def _receive(
+    target: Target, instance: Instance, path: Path, freeze: bool, watch: Watch
+) -> tuple[Manifest, tuple[str, ...]]:
+    # One name for each instance: the leftover of a killed dump is overwritten by the next one.
+    part = path.with_name(f".{instance.name}-{target.node.name}.kw.part")
+    words: dict[str, Any] = {"node": target.node.name, "kraftwerk": __version__, "frozen": freeze}
+    doing = _Doing(watch.on_progress)
+    with nodeprogram.start(
+        target.connection,
+        "kw_archive.send",
+        instance.name,
+        on_progress=doing.name,
+        on_report=watch.report,
+        **words,
+    ) as running:
+        assert running.stdout is not None  # noqa: S101 - it is one that is read
+        try:
+            manifest = incoming.receive(running.stdout, path, part=part, on_bytes=doing.count)
+        except incoming.Broken:
+            running.result()
+            raise
+        return manifest, tuple(running.result()["skipped"])
+
+
+class _Doing:
+    """Tells what is being done, a few times a second: the service, and how many bytes have come by now."""
+
+    def __init__(self, on_progress: OnProgress) -> None:
+        self.on_progress, self.what, self.next = on_progress, "", 0.0
+
+    def name(self, text: str) -> None:
+        """Take what the node says that it does."""
+        self.what = text
+
+    def count(self, size: int) -> None:
+        """Take how many bytes have come."""
+        if time.monotonic() >= self.next:
+            self.next = time.monotonic() + 0.2
+            self.on_progress(f"{self.what} {screen.size(size)}")
+
+
+def keep(target: Target, *, freeze: bool = False, watch: Watch | None = None) -> Outcome:
+    """Dump an instance into an archive that stays on its node, in `/web/<instance>/dump/`.
+
+    Args:
+        target, freeze, watch: as in `create`.
+
+    Raises:
+        KraftwerkError: as `create`.
+    """
+    watch, start = watch or Watch(), time.monotonic()
+    with lock.held(target.connection, target.instance.name):
+        instance = deployed(target)
+        with _held(target, instance, freeze, watch):
+            done = nodeprogram.call(
+                target.connection,
+                "kw_archive.create",
+                instance.name,
                 node=target.node.name,
-                release=_release(target.connection, instance),
-                created=created.isoformat(timespec="seconds"),
-                order=tuple(services),
-                services=dumps,
+                kraftwerk=__version__,
+                frozen=freeze,
+                on_progress=watch.on_progress,
+                on_report=watch.report,
             )
-            archive.write(
-                path, manifest, lambda service, member: workspace.receive(target.connection, folder, service, member)
-            )
-    return path, manifest
+    manifest = parse_manifest(json.dumps(done["manifest"]).encode())
+    skipped = tuple(done["skipped"])
+    return Outcome(PurePosixPath(done["path"]), done["size"], manifest, skipped, time.monotonic() - start)
 
 
-def safety(target: Target) -> Path:
+@contextmanager
+def _held(target: Target, instance: Instance, freeze: bool, watch: Watch) -> Iterator[None]:
+    if not freeze:
+        yield
+        return
+    with hold.held(target.connection, instance, strict=True, on_progress=watch.on_progress):
+        yield
+
+
+def safety(target: Target, *, watch: Watch | None = None) -> Path:
     """Dump an instance into the admin's own folder of safety dumps, before something replaces its data.
 
     Raises:
         KraftwerkError: as `create`.
     """
-    path, _ = create(target, private(state_home() / "dumps"))
+    path = create(target, private(state_home() / "dumps"), watch=watch).path
+    assert isinstance(path, Path)  # noqa: S101 - it is one here
     return path
 
 
@@ -82,22 +190,6 @@ def deployed(target: Target) -> Instance:
 def ordered(services: Sequence[str]) -> list[str]:
     """Return services in the order of dumping and loading: as declared, but files last."""
     return sorted(services, key=lambda service: service == LAST)
-
-
-def _dump(
-    target: Target, instance: Instance, service: str, folder: PurePosixPath, on_service: OnService | None
-) -> ServiceDump:
-    result = saltssh.call(target.node, f"kw_{service}.dump", instance.name, str(folder / service))
-    dump = service_dump(service, result)
-    if on_service is not None:
-        on_service(dump)
-    return dump
-
-
-def _release(connection: Connection, instance: Instance) -> int | None:
-    link = connection.run(["readlink", str(instance.root / "current")], check=False).stdout.decode().strip()
-    number = PurePosixPath(link).name
-    return int(number) if number.isdecimal() else None
 
 
 def place(output: Path | None, stem: str, created: datetime) -> Path:

@@ -12,7 +12,8 @@ from kraftwerk import __version__
 from kraftwerk.counts import Counts, headline
 from kraftwerk.errors import KraftwerkError
 
-FORMAT = 1  # a reader refuses any other
+FORMAT = 2  # the layout that is written
+READABLE = (1, FORMAT)
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,47}")  # of services and members: no path, no option, fits a tar header
 WORD = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")  # of projects, environments, instances and nodes
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -44,12 +45,14 @@ class ServiceDump:
         version: the server's version; a newer or equal one can load it.
         members: the files, in their order.
         counts: tables, rows, files …: a number, or a number by name.
+        consistency: what point in time it is of: `one transaction`, `each file as it was read`. Empty in layout 1.
     """
 
     service: str
     version: str
     members: tuple[Member, ...]
     counts: Counts
+    consistency: str = ""
 
     @property
     def headline(self) -> str:
@@ -64,7 +67,12 @@ class ServiceDump:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Where and when an archive was made, and what is in it; `order` is the order of dumping and loading."""
+    """Where and when an archive was made, and what is in it.
+
+    Attributes:
+        order: the services in the order of dumping and loading.
+        frozen: whoever writes was held, so that all services are of one point in time.
+    """
 
     format: int = FORMAT
     kraftwerk: str = __version__
@@ -76,10 +84,16 @@ class Manifest:
     created: str
     order: tuple[str, ...]
     services: tuple[ServiceDump, ...]
+    frozen: bool = False
 
-    def as_bytes(self) -> bytes:
-        """Return the manifest as it stands in the archive: JSON for people too."""
-        return json.dumps(asdict(self), indent=2).encode() + b"\n"
+    def as_bytes(self, size: int = 0) -> bytes:
+        """Return the manifest as it stands in the archive: JSON for people too, filled up with blanks to that size."""
+        plain = asdict(self)
+        if self.format == 1:
+            del plain["frozen"]
+            for service in plain["services"]:
+                del service["consistency"]
+        return json.dumps(plain, indent=2).encode().ljust(size - 1) + b"\n"
 
     def service(self, name: str) -> ServiceDump:
         """Return what the archive holds of a service.
@@ -89,9 +103,9 @@ class Manifest:
         """
         return {dump.service: dump for dump in self.services}[name]
 
-    def checksums(self) -> bytes:
-        """Return the archive's SHA256SUMS, which covers the manifest too, as `sha256sum --check` reads it."""
-        files = [("manifest.json", hashlib.sha256(self.as_bytes()).hexdigest())]
+    def checksums(self, size: int = 0) -> bytes:
+        """Return the archive's SHA256SUMS, as `sha256sum --check` reads it; it covers the manifest of that size too."""
+        files = [("manifest.json", hashlib.sha256(self.as_bytes(size)).hexdigest())]
         files += [(f"{dump.service}/{member.name}", member.sha256) for dump in self.services for member in dump.members]
         return "".join(f"{digest}  {name}\n" for name, digest in files).encode()
 
@@ -109,19 +123,30 @@ def parse(content: bytes) -> Manifest:
         raise KraftwerkError("manifest.json is no JSON") from error
     if not isinstance(plain, dict) or type(plain.get("format")) is not int:
         raise KraftwerkError("manifest.json has no format version")
-    if plain["format"] != FORMAT:
+    if plain["format"] not in READABLE:
         raise KraftwerkError(
-            f"format {plain['format']} is not known to kraftwerk {__version__}, which reads format {FORMAT}",
+            f"format {plain['format']} is not known to kraftwerk {__version__}, which reads up to format {FORMAT}",
             next_command="use the kraftwerk that wrote it, or a newer one",
         )
+    if plain["format"] == 1:
+        plain = _completed(plain)
     manifest: Manifest = _Reader(plain, "", Manifest).build(
         project=_word, environment=_word, instance=_word, node=_word, release=_release, created=_time,
-        order=_each(_name), services=_each(_service), kraftwerk=_text, format=_whole,
+        order=_each(_name), services=_each(_service), kraftwerk=_text, format=_whole, frozen=_flag,
     )  # fmt: skip
     names = [dump.service for dump in manifest.services]
     if list(manifest.order) != names or len(set(names)) != len(names):
         raise KraftwerkError("manifest.json: order does not list each service once")
     return manifest
+
+
+def _completed(plain: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest of layout 1 with what layout 2 added."""
+    services = plain.get("services")
+    if isinstance(services, list):
+        services = [{"consistency": "", **one} if isinstance(one, dict) else one for one in services]
+        plain = {**plain, "services": services}
+    return {"frozen": False, **plain}
 
 
 class _Reader:
@@ -172,6 +197,12 @@ def _whole(value: Any, path: str) -> int:
     return value
 
 
+def _flag(value: Any, path: str) -> bool:
+    if type(value) is not bool:
+        raise _wrong(path, "is neither true nor false")
+    return value
+
+
 def _release(value: Any, path: str) -> int | None:
     return None if value is None else _whole(value, path)
 
@@ -197,7 +228,7 @@ def _each(reader: Callable[[Any, str], Any]) -> Callable[[Any, str], tuple[Any, 
 
 def _service(value: Any, path: str) -> ServiceDump:
     build = _Reader(value, path, ServiceDump).build
-    dump: ServiceDump = build(service=_name, version=_text, members=_each(_member), counts=_counts)
+    dump: ServiceDump = build(service=_name, version=_text, members=_each(_member), counts=_counts, consistency=_text)
     if len({member.name for member in dump.members}) != len(dump.members):
         raise _wrong(path, "names a member twice")
     return dump
@@ -229,6 +260,6 @@ def service_dump(service: str, result: Any) -> ServiceDump:
     if not isinstance(result, dict):
         raise KraftwerkError(f"kw_{service}.dump answered {str(result)[:TEXT_LIMIT]!r}")
     try:
-        return _service({**result, "service": service}, service)
+        return _service({"consistency": "", **result, "service": service}, service)
     except KraftwerkError as error:
         raise KraftwerkError(f"kw_{service}.dump broke its contract: {error.cause}") from error

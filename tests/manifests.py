@@ -1,5 +1,8 @@
-"""The manifest that tests of archives, manifests and loads have in common."""
+"""What tests of archives, manifests and loads have in common: a manifest, and an archive with it."""
 
+from pathlib import Path
+
+from kraftwerk import archive
 from kraftwerk.manifest import Manifest, ServiceDump
 
 
@@ -15,3 +18,9 @@ def manifest_of(*services: ServiceDump) -> Manifest:
         order=tuple(each.service for each in services),
         services=services,
     )
+
+
+def write(path: Path, manifest: Manifest, source: archive.Source) -> None:
+    """Write an archive whose manifest is known, as a node would."""
+    with path.open("wb") as file:
+        file.writelines(archive.written(manifest, source))

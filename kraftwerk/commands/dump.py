@@ -6,6 +6,8 @@ from pathlib import Path
 import click
 
 from kraftwerk import dump, project, screen, target
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.manifest import ServiceDump
 from kraftwerk.options import environment_option, json_option, optional_node_argument
 
 
@@ -15,19 +17,38 @@ from kraftwerk.options import environment_option, json_option, optional_node_arg
 @click.option(
     "--output", "-o", metavar="FILE", type=click.Path(path_type=Path), help="The archive, or a folder for it."
 )
+@click.option("--on-node", is_flag=True, help="Keep the archive on the node, in /web/INSTANCE/dump/.")
+@click.option("--freeze", is_flag=True, help="Let requests wait meanwhile: all services at one point in time.")
 @json_option
-def command(node: str | None, environment: str, output: Path | None, as_json: bool) -> None:
+def command(
+    node: str | None, environment: str, output: Path | None, on_node: bool, freeze: bool, as_json: bool
+) -> None:
     """Dump all data of the project from a node into one archive.
 
     It holds every service, with checksums and counts, and appears when it is complete. `tar` and `sha256sum` read it
-    without kraftwerk. NODE is needed when the project is on several.
+    without kraftwerk. NODE is needed when the project is on several. Databases are dumped at one point each, uploads
+    after them, so that no row names a missing file; with --freeze nobody writes in between.
     """
+    if on_node and output:
+        raise KraftwerkError("--output is a file here, and --on-node keeps the archive there", code=2)
     there = target.resolve(project.find(), environment, node)
     with screen.working(f"Dumping {there.instance.name} on {there.node.name}") as step:
-        path, manifest = dump.create(there, output, on_service=lambda done: step.progress(done.headline))
-    size = path.stat().st_size
+        watch = dump.Watch(on_progress=step.progress, on_service=lambda *done: None if as_json else _line(*done))
+        if on_node:
+            done = dump.keep(there, freeze=freeze, watch=watch)
+        else:
+            done = dump.create(there, output, freeze=freeze, watch=watch)
     if as_json:
-        screen.emit_json({"path": str(path.absolute()), "size": size, "manifest": asdict(manifest)})
+        screen.emit_json({**asdict(done), "path": str(done.path if on_node else Path(done.path).absolute())})
         return
-    done = " · ".join(f"{one.headline} ✓" for one in manifest.services) or "no services"
-    screen.say(f"{done}  →  {path}  ({screen.size(size)})")
+    for service in done.skipped:
+        screen.say(f"{service} is a cache only: not dumped")
+    rate = f"{screen.size(done.size / max(done.seconds, 0.001))}/s"
+    where = f"{there.node.name}:{done.path}" if on_node else done.path
+    screen.say(f"→  {where}  ({screen.size(done.size)} in {done.seconds:.1f}s, {rate})")
+    if on_node:
+        screen.hint("It is only on that node.", f"kraftwerk archive fetch {where}")
+
+
+def _line(done: ServiceDump, seconds: float) -> None:
+    screen.say(f"{done.headline} ✓ {seconds:.1f}s")

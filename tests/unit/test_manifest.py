@@ -29,6 +29,18 @@ def test_round_trip():
     assert MANIFEST.service("files").size == 5
 
 
+def test_the_first_layout_lacks_what_the_second_added():
+    old = replace(MANIFEST, format=1)
+    assert parse(old.as_bytes()) == old
+    assert "frozen" not in json.loads(old.as_bytes())
+
+
+def test_blanks_fill_it_up():
+    padded = MANIFEST.as_bytes(5000)
+    assert len(padded) == 5000 and padded.endswith(b" \n")
+    assert parse(padded) == MANIFEST
+
+
 def test_no_release_yet():
     manifest = replace(MANIFEST, release=None)
     assert parse(manifest.as_bytes()).release is None
@@ -45,7 +57,7 @@ def test_no_json(content):
 
 
 def test_another_format_is_told_apart_from_damage():
-    assert "format 2 is not known" in cause({**plain(), "format": 2})
+    assert "format 3 is not known" in cause({**plain(), "format": 3})
     assert cause([]) == "manifest.json has no format version"
     assert cause({**plain(), "format": True}) == "manifest.json has no format version"
 
@@ -73,6 +85,8 @@ def test_another_format_is_told_apart_from_damage():
         (("services", 0, "counts"), [], "services[0].counts is no object"),
         (("services", 0, "counts", "rows"), "31", "services[0].counts.rows is no whole number from 0 on"),
         (("services", 0, "extra"), 1, "services[0].extra is not known"),
+        (("services", 0, "consistency"), "a\nb", "services[0].consistency is no line of text"),
+        (("frozen",), 1, "frozen is neither true nor false"),
         (("services",), {}, "services is no list"),
         (("services", 0), "postgres", "services[0] is no object"),
     ],
