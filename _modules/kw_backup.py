@@ -15,7 +15,7 @@ import shutil
 import time
 
 __virtualname__ = "kw_backup"
-CONFIG, RECORDS = "/etc/kraftwerk/backup", "/var/lib/kraftwerk/backups"
+RECORDS = "/var/lib/kraftwerk/backups"
 PATIENCE = 6 * 3600  # seconds that cron's backup waits for somebody who works on the instance
 VERIFIED_EVERY = {"daily": 1, "weekly": 7, "monthly": 28}  # days
 
@@ -42,7 +42,7 @@ def scheduled(instance):
     """
     made = create(instance, wait=PATIENCE, owner="cron")
     prune(instance)
-    every = VERIFIED_EVERY.get(config(instance)["verify"])
+    every = VERIFIED_EVERY.get(_settings(instance)["verify"])
     last = record(instance).get("verify", {})
     if every and (not last.get("ok") or _age(last["at"]) > (every - 0.5) * 86400):
         verify(instance, made["point"], wait=PATIENCE)
@@ -71,8 +71,8 @@ def create(instance, wait=60, owner="kraftwerk backup", kraftwerk="unknown"):
 
         salt '*' kw_backup.create mysite
     """
-    settings, start = config(instance), time.monotonic()
-    with _recorded(instance, "failure"), _alone(instance) as work:
+    settings, start = _settings(instance), time.monotonic()
+    with _recorded(instance, "failure"), _alone(instance, wait) as work:
         path = os.path.join(work, "archive.kw")
         with __salt__["kw_lock.held"](instance, owner, wait=wait):
             done = __salt__["kw_archive.create"](instance, path, node=settings["node"], kraftwerk=kraftwerk)
@@ -103,8 +103,8 @@ def prune(instance, test=False):
 
         salt '*' kw_backup.prune mysite test=True
     """
-    settings = config(instance)
-    with _recorded(instance, "prune"), _alone(instance):
+    settings = _settings(instance)
+    with _recorded(instance, "prune"), _alone(instance, PATIENCE):
         plan = __salt__["kw_prune.plan"](settings["store"], settings["instance"], settings["keep"], settings["node"])
         if not test:
             __salt__["kw_prune.carry_out"](settings["store"], plan)
@@ -116,15 +116,20 @@ def found(instance):
     """
     The points of an instance in its store, oldest first, without the sums of their parts.
 
+    instance
+        Name of the instance.
+
     CLI Example:
 
     .. code-block:: bash
 
         salt '*' kw_backup.found mysite
     """
-    settings = config(instance)
+    settings = _settings(instance)
     points = __salt__["kw_point.found"](settings["store"], settings["instance"])
-    return [{**point, "parts": len(point["parts"])} for point in points]
+    return [
+        {**each, "parts": len(each["parts"]), "stored": sum(part["size"] for part in each["parts"])} for each in points
+    ]
 
 
 def verify(instance, point="", wait=60):
@@ -148,8 +153,8 @@ def verify(instance, point="", wait=60):
 
         salt '*' kw_backup.verify mysite
     """
-    settings, start = config(instance), time.monotonic()
-    with _recorded(instance, "verify"), _alone(instance) as work:
+    settings, start = _settings(instance), time.monotonic()
+    with _recorded(instance, "verify"), _alone(instance, wait) as work:
         index = _chosen(settings, point)
         path = os.path.join(work, "fetched")
         __salt__["kw_archive.check_room"](work, sum(part["size"] for part in index["parts"]))
@@ -163,10 +168,35 @@ def verify(instance, point="", wait=60):
         return proven(instance, how)
 
 
+def send(instance, point):
+    """
+    Write a point to stdout as it is stored, for kraftwerk; not for the command line.
+
+    instance
+        Name of the instance.
+    point
+        Its name.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_backup.send mysite 20261120T030000
+    """
+    settings = _settings(instance)
+    index = _chosen(settings, point)
+    with _alone(instance, 0) as work:
+        for piece in __salt__["kw_point.pieces"](settings["store"], index, os.path.join(work, "part")):
+            while piece:
+                piece = piece[os.write(1, piece) :]
+
+
 def proven(instance, how):
     """
     Record that a point was rehearsed: on this node, and beside the point in its store.
 
+    instance
+        Name of the instance.
     how
         ``point``, ``kind``, ``checked`` and ``seconds``.
 
@@ -176,34 +206,19 @@ def proven(instance, how):
 
         salt '*' kw_backup.proven mysite '{"point": "20261120T030000", "kind": "restore", "checked": [], "seconds": 60}'
     """
-    settings, how = config(instance), {**how, "at": _now(), "ok": True}
+    settings, how = _settings(instance), {**how, "at": _now(), "ok": True}
     _write(instance, {"verify": how})
     named = {"instance": settings["instance"], "node": settings["node"], "point": how["point"]}
     __salt__["kw_point.verified"](settings["store"], named, how)
     return how
 
 
-def config(instance):
-    """
-    What is to be done for an instance, credentials and all; not for the command line, where it would be shown.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt '*' kw_backup.config mysite
-    """
-    path = os.path.join(CONFIG, f"{instance}.json")
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except FileNotFoundError:
-        raise RuntimeError(f"backups of {instance} are not set up on this node; a deploy does that") from None
-
-
 def record(instance):
     """
     What became of the last backup and the last rehearsal: ``success``, ``failure`` and ``verify``.
+
+    instance
+        Name of the instance.
 
     CLI Example:
 
@@ -218,12 +233,17 @@ def record(instance):
         return {}
 
 
+def _settings(instance):
+    return __salt__["kw_backupconfig.read"](instance)
+
+
 def _index(settings, done):
     """What the index of a point says besides its parts."""
     manifest = done["manifest"]
     services = [{key: each[key] for key in ("service", "version", "counts")} for each in manifest["services"]]
-    for each in services:
+    for each, dump in zip(services, manifest["services"], strict=True):
         each["counts"] = {key: value for key, value in each["counts"].items() if isinstance(value, int)}
+        each["size"] = sum(member["size"] for member in dump["members"])
     created = datetime.datetime.fromisoformat(manifest["created"])
     named = {key: manifest[key] for key in ("project", "environment", "instance", "created", "release", "kraftwerk")}
     archive = {"size": done["size"], "sha256": done["sha256"]}
@@ -240,10 +260,10 @@ def _chosen(settings, point):
 
 
 @contextlib.contextmanager
-def _alone(instance):
+def _alone(instance, wait):
     """A folder to work in, for one backup, prune or rehearsal of an instance at a time; empty, whatever was killed."""
     work = os.path.join(__salt__["kw_archive.folder"](instance), ".backup")
-    with __salt__["kw_lock.held"](f"{instance}.backup", "another backup", wait=PATIENCE, descriptor=20):
+    with __salt__["kw_lock.held"](f"{instance}.backup", "another backup", wait=wait, descriptor=20):
         shutil.rmtree(work, ignore_errors=True)
         os.mkdir(work, 0o700)
         try:

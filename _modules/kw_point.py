@@ -77,6 +77,10 @@ def fetch(store, index, path):
     """
     Fetch a point's parts into a file, each compared with its sum, and return the file's size in bytes.
 
+    store
+        As ``kw_store`` takes it.
+    index
+        Of the point: its ``instance``, ``node`` and ``point`` at least.
     path
         The file (0600); it is what was stored: encrypted, where the point is.
 
@@ -107,6 +111,10 @@ def pieces(store, index, path):
     """
     Yield a point's bytes; each part is fetched and compared with its sum before any of it is handed on.
 
+    store
+        As ``kw_store`` takes it.
+    index
+        Of the point: its ``instance``, ``node`` and ``point`` at least.
     path
         A file for one part; removed afterwards.
 
@@ -134,6 +142,8 @@ def found(store, instance, node=""):
     """
     The points of an instance, oldest first: their indexes, each with ``verified``, what is known of its last rehearsal.
 
+    store
+        As ``kw_store`` takes it.
     instance
         Name of the instance.
     node
@@ -164,6 +174,10 @@ def verified(store, index, how):
     """
     Record in the store that a point was rehearsed.
 
+    store
+        As ``kw_store`` takes it.
+    index
+        Of the point: its ``instance``, ``node`` and ``point`` at least.
     how
         What JSON knows: when, how long it took, what was compared.
 
@@ -179,6 +193,11 @@ def verified(store, index, how):
 def discard(store, index):
     """
     Delete a point: its index first, so that it is never seen by halves.
+
+    store
+        As ``kw_store`` takes it.
+    index
+        Of the point: its ``instance``, ``node`` and ``point`` at least.
 
     CLI Example:
 
@@ -196,6 +215,13 @@ def discard(store, index):
 def leftovers(store, instance, node):
     """
     What killed backups of a node left in a store: ``{point: bytes}`` of parts that no index names.
+
+    store
+        As ``kw_store`` takes it.
+    instance
+        Name of the instance.
+    node
+        Name of the node.
 
     CLI Example:
 

@@ -59,6 +59,8 @@ def carry_out(store, lines):
     """
     Delete what a plan says, and nothing that has come since.
 
+    store
+        As ``kw_store`` takes it.
     lines
         The plan.
 

@@ -43,7 +43,9 @@ def compare(instance, token, manifest):
     """
     Lay what ``kw_archive.receive`` left beside the present data, compare the counts, and remove both.
 
-    instance, token
+    instance
+        As they were given to ``kw_archive.receive``.
+    token
         As they were given to ``kw_archive.receive``.
     manifest
         What that returned.

@@ -111,6 +111,13 @@ def write(store, name, content):
     """
     Write a small object: text or bytes. Otherwise as ``put``.
 
+    store
+        The store, as above.
+    name
+        The object's name below the store's folder.
+    content
+        Text or bytes.
+
     CLI Example:
 
     .. code-block:: bash
@@ -126,6 +133,13 @@ def write(store, name, content):
 def get(store, name, path):
     """
     Fetch an object into a file (0600), replacing it. Raises ``RuntimeError`` where there is none, or it can't be had.
+
+    store
+        The store, as above.
+    name
+        The object's name below the store's folder.
+    path
+        The file.
 
     CLI Example:
 
@@ -147,6 +161,11 @@ def read(store, name):
     """
     The bytes of a small object. Otherwise as ``get``.
 
+    store
+        The store, as above.
+    name
+        The object's name below the store's folder.
+
     CLI Example:
 
     .. code-block:: bash
@@ -162,6 +181,8 @@ def names(store, prefix=""):
     """
     The objects below a folder of a store, as ``{name: size in bytes}``, by their whole names.
 
+    store
+        The store, as above.
     prefix
         The folder, ending with a slash. Default: all.
 
@@ -178,6 +199,11 @@ def names(store, prefix=""):
 def delete(store, name):
     """
     Delete an object. One that isn't there is no matter.
+
+    store
+        The store, as above.
+    name
+        The object's name below the store's folder.
 
     CLI Example:
 

@@ -79,7 +79,9 @@ def _read(folder):
 def _reveal(instance, identity):
     """The secrets of an instance by their paths, and the paths of those that can't be decrypted here."""
     try:
-        from kraftwerk import secret
+        from kraftwerk import admin, secret, storekeys
     except ImportError:  # a Salt that lives elsewhere: nodes keep what they have
         return {}, []
-    return secret.reveal(instance, Path(identity) if identity else None)
+    found, unreadable = secret.reveal(instance, Path(identity) if identity else None)
+    keys = storekeys.shared(instance.get("backup", {}).get("store", ""), admin.load().stores)
+    return {**{f"backup.{key}": value for key, value in keys.items()}, **found}, unreadable

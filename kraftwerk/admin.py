@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from kraftwerk import argv, process, schema, screen, secret
+from kraftwerk import argv, process, schema, screen, secret, storekeys
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.flock import held
 from kraftwerk.node import known_hosts_file, private_key_file, roster_file
@@ -42,11 +42,13 @@ class AdminConfig:
         provider: who runs a new node when nothing else is said.
         hosts: whether a new node's name goes to /etc/hosts.
         index_url: the package index that nodes install Python packages from; empty is uv's default.
+        stores: what opens the stores of several projects, by the beginning of their addresses.
     """
 
     provider: str = setting(text(NAME, NAME_MEANING), default="local")
     hosts: str = setting(one_of("ask", "always", "never"), default="ask")
     index_url: str = setting(text(r"(https?://\S+)?", "an http or https address"), default="")
+    stores: Mapping[str, storekeys.Keys] = setting(storekeys.parse, default_factory=dict)
     local: Local = setting(record(Local), default_factory=Local)
     reactor: ReactorConfig = setting(record(ReactorConfig), default_factory=ReactorConfig)
 

@@ -52,7 +52,8 @@ class Backup:
         store: the URL of where points are kept.
         schedule: when they are made; empty is never by itself.
         keep: how many of which age; `all` keeps every one.
-        recipients: public keys that points are encrypted for; empty is whoever reads the project's secrets.
+        recipients: public keys that points are encrypted for; empty is whoever reads the project's secrets, or on
+            the node itself nobody.
         verify: how often the node tries the newest point out.
         max_age: when the newest point is too old for `status`; empty follows from the schedule.
         access_key, secret_key: what opens the store; encrypted.
@@ -91,7 +92,9 @@ def plain(values: Mapping[str, Any], root: Path) -> dict[str, Any]:
         KraftwerkError: recipients.txt has mistakes (code 2).
     """
     backup = Backup(**values)
-    keys = backup.recipients or tuple(each.key for each in recipients.read(root))
+    # On the node itself the data lies in the clear anyway, and there it can be tried out.
+    default = () if is_kept_there(backup.store) else tuple(each.key for each in recipients.read(root))
+    keys = backup.recipients or default
     backup = replace(backup, recipients=tuple(key for key in keys if key != NOBODY))
     times = {"cron": cadence.parse(backup.schedule), "patience": backup.patience}
     return {**asdict(backup), **times, "recipients": list(backup.recipients)}

@@ -1,7 +1,9 @@
 """Secrets as they stand in a project's files: encrypted with age for the team's keys, readable on its admins only."""
 
 import contextlib
+import os
 import secrets
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from kraftwerk.paths import config_home, write_atomic
 BEGIN = "-----BEGIN AGE ENCRYPTED FILE-----"
 IDENTITY = "AGE-SECRET-KEY-"
 SSH_KEYS = ("id_ed25519", "id_rsa")
+PIECE = 1 << 20  # bytes in memory at a time
 
 
 def identity_file() -> Path:
@@ -98,6 +101,59 @@ def decrypt(text: str, identity: Path | None = None) -> str:
     except (pyrage.DecryptError, ValueError) as error:
         cause = "this secret isn't encrypted for you, or it is damaged"
         raise KraftwerkError(cause, next_command="ask a colleague for: kraftwerk config rekey") from error
+
+
+def decrypted(pieces: Iterable[bytes], identity: Path | None = None) -> Iterator[bytes]:
+    """Yield what is encrypted in a stream; memory stays flat.
+
+    Args:
+        pieces: the encrypted bytes.
+        identity: as in `decrypt`.
+
+    Raises:
+        KraftwerkError: it isn't encrypted for this admin, or damaged; some of it may have been yielded by then.
+    """
+    keys = [*_age_identities(identity or identity_file()), *_ssh_identities()]
+    reading, writing = os.pipe()
+    source, failures = _Source(pieces), list[Exception]()
+
+    def work() -> None:
+        with open(writing, "wb", buffering=0) as sink:
+            try:
+                pyrage.decrypt_io(source, sink, keys)
+            except Exception as error:
+                failures.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        with open(reading, "rb") as plain:
+            yield from iter(lambda: plain.read(PIECE), b"")
+    finally:
+        thread.join()
+    if source.failure:
+        raise source.failure
+    if failures:
+        cause = "this isn't encrypted for you, or it is damaged"
+        raise KraftwerkError(cause, next_command="ask who can read it: kraftwerk config recipients") from failures[0]
+
+
+class _Source:
+    """Pieces as a file to read from; what goes wrong while they come is kept, for it is told in other words else."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self.pieces, self.rest = iter(pieces), b""
+        self.failure: BaseException | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to so many bytes; none at the end."""
+        try:
+            self.rest = self.rest or next(self.pieces, b"")
+        except BaseException as error:
+            self.failure = error
+            raise
+        found, self.rest = self.rest[:size], self.rest[size:]
+        return found
 
 
 def within(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:

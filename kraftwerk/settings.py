@@ -15,7 +15,7 @@ from kraftwerk.project import Project
 from kraftwerk.schema import shown
 
 SHIPPED = "shipped"
-NAMES_ONLY = ("environ", "superusers", "pillar")  # mappings that may hold secrets
+NAMES_ONLY = ("stores", "environ", "superusers", "pillar")  # mappings that may hold secrets
 RENAMED = {"domain": "domains"}  # what an instance calls a deployment's key
 
 

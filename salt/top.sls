@@ -7,5 +7,6 @@ base:
     - runit
     - services
     - project
+    - backup
     - health
     - minion

@@ -1,0 +1,118 @@
+"""Points brought back: fetched from their store, decrypted here, verified and laid down by the node that they go to."""
+
+import hashlib
+import secrets
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kraftwerk import arrival, lock, nodeprogram, secret, store
+from kraftwerk.arrival import Arrive
+from kraftwerk.backup import Backups, Point
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.manifest import Manifest
+from kraftwerk.paths import private, state_home
+from kraftwerk.replacement import Holding, Origin
+from kraftwerk.screen import OnProgress
+from kraftwerk.target import Target
+
+
+def of_point(point: Point) -> tuple[Origin, tuple[Holding, ...]]:
+    """Return where a point comes from and what it holds, by its index."""
+    index = point.index
+    origin = Origin(index["project"], index["environment"], index["instance"], point.node, index["created"])
+    holds = [Holding(str(s["service"]), str(s["version"]), s["counts"], int(s["size"]), True) for s in point.services]
+    return origin, tuple(holds)
+
+
+def way(backups: Backups, point: Point, into: Target, services: Sequence[str]) -> Arrive:
+    """Return how a point arrives at a node: through this computer's memory, with one part at a time on its disk.
+
+    Args:
+        services: what is laid down there; all of it is verified.
+    """
+
+    def arrive(token: str, on_progress: OnProgress) -> Manifest:
+        with _stored(backups, point) as stored:
+            decrypted = secret.decrypted(stored) if point.encrypted else stored
+            return arrival.receive(into, token, services, _whole(point, decrypted), on_progress)
+
+    return arrive
+
+
+@contextmanager
+def _stored(backups: Backups, point: Point) -> Iterator[Iterable[bytes]]:
+    """Open a point's bytes as they are stored, each part compared with its sum."""
+    if backups.local:
+        connection, name = backups.connection(point.node), backups.instance.name
+        with nodeprogram.start(connection, "kw_backup.send", name, point.name) as sender:
+            assert sender.stdout is not None  # noqa: S101 - it is what is read
+            yield arrival.pieces(sender.stdout)
+            sender.result()
+    else:
+        with tempfile.TemporaryDirectory(prefix="point-", dir=private(state_home())) as folder:
+            yield store.pieces(backups.store(), point.index, Path(folder) / "part")
+
+
+def _whole(point: Point, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield an archive's bytes.
+
+    Raises:
+        KraftwerkError: at their end, when they are not those that were backed up.
+    """
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
+    if digest.hexdigest() != point.index["archive"]["sha256"]:
+        raise KraftwerkError(f"{point.name} is damaged: it is not the archive that was backed up")
+
+
+def rehearse(backups: Backups, point: Point, on: Target, on_progress: OnProgress) -> dict[str, Any]:
+    """Rehearse a restore on a node: lay a point beside the present data, compare it with its manifest, remove it.
+
+    Returns what was checked: point, kind, checked, seconds, at.
+
+    Raises:
+        KraftwerkError: the point can't be fetched or decrypted, isn't whole, or isn't what its manifest says.
+    """
+    name = on.instance.name
+    if on.node.name == point.node and not point.encrypted:
+        found: dict[str, Any] = nodeprogram.call(
+            on.connection, "kw_backup.verify", name, point.name, on_progress=on_progress
+        )
+        return found
+    start = time.monotonic()
+    checked = _rehearsed(backups, point, on, on_progress)
+    how = {"point": point.name, "kind": "restore", "checked": checked, "seconds": round(time.monotonic() - start, 1)}
+    return _recorded(backups, point, how)
+
+
+def _rehearsed(backups: Backups, point: Point, on: Target, on_progress: OnProgress) -> list[str]:
+    token, name = secrets.token_hex(6), on.instance.name
+    services = [str(each["service"]) for each in point.services]
+    with lock.held(on.connection, name):
+        manifest = way(backups, point, on, services)(token, on_progress)
+        checked: list[str] = nodeprogram.call(
+            on.connection, "kw_rehearsal.compare", name, token, asdict(manifest), on_progress=on_progress
+        )
+    return [f"{len(point.index['parts'])} parts as they were written", *checked]
+
+
+def _recorded(backups: Backups, point: Point, how: dict[str, Any]) -> dict[str, Any]:
+    """Record a rehearsal: with the node that made the point, and where that is gone in the store alone."""
+    if point.node in backups.nodes:
+        with suppress(KraftwerkError):
+            recorded: dict[str, Any] = nodeprogram.call(
+                backups.connection(point.node), "kw_backup.proven", backups.instance.name, how
+            )
+            return recorded
+    how = {**how, "at": datetime.now(UTC).isoformat(timespec="seconds"), "ok": True}
+    with suppress(KraftwerkError):  # credentials that may only read
+        store.call("kw_point.verified", backups.store(), point.index, how)
+    return how

@@ -1,0 +1,6 @@
+include:
+  - backup.package
+  - backup.program
+  - backup.config
+  - backup.cron
+  - backup.clean
