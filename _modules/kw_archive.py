@@ -70,12 +70,14 @@ def create(instance, path=None, node=None, kraftwerk="unknown", frozen=False):
     return {**done, "path": path, "size": os.path.getsize(path), "sha256": digest}
 
 
-def send(instance, node=None, kraftwerk="unknown", frozen=False):
+def send(instance, node=None, kraftwerk="unknown", frozen=False, only=None):
     """
     Write an archive to stdout, in frames, for kraftwerk; not for the command line.
 
     instance, node, kraftwerk, frozen
         As in ``create``.
+    only
+        Services that it shall hold; all by default.
 
     Returns ``skipped``, ``seconds`` and ``manifest``. Raises ``RuntimeError`` where a service fails.
 
@@ -85,7 +87,7 @@ def send(instance, node=None, kraftwerk="unknown", frozen=False):
 
         salt '*' kw_archive.send mysite
     """
-    return _build(instance, "kw_tar.frames", 1, node or os.uname().nodename, kraftwerk, frozen)
+    return _build(instance, "kw_tar.frames", 1, node or os.uname().nodename, kraftwerk, frozen, only)
 
 
 def receive(instance, token, only=None):
@@ -224,13 +226,15 @@ class _Target:
                     piece = piece[write(piece) :]
 
 
-def _build(instance, kind, descriptor, node, kraftwerk, frozen):
-    """Dump all services by a writer of that kind, and keep a record of it."""
+def _build(instance, kind, descriptor, node, kraftwerk, frozen, only=None):
+    """Dump services by a writer of that kind, and keep a record of it where it is all of them."""
     start, created = time.monotonic(), datetime.now(UTC).replace(microsecond=0)
     known = _registered(instance)
     scratch = folder(instance)
     _clear(scratch)
     services, skipped = _services(instance)
+    if only is not None:
+        services = [service for service in services if service in only]
     tar = __salt__[kind](descriptor, int(created.timestamp()), 2 * _last(instance).get("manifest", 0))
     dumps = [_dump(tar, instance, service, scratch) for service in services]
     manifest = {
@@ -240,7 +244,8 @@ def _build(instance, kind, descriptor, node, kraftwerk, frozen):
     }  # fmt: skip
     length = tar.finish(manifest)
     seconds = round(time.monotonic() - start, 3)
-    _record(instance, manifest, length)
+    if only is None:
+        _record(instance, manifest, length)
     return {"manifest": manifest, "skipped": skipped, "seconds": seconds}
 
 

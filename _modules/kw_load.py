@@ -198,6 +198,6 @@ def _tried(service, function, *arguments):
     """Call a function; return why it failed, as a list of one, or an empty one."""
     try:
         function(*arguments)
-    except Exception as error:  # noqa: BLE001 - whatever a module raises, the next one's turn comes
+    except Exception as error:
         return [f"{service}: {error}"]
     return []

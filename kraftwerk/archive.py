@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from kraftwerk import manifest as manifest_format
 from kraftwerk.errors import KraftwerkError
@@ -117,6 +117,15 @@ def read_manifest(path: Path) -> Manifest:
         return _manifest(file)[0]
 
 
+def manifest_in(stream: IO[bytes]) -> Manifest:
+    """Return the manifest at the beginning of a stream that is an archive.
+
+    Raises:
+        KraftwerkError: as `read_manifest`.
+    """
+    return _manifest(stream)[0]
+
+
 def verify(path: Path) -> Manifest:
     """Read a whole archive, compare every byte with what its manifest says, and return the manifest.
 
@@ -171,7 +180,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise KraftwerkError(f"{path}: {error.cause}", next_command=error.next_command, code=error.code) from error
 
 
-def _manifest(file: BinaryIO) -> tuple[Manifest, int]:
+def _manifest(file: IO[bytes]) -> tuple[Manifest, int]:
     """Return the manifest and its size in the archive."""
     content = _small(file, MANIFEST)
     manifest = manifest_format.parse(content)
@@ -182,12 +191,12 @@ def _manifest(file: BinaryIO) -> tuple[Manifest, int]:
     return manifest, len(content)
 
 
-def _checksums(file: BinaryIO, manifest: Manifest, size: int) -> None:
+def _checksums(file: IO[bytes], manifest: Manifest, size: int) -> None:
     if _small(file, CHECKSUMS) != manifest.checksums(size):
         raise KraftwerkError(f"{MANIFEST} was altered: its checksum is not the one in {CHECKSUMS}")
 
 
-def _small(file: BinaryIO, name: str) -> bytes:
+def _small(file: IO[bytes], name: str) -> bytes:
     size = _member_header(file, name)
     if size > MANIFEST_LIMIT:
         raise KraftwerkError(f"{name} is larger than {MANIFEST_LIMIT >> 20} MB")
@@ -207,7 +216,7 @@ def _positions(file: BinaryIO, manifest: Manifest) -> Iterator[Position]:
             yield Position(dump.service, member, file.tell())
 
 
-def _member_header(file: BinaryIO, name: str) -> int:
+def _member_header(file: IO[bytes], name: str) -> int:
     """Return the size of the member that starts here, and must be a plain file of this name."""
     block = file.read(BLOCK)
     try:
@@ -232,7 +241,7 @@ def _check_sum(block: bytes) -> None:
         raise tarfile.HeaderError("checksum")
 
 
-def _chunks(file: BinaryIO, name: str, size: int) -> Iterator[bytes]:
+def _chunks(file: IO[bytes], name: str, size: int) -> Iterator[bytes]:
     while size:
         chunk = file.read(min(CHUNK, size))
         if not chunk:
@@ -248,7 +257,7 @@ def _digest(file: BinaryIO, name: str, size: int) -> str:
     return digest.hexdigest()
 
 
-def _padding(file: BinaryIO, size: int, name: str) -> None:
+def _padding(file: IO[bytes], size: int, name: str) -> None:
     wanted = -size % BLOCK
     if (found := file.read(wanted)) != bytes(wanted):
         raise KraftwerkError(f"the archive is {'truncated' if len(found) < wanted else 'altered'} after {name}")

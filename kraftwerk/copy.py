@@ -59,8 +59,8 @@ def carry_out(project: Project, source: End, into: End, choice: Choice) -> None:
             origin, held = replacement.of_instance(here.connection, dump.deployed(here))
         coming = replacement.chosen(held, choice.only, choice.skip, origin)
         plan = replacement.plan(there, origin, coming)
-        hooks = _hooks(project, there, plan, choice)
-        replacement.confirm(plan, kept=choice.backup, yes=choice.yes)
+        hooks, note = _hooks(project, there, plan, choice)
+        replacement.confirm(plan, kept=choice.backup, yes=choice.yes, note=note)
         back = load.back(plan, keep(there)) if choice.backup else ""
         check_room(here, there, plan)
         arrive = arrival.of_instance(here, there, plan.services)
@@ -68,21 +68,19 @@ def carry_out(project: Project, source: End, into: End, choice: Choice) -> None:
     load.tell(outcome)
 
 
-def _hooks(project: Project, there: Target, plan: Plan, choice: Choice) -> Hooks | None:
-    """Return what makes the copy harmless; say so, and ask, where people's data would go without it."""
+def _hooks(project: Project, there: Target, plan: Plan, choice: Choice) -> tuple[Hooks | None, str]:
+    """Return what makes the copy harmless, and a line on it; ask where people's data would go without it."""
     if there.instance.environment == "production":
-        return None
+        return None, ""
     hooks = anonymize.hooks(project.root, there.instance, plan)
     if hooks is None:
-        screen.say(f"Nothing is anonymized: no `anonymize:` in {FILE} is for this data.")
-        return None
+        return None, f"Nothing is anonymized: {FILE} has no `anonymize:` for this data."
     if choice.harmless:
-        screen.say(f"Will be anonymized before anybody can reach it: {hooks}")
-        return hooks
-    question = f"Not anonymized, though {FILE} says how ({hooks}): {plan.place} gets people's data as it is. Go on?"
+        return hooks, f"It is anonymized before anybody can reach it, by {hooks}."
+    question = f"{FILE} says how this data is anonymized ({hooks}). Copy it as it is, with people's data?"
     if not screen.confirm(question, yes=choice.yes):
         raise KraftwerkError(f"not confirmed: {plan.place} is left as it was", next_command="without --no-anonymize")
-    return None
+    return None, "It is NOT anonymized."
 
 
 def ends(project: Project, source: End, into: End) -> tuple[Target, Target]:
@@ -169,7 +167,9 @@ def check_room(source: Target, into: Target, plan: Plan) -> None:
     Raises:
         KraftwerkError: it has not, with the figures.
     """
-    packed = int(nodeprogram.call(source.connection, "kw_archive.estimate", source.instance.name))
+    packed = sum(one.size for one in plan.coming)
+    if set(source.instance.services) <= set(plan.services):
+        packed = int(nodeprogram.call(source.connection, "kw_archive.estimate", source.instance.name))
     files = sum(one.size for one in plan.coming if one.service == "files")
     folder = str(into.instance.root)
     nodeprogram.call(into.connection, "kw_archive.check_room", folder, packed + files)

@@ -184,18 +184,21 @@ def choose(held: Sequence[str], only: Sequence[str], skip: Sequence[str], of: ob
     return names
 
 
-def confirm(plan: Plan, *, kept: bool, yes: bool) -> None:
+def confirm(plan: Plan, *, kept: bool, yes: bool, note: str = "") -> None:
     """Show what will be replaced by what, and ask: in production for the node's name.
 
     Args:
         kept: the old data is dumped first.
         yes: don't ask.
+        note: what else is to be known before.
 
     Raises:
         KraftwerkError: the answer was no.
     """
     rows = [(one.service, str(plan.current[one.service]), str(one)) for one in plan.coming]
     screen.table(("service", f"on {plan.node} now", "becomes"), rows)
+    if note:
+        screen.say(note)
     refused = KraftwerkError(f"not confirmed: {plan.place} is left as it was", next_command="--yes answers for scripts")
     if plan.foreign and not screen.confirm(f"The data is of {plan.origin}. Put it into {plan.place}?", yes=yes):
         raise refused

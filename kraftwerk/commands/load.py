@@ -1,7 +1,5 @@
 """`kraftwerk load`: all data of a project from one file."""
 
-import shlex
-from pathlib import Path
 
 import click
 
