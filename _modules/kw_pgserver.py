@@ -1,0 +1,233 @@
+"""
+Where an instance's PostgreSQL is, and how its programs are run there. For the modules of the service postgres.
+
+Debian's server on the node is reached by peer login over its socket: administrators' work by the system user
+``postgres``, what an archive brings by the instance's own user, so that nothing in it is ever run by a superuser. A
+server that is named by a URL is reached by what the URL says; its password goes by the environment, never by argv.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import platform
+import pwd
+import re
+import subprocess
+import tempfile
+import urllib.parse
+
+__virtualname__ = "kw_pgserver"
+SOCKET = "%2Fvar%2Frun%2Fpostgresql"
+MAINTENANCE = ("postgres", "template1", "defaultdb")  # where to stand while an outside server's database is renamed
+# What a URL's query may say, and the variable by which libpq hears of it.
+QUERY = {
+    **{key: f"PG{key.upper()}" for key in ("host", "port", "user", "password", "options", "sslmode", "sslcert")},
+    **{key: f"PG{key.upper()}" for key in ("sslkey", "sslrootcert", "sslcrl", "krbsrvname", "gssencmode")},
+    **{"dbname": "PGDATABASE", "channel_binding": "PGCHANNELBINDING", "connect_timeout": "PGCONNECT_TIMEOUT"},
+    **{"target_session_attrs": "PGTARGETSESSIONATTRS"},
+}
+QUIET = "SET client_min_messages = warning; "
+RIGHTS = """
+SELECT json_build_object('superuser', rolsuper, 'createdb', rolsuper OR rolcreatedb,
+  'createrole', rolsuper OR rolcreaterole)
+FROM pg_roles WHERE rolname = current_user
+"""
+
+
+def __virtual__():
+    """Load on Linux only. Without a server installed the functions say so, as on a node before its first run."""
+    if platform.system() != "Linux":
+        return False, "kw_pgserver: the server is reached by a Unix socket, on Linux nodes only"
+    return __virtualname__
+
+
+def of(instance):
+    """
+    The server of an instance, as an object for the modules of this service.
+
+    instance
+        Name of the instance. Its options say where the server is: ``url``, or nothing for the node's own.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_pgserver.of mysite
+    """
+    options = __salt__["kw_service.options"](instance, "postgres")
+    return Outside(instance, options["url"]) if options.get("url") else Here(instance)
+
+
+class Server:
+    """
+    A server as an instance sees it.
+
+    instance, user
+        Name of the instance and of the system user that it runs as.
+    database, role
+        The instance's database on the server, and the role that owns it.
+    """
+
+    def __init__(self, instance):
+        self.instance, self.user = instance, f"web-{instance}"
+
+    def login(self, database=None, admin=True):
+        """Who runs a program of the server's, and its variables: an administrator, or the instance's role."""
+        raise NotImplementedError
+
+    def start(self, command, database=None, *, admin=True, **options):
+        """A program of the server's that runs on, for ``with``; see ``running``."""
+        user, environment = self.login(database, admin)
+        return running(command, **as_user(user, environment), **options)
+
+    def run(self, command, database=None, *, admin=True, text="", **options):
+        """Run a program of the server's to its end, and return its output. Raises ``RuntimeError`` when it fails."""
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **options}
+        with self.start(command, database, admin=admin, **pipes) as process:
+            given = None if pipes["stdin"] != subprocess.PIPE else text if isinstance(text, bytes) else text.encode()
+            return process.communicate(given)[0].decode(errors="replace")
+
+    def sql(self, sql, database=None, *, admin=True, **names):
+        """What the server answers to some SQL; psql quotes the names, :'so' as text and :"so" as a name."""
+        return self.run(psql(names), database, admin=admin, text=f"{QUIET}{sql};\n").strip()
+
+    @contextlib.contextmanager
+    def asking(self, sql, database, **names):
+        """Some SQL that the server works on meanwhile, as the process of psql, for ``with``; errors come at its end."""
+        with self.start(psql(names), database, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+            process.stdin.write(f"{QUIET}{sql};\n".encode())
+            process.stdin.close()
+            yield process
+
+    def query(self, sql, database=None, **names):
+        """What the server answers to SQL whose answer is one JSON value."""
+        return json.loads(self.sql(sql, database, **names))
+
+    def version(self):
+        """The server's version, such as ``15.14``."""
+        return self.sql("SHOW server_version", self.maintenance).split()[0]
+
+    def tools(self):
+        """The version of the dump tools that are used for this server."""
+        return self.run(["pg_dump", "--version"]).split("(PostgreSQL)")[-1].split()[0]
+
+    def rights(self):
+        """What the administrator may do there: ``superuser``, ``createdb``, ``createrole``."""
+        return self.query(RIGHTS, self.maintenance)
+
+
+class Here(Server):
+    """Debian's server on the node: a role and a database per instance, by peer login over the socket."""
+
+    outside = False
+    maintenance = "postgres"
+
+    def __init__(self, instance):
+        super().__init__(instance)
+        self.database, self.role = instance, self.user
+
+    @functools.cached_property
+    def data_directory(self):
+        """The folder that the server keeps its databases in."""
+        return self.sql("SHOW data_directory", self.maintenance)
+
+    def url(self, database):
+        """The address of a database, for the instance's own user."""
+        return f"postgresql://{self.role}@{SOCKET}/{database}"
+
+    def login(self, database=None, admin=True):
+        """As ``Server.login``; peer login needs the role and the system user to have the same name."""
+        return "postgres" if admin else self.user, {"PGDATABASE": database or self.database}
+
+
+class Outside(Server):
+    """A server that a URL names: everything there is done by the URL's role."""
+
+    outside = True
+
+    def __init__(self, instance, url):
+        super().__init__(instance)
+        self.address, self.variables = url, variables(url)
+        self.role = self.variables.get("PGUSER", self.user)
+        self.database = self.variables.setdefault("PGDATABASE", self.role)
+
+    @functools.cached_property
+    def maintenance(self):
+        """A database to stand in while others are made and renamed; the instance's own where no other lets us in."""
+        return next((name for name in MAINTENANCE if self._enters(name)), self.database)
+
+    def _enters(self, name):
+        with contextlib.suppress(RuntimeError):
+            return name != self.database and self.sql("SELECT 1", name) == "1"
+        return False
+
+    def url(self, database):
+        """The address of another database of the same server."""
+        parts = urllib.parse.urlsplit(self.address)
+        pairs = [pair for pair in urllib.parse.parse_qsl(parts.query) if pair[0] != "dbname"]
+        path = "/" + urllib.parse.quote(database, safe="")
+        return urllib.parse.urlunsplit(parts._replace(path=path, query=urllib.parse.urlencode(pairs)))
+
+    def login(self, database=None, admin=True):
+        """As ``Server.login``; the programs run as the instance's user, who knows the URL anyway."""
+        return self.user, {**self.variables, "PGDATABASE": database or self.database}
+
+
+def psql(names):
+    """The command of psql with variables; it ends at the first error."""
+    return ["psql", "-XqAt", "--set=ON_ERROR_STOP=1", *(f"--set={key}={value}" for key, value in names.items())]
+
+
+def variables(url):
+    """The variables by which libpq hears what a URL says; keys that only frameworks know are left out."""
+    parts = urllib.parse.urlsplit(url)
+    login, _, place = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    host, port = re.fullmatch(r"(\[.*\]|[^:]*)(?::(\d*))?", place).groups()
+    said = {"user": user, "password": password, "host": host.strip("[]"), "port": port, "dbname": parts.path[1:]}
+    said = {key: urllib.parse.unquote(value) for key, value in said.items() if value}
+    said.update(urllib.parse.parse_qsl(parts.query))
+    return {QUERY[key]: value for key, value in said.items() if key in QUERY}
+
+
+def as_user(user, environment):
+    """How to start a program as another user, in a folder that it can enter; nothing of our own login goes along."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError as error:
+        raise RuntimeError(f"there is no user {user} on this node") from error
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
+    environment = {**kept, "HOME": entry.pw_dir, "LC_ALL": "C.UTF-8", **environment}
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": "/", "env": environment}
+
+
+@contextlib.contextmanager
+def running(command, accepted=(0,), **options):
+    """A program while it runs. Raises ``RuntimeError`` with its last words when it fails; it is killed when we do."""
+    with tempfile.TemporaryFile() as errors:  # a pipe would have to be read all the time
+        try:
+            process = subprocess.Popen(command, **{"stderr": errors, **options})
+        except FileNotFoundError as error:
+            raise RuntimeError(f"{command[0]} isn't installed on this node") from error
+        try:
+            yield process
+            process.wait()
+        except (EOFError, BrokenPipeError) as error:
+            if process.wait() in accepted:
+                raise RuntimeError(f"{command[0]} ended too early") from error
+        finally:
+            process.kill()
+            for pipe in filter(None, (process.stdin, process.stdout)):
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+            process.wait()
+        if process.returncode not in accepted:
+            raise RuntimeError(f"{command[0]}: {last_words(command[0], errors)}")
+
+
+def last_words(program, errors):
+    """What a program said last, short enough for one message."""
+    errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4000))
+    lines = [line.strip() for line in errors.read().decode(errors="replace").splitlines() if line.strip()]
+    return " / ".join(line.removeprefix(f"{program}: ") for line in lines[-3:]) or "failed without a word"
