@@ -188,12 +188,10 @@ class _Walker:
 
     def _end(self):
         """The end, with the checksum; one that can't hold any more is 0, which means none."""
-        if not self.narrow:
-            if self.format >= 5:
-                self.stream.take(8)
-            self.stream.settle(True)
-        else:
-            self.stream.write(bytes([EOF]) + bytes(8))
+        if self.narrow:
+            return self.stream.write(bytes([EOF]) + bytes(8))
+        self.stream.take(8 if self.format >= 5 else 0)
+        self.stream.settle(True)
 
     def _entry(self, code):
         """One entry; whether it is wanted where not all are."""
@@ -301,10 +299,8 @@ class _Walker:
         """Pass a value over, and return the name of its type."""
         if code in ONE_STRING:
             self._string(keep)
-        elif code in (1, 2, 14):
-            self._strings(self._length()[0], keep)
-        elif code == 4:
-            self._strings(2 * self._length()[0], keep)
+        elif code in (1, 2, 4, 14):
+            self._strings(self._length()[0] * (2 if code == 4 else 1), keep)
         elif code == 3:
             self._scored(keep)
         elif code == 5:

@@ -107,7 +107,7 @@ def inspect(instance, detail=False):
 
 def missing(instance):
     """
-    What the instance's own server lacks: ``folder``, ``config``, ``boot``, ``server``, ``settings``. Another's: nothing.
+    What the instance's own server lacks: ``folder``, ``config``, ``boot``, ``server``, ``settings``.
 
     instance
         Name of the instance.
@@ -264,7 +264,7 @@ def load(instance, source):
 
 def script(instance, token, text):
     """
-    Give commands to prepared data, one a line, such as ``UNLINK {prefix}carts``. Lines with ``#`` in front are left out.
+    Give commands to prepared data, one a line, such as ``DEL {prefix}carts``. Lines that begin with ``#`` are left out.
 
     instance, token
         As ``prepare`` was given them.

@@ -1,7 +1,7 @@
 """
-Where an instance's keys are: in a server of its own, or among others' in one that is shared. For the module ``kw_redis``.
+Where an instance's keys are: in a server of its own, or among others' in one that is shared. For ``kw_redis``.
 
-Both kinds answer to the same methods; ``prepared`` gives the place beside, where a load puts its keys.
+Both kinds answer to the same methods, also for the place beside where a load puts its keys.
 """
 
 import contextlib

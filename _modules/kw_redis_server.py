@@ -148,7 +148,7 @@ def create(instance, wanted):
     parts = missing(instance, wanted)
     path, text = os.path.join(folder(instance), CONFIG), __salt__["kw_redis_settings.text"](wanted)
     if "folder" in parts:
-        _make_folder(instance, FIRST)
+        _own(instance, _make_folder(instance, FIRST))
         _point(os.path.join(folder(instance), "live"), FIRST)
     # A server that starts without its append-only file mustn't be told to read one, nor the other way round: where that
     # changes, it starts as it was, changes while it runs, and is told so for its next start.
@@ -297,12 +297,11 @@ def others(instance):
 
 
 def _make_folder(instance, word):
-    """A server's own folder, in the one above all of them that only root can write to."""
+    """A server's own folder, root's until it is filled, in the one above all of them that only root can write to."""
     above, path = folder(instance), folder(instance, word)
     os.makedirs(above, mode=0o750, exist_ok=True)
     os.chown(above, 0, pwd.getpwnam(_user(instance)).pw_gid)
     os.makedirs(path, mode=0o700, exist_ok=True)
-    _own(instance, path)
     return path
 
 
@@ -355,7 +354,10 @@ def _systemctl(*words, check=True):
 
 def _run(command, check=True):
     """What a program prints; raised where it fails, with its last words."""
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except FileNotFoundError as error:
+        raise RuntimeError(f"{command[0]} isn't installed on this node") from error
     if check and done.returncode:
         words = " / ".join(done.stderr.strip().splitlines()[-3:]) or "failed without a word"
         raise RuntimeError(f"{command[0]}: {words}")

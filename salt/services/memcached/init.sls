@@ -1,0 +1,3 @@
+include:
+  - services.memcached.package
+  - services.memcached.server

@@ -1,0 +1,4 @@
+include:
+  - services.redis.package
+  - services.redis.unit
+  - services.redis.server
