@@ -9,14 +9,29 @@ import grp
 import os
 import platform
 import pwd
+import re
+import secrets
 import shutil
-import stat
 import subprocess
-import tarfile
 
 __virtualname__ = "kw_files"
 MEMBER = "uploads.tar.zst"
 ROOT = "/web"
+TOKEN = re.compile(r"[a-z0-9]{8,16}")
+LARGEST = 20
+# pax: times to the nanosecond. Attributes: those that users set. What the index says of a member comes on one line.
+CREATE = ["tar", "--create", "--file=-", "--format=pax", "--pax-option=delete=atime,delete=ctime", "--sparse"]
+CREATE += ["--xattrs", "--xattrs-include=user.*", "--numeric-owner", "-vv", "--quoting-style=escape"]
+EXTRACT = [
+    "tar",
+    "--extract",
+    "--file=-",
+    "--same-permissions",
+    "--no-same-owner",
+    "--xattrs",
+    "--xattrs-include=user.*",
+]
+ZSTD = ["zstd", "-T0", "-3", "-q"]
 SERVED_BY = "www-data"
 
 
@@ -40,8 +55,7 @@ def environ(instance):
 
         salt '*' kw_files.environ mysite
     """
-    folder = _folder(instance)
-    return {"UPLOADS_PATH": folder, "MEDIA_ROOT": folder, "MEDIA_URL": "/uploads/"}
+    return _environ(_folder(instance))
 
 
 def health(instance):
@@ -67,42 +81,41 @@ def health(instance):
     return {"ok": True, "detail": f"{shutil.disk_usage(folder).free // 2**20} MB free for uploads"}
 
 
-def inspect(instance):
+def inspect(instance, detail=False):
     """
     What is uploaded now: version of the archiver, size in bytes, and counts of files and their bytes.
 
     instance
         Name of the instance.
+    detail
+        Also the largest folders, as ``detail: {"folders": [{"name", "count" of files, "size" in bytes}, …]}``; what
+        lies in no folder is under ``.``.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt '*' kw_files.inspect mysite
+        salt '*' kw_files.inspect mysite detail=true
     """
-    counts, seen = {"files": 0, "bytes": 0}, set()
-    for folder, _, names in os.walk(_folder(instance)):
-        for name in names:
-            status = os.lstat(os.path.join(folder, name))
-            if stat.S_ISREG(status.st_mode):
-                counts["files"] += 1
-                # A second hard link brings no bytes, in an archive neither.
-                counts["bytes"] += 0 if status.st_ino in seen else status.st_size
-                seen.add(status.st_ino)
-    return {"version": _version(), "size": counts["bytes"], "counts": counts}
+    tally = __salt__["kw_filetree.tally"](_folder(instance))
+    found = {"version": _version(), "size": tally["counts"]["bytes"], "counts": tally["counts"]}
+    if detail:
+        largest = sorted(tally["folders"].items(), key=lambda item: (-item[1][1], item[0]))[:LARGEST]
+        found["detail"] = {"folders": [{"name": name, "count": n, "size": size} for name, (n, size) in largest]}
+    return found
 
 
 def dump(instance, target):
     """
-    Archive the uploads into a folder on the node. What is counted is what the archive holds.
+    Archive the uploads. What is counted is what the archive holds, told by tar as it writes it.
 
     instance
         Name of the instance.
     target
-        Folder that the member file is written into; it exists.
+        Folder on the node for the member file, or the stream of an archive.
 
-    Returns ``version``, ``members`` (``name``, ``size`` in bytes, ``sha256``) and ``counts``. Raises ``RuntimeError``
-    where tar fails; the half-written member is removed then.
+    Returns ``version``, ``members``, ``counts`` and ``consistency``, which also says what is left out. Raises
+    ``RuntimeError`` where tar fails.
 
     CLI Example:
 
@@ -110,18 +123,103 @@ def dump(instance, target):
 
         salt '*' kw_files.dump mysite /web/mysite/dump/20261120T1012
     """
-    _heal(instance)
-    path = os.path.join(target, MEMBER)
-    command = ["tar", "--create", "--zstd", "--sparse", "--file", path, "--directory", _folder(instance), "."]
-    try:
+    folder = _healed(instance)
+    with __salt__["kw_member.writing"](target, MEMBER) as member, __salt__["kw_filetree.index"]() as index:
+        options = [f"--index-file=/dev/fd/{index.descriptor}", f"--directory={folder}"]
         # 1: a file changed or went while it was read, which is what uploads do.
-        _run(command, accepted=(0, 1))
-        counts = _counts(path)
+        said = member.run([*CREATE, *options, "."], accepted=(0, 1), pass_fds=[index.descriptor], filter=ZSTD)
+    left_out = index.others + said.count(": socket ignored")
+    consistency = "each file as it was read" + (f"; {left_out} that are no files are left out" if left_out else "")
+    return {"version": _version(), "members": [member.describe()], "counts": index.counts, "consistency": consistency}
+
+
+def prepare(instance, source, token):
+    """
+    Unpack archived uploads beside the present ones. What loads before this one left is removed.
+
+    instance
+        Name of the instance; it needn't be the one that was dumped.
+    source
+        Folder on the node that holds the member file.
+    token
+        Names this load: 8 to 16 letters and digits.
+
+    Returns ``counts`` and ``environ``, the variables that address what was unpacked. Raises ``RuntimeError`` where tar
+    fails or a member would lie outside.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_files.prepare mysite /web/mysite/dump/20261120T1012/files abcd1234
+    """
+    folder = _healed(instance)
+    if os.path.ismount(folder):
+        raise RuntimeError(
+            f"{folder} is a mount point, which can't be swapped: mount it elsewhere and link to a folder in it"
+        )
+    discard(instance, token)
+    new = _beside(folder, token)
+    part = f"{new}.part"
+    os.mkdir(part, 0o700)  # until all has its owner nobody but root comes in
+    try:
+        with __salt__["kw_member.reading"](source, MEMBER) as pipe:
+            _run([*EXTRACT, f"--directory={part}"], stdin=pipe)
+        counts = __salt__["kw_filetree.own"](part, pwd.getpwnam(_user(instance)).pw_uid, grp.getgrnam(SERVED_BY).gr_gid)
+        os.rename(part, new)
     except BaseException:
-        if os.path.exists(path):
-            os.unlink(path)
+        shutil.rmtree(part, ignore_errors=True)
         raise
-    return {"version": _version(), "members": [__salt__["kw_member.describe"](path)], "counts": counts}
+    return {"counts": counts, "environ": _environ(new)}
+
+
+def activate(instance, token):
+    """
+    Put what was prepared in the place of the present uploads, which stay aside until ``discard``.
+
+    instance
+        Name of the instance.
+    token
+        The load's.
+
+    Returns whether it was done now: a second call has nothing to do. Raises ``RuntimeError`` where nothing is prepared.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_files.activate mysite abcd1234
+    """
+    folder = _folder(instance)
+    new = _beside(folder, token)
+    if not os.path.isdir(new):
+        if os.path.isdir(f"{new}.old") and os.path.isdir(folder):
+            return False
+        raise RuntimeError(f"no load {token} is prepared")
+    if os.path.isdir(folder):
+        os.rename(folder, f"{new}.old")
+    os.rename(new, folder)
+    return True
+
+
+def discard(instance, token):
+    """
+    Remove what loads made or replaced: all but the present uploads.
+
+    instance
+        Name of the instance.
+    token
+        The load's.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_files.discard mysite abcd1234
+    """
+    folder = _healed(instance)
+    for leftover in (_beside(folder, token), *glob.glob(f"{glob.escape(folder)}.kw.*")):
+        shutil.rmtree(leftover, ignore_errors=True)  # a load that goes on may still write there
 
 
 def load(instance, source):
@@ -141,24 +239,13 @@ def load(instance, source):
 
         salt '*' kw_files.load mysite /web/mysite/dump/20261120T1012
     """
-    _heal(instance)
-    folder = _folder(instance)
-    # A load that lost its admin goes on, and must not meet this one's.
-    new, old = f"{folder}.load.{os.getpid()}", f"{folder}.old"
-    owner, group = pwd.getpwnam(_user(instance)).pw_uid, grp.getgrnam(SERVED_BY).gr_gid
-    os.mkdir(new, 0o700)
+    token = secrets.token_hex(4)
     try:
-        options = ["--same-permissions", "--no-same-owner", "--directory", new]
-        _run(["tar", "--extract", "--zstd", "--file", os.path.join(source, MEMBER), *options])
-        _own(new, owner, group)
-    except BaseException:
-        shutil.rmtree(new)
-        raise
-    if os.path.isdir(folder):
-        os.rename(folder, old)
-    os.rename(new, folder)
-    _heal(instance)
-    return inspect(instance)["counts"]
+        counts = prepare(instance, source, token)["counts"]
+        activate(instance, token)
+    finally:
+        discard(instance, token)
+    return counts
 
 
 def remnants(instance):
@@ -196,8 +283,7 @@ def drop(instance, what):
     """
     if what not in ("tables", "database", "owner"):
         raise ValueError(f"{what!r}: what to drop is one of tables, database, owner")
-    _heal(instance)
-    folder = _folder(instance)
+    folder = _healed(instance)
     if what == "owner" or not os.path.isdir(folder):
         return False
     if what == "database":
@@ -212,43 +298,25 @@ def drop(instance, what):
     return bool(entries)
 
 
-def _heal(instance):
-    """Clear up after an interrupted load: the old folder comes back if the new one didn't get there."""
+def _healed(instance):
+    """The folder of uploads; when a load was killed between its two renames the old one comes back."""
     folder = _folder(instance)
-    old = f"{folder}.old"
-    if os.path.isdir(old) and not os.path.isdir(folder):
-        os.rename(old, folder)
-    for leftover in (old, *glob.glob(f"{glob.escape(folder)}.load*")):
-        if os.path.isdir(leftover):
-            shutil.rmtree(leftover, ignore_errors=True)  # a load that goes on may still write there
+    if not os.path.isdir(folder):
+        for old in glob.glob(f"{glob.escape(folder)}.kw.*.old"):
+            os.rename(old, folder)
+            break
+    return folder
 
 
-def _own(folder, owner, group):
-    """Give unpacked files to the instance's user and nginx's group; folders hand the group on to new files."""
-    for parent, folders, names in os.walk(folder):
-        for name in folders + names:
-            path = os.path.join(parent, name)
-            mode = os.lstat(path).st_mode & 0o777
-            os.chown(path, owner, group, follow_symlinks=False)
-            if name in folders and not os.path.islink(path):
-                os.chmod(path, mode | 0o2000)
-    os.chown(folder, owner, group)  # last: until then only root can come in, and put no link in the way
-    os.chmod(folder, 0o2750)  # noqa: S103 - nginx reads through the group
+def _beside(folder, token):
+    """Where a load unpacks: on the same file system, so that a rename puts it in its place."""
+    if not TOKEN.fullmatch(token):
+        raise ValueError(f"{token!r}: a token is 8 to 16 small letters and digits")
+    return f"{folder}.kw.{token}"
 
 
-def _counts(path):
-    """Files and bytes in an archive, which streams through: memory stays flat."""
-    counts = {"files": 0, "bytes": 0}
-    command = ["zstd", "--decompress", "--stdout", "--quiet", path]
-    with (
-        subprocess.Popen(command, stdout=subprocess.PIPE) as process,
-        tarfile.open(fileobj=process.stdout, mode="r|") as archive,
-    ):
-        for member in archive:
-            if member.isreg() or member.islnk():
-                counts["files"] += 1
-                counts["bytes"] += member.size
-    return counts
+def _environ(folder):
+    return {"UPLOADS_PATH": folder, "MEDIA_ROOT": folder, "MEDIA_URL": "/uploads/"}
 
 
 def _version():
@@ -257,10 +325,10 @@ def _version():
 
 
 def _folder(instance):
-    """Where uploads are."""
+    """Where uploads are; a link may lead to a larger disk."""
     if not instance or "/" in instance or instance.startswith("."):
         raise ValueError(f"{instance!r} is not the name of an instance")
-    return os.path.join(ROOT, instance, "uploads")
+    return os.path.realpath(os.path.join(ROOT, instance, "uploads"))
 
 
 def _user(instance):
@@ -268,10 +336,10 @@ def _user(instance):
     return f"web-{instance}"
 
 
-def _run(command, accepted=(0,)):
+def _run(command, stdin=subprocess.DEVNULL):
     """Run a program, and return its output."""
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode not in accepted:
+    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
         words = " / ".join(done.stderr.strip().splitlines()[-3:]) or "failed without a word"
         raise RuntimeError(f"{command[0]}: {words.removeprefix(f'{command[0]}: ')}")
     return done.stdout

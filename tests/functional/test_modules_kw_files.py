@@ -75,10 +75,11 @@ def test_a_broken_archive_leaves_the_old_files(files, uploads, tmp_path):
 
 def test_a_load_that_was_interrupted_between_the_renames_is_undone(files, uploads, tmp_path):
     before = listing(uploads)
-    uploads.rename(uploads.with_name("uploads.old"))
-    uploads.with_name("uploads.load").mkdir()
+    uploads.rename(uploads.with_name("uploads.kw.abcd1234.old"))
+    uploads.with_name("uploads.kw.abcd1234").mkdir()
     files.dump("mysite", str(tmp_path))
     assert listing(uploads) == before
+    files.discard("mysite", "abcd1234")
     assert [path.name for path in uploads.parent.iterdir()] == ["uploads"]
 
 
