@@ -18,6 +18,7 @@ import urllib.parse
 
 __virtualname__ = "kw_service"
 SECRETS = "/etc/kraftwerk/secrets"
+REGISTRY = "/var/lib/kraftwerk/instances"
 ENCRYPTED = "-----BEGIN AGE ENCRYPTED FILE-----"
 
 
@@ -54,6 +55,26 @@ def options(instance, service):
     if "node" in found and "url" not in found:
         found["url"] = __salt__[f"kw_{service}.url"](instance, _host(found), found.get("password", ""))
     return found
+
+
+def names(instance):
+    """
+    The services of an instance, in its order.
+
+    instance
+        Name of the instance. Where pillar says nothing of it, the node's registry does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_service.names mysite
+    """
+    pillar = __pillar__.get("kraftwerk", {})
+    known = next((pillar[key][instance] for key in ("instances", "others") if instance in pillar.get(key, {})), None)
+    if known is None:
+        known = _json(os.path.join(REGISTRY, f"{_plain(instance)}.json"))
+    return list(known.get("services") or ())
 
 
 def parts(url):
@@ -200,16 +221,26 @@ def _host(found):
 
 
 def _path(instance):
-    """Where an instance's options are kept. Its name is a plain one, so that none leads out of the folder."""
+    """Where an instance's options are kept."""
+    return os.path.join(SECRETS, _plain(instance), "services.json")
+
+
+def _plain(instance):
+    """An instance's name, which is a plain one, so that none leads out of a folder."""
     if not instance.replace("-", "").isalnum():
         raise ValueError(f"{instance!r} is not a plain name")
-    return os.path.join(SECRETS, instance, "services.json")
+    return instance
 
 
 def _read(instance):
     """The options of all services of an instance, as the node keeps them."""
+    return _json(_path(instance))
+
+
+def _json(path):
+    """What a file says; nothing where there is none."""
     try:
-        with open(_path(instance), encoding="utf-8") as stream:
+        with open(path, encoding="utf-8") as stream:
             return json.load(stream)
     except FileNotFoundError:
         return {}

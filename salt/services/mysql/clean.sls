@@ -1,0 +1,10 @@
+{%- from "services/mysql/map.jinja" import mysql_place with context %}
+
+# Data of an instance on its way out, as far as its `remove` says. The server stays: other instances may use it.
+{%- for name, one in mysql_place.removed.items() %}
+
+services/mysql/clean/{{ name }}:
+  kw_mysql.absent:
+    - name: {{ name }}
+    - what: {{ one.remove | tojson }}
+{%- endfor %}

@@ -1,0 +1,4 @@
+include:
+  - services.mysql.package
+  - services.mysql.config
+  - services.mysql.database

@@ -1,0 +1,3 @@
+include:
+  - services.sqlite.package
+  - services.sqlite.folder
