@@ -65,7 +65,7 @@ def put(store, index, path, work, recipients=()):
                 __salt__["kw_call.progress"](f"upload {sum(each['size'] for each in parts) / 1e6:.0f} MB")
         encryption = {"kind": "age", "recipients": list(recipients)} if recipients else None
         whole = {**index, "format": FORMAT, "encryption": encryption, "parts": parts}
-        __salt__["kw_store.write"](store, f"{_folder(index)}.json", json.dumps(whole, sort_keys=True))
+        __salt__["kw_store.write"](store, f"{_folder(index)}.json", json.dumps(whole))
     except BaseException:
         with contextlib.suppress(RuntimeError):
             discard(store, index)

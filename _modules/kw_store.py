@@ -288,7 +288,9 @@ class _Folder:
 
     def put(self, name, path):
         target = self._path(name)
-        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        mask = os.umask(0o077)  # for the folders above, too
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.umask(mask)
         temporary = f"{target}.part"
         with open(path, "rb") as source, open(temporary, "wb") as file:
             os.fchmod(file.fileno(), 0o600)

@@ -82,6 +82,10 @@ class Backups:
         """Return the way to the node that keeps the points itself: this one, or the only one."""
         return target.deployed(self.project, self.environment, node).connection
 
+    def node_of(self, point: Point) -> str | None:
+        """Return the node to try a point out on, if it need not be told: the one that made it, or the only one."""
+        return point.node if point.node in self.nodes else None
+
     def points(self, node: str | None = None) -> list[Point]:
         """Return all points, oldest first.
 
@@ -211,12 +215,12 @@ def prune(backups: Backups, plan: Sequence[Mapping[str, Any]]) -> None:
 
 def age(moment: datetime) -> str:
     """Return how long ago something was, for people: `3 h ago`."""
-    return f"{duration((datetime.now(UTC) - moment).total_seconds())} ago"
+    return f"{duration(int((datetime.now(UTC) - moment).total_seconds()))} ago"
 
 
 def duration(seconds: float) -> str:
-    """Return a number of seconds for people: 40 s, 5 min, 3 h, 2 d."""
+    """Return a number of seconds for people: 0.4 s, 40 s, 5 min, 3 h, 2 d."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= (2 * size if unit == "d" else size):
             return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
+    return f"{max(seconds, 0):.{int(seconds < 9.95 and seconds != int(seconds))}f} s"

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import arrival, lock, nodeprogram, secret, store
+from kraftwerk import arrival, dump, load, lock, nodeprogram, replacement, screen, secret, store
 from kraftwerk.arrival import Arrive
 from kraftwerk.backup import Backups, Point
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.manifest import Manifest
 from kraftwerk.paths import private, state_home
-from kraftwerk.replacement import Holding, Origin
+from kraftwerk.replacement import Holding, Origin, Plan
 from kraftwerk.screen import OnProgress
 from kraftwerk.target import Target
 
@@ -71,6 +71,28 @@ def _whole(point: Point, pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield piece
     if digest.hexdigest() != point.index["archive"]["sha256"]:
         raise KraftwerkError(f"{point.name} is damaged: it is not the archive that was backed up")
+
+
+def carry_out(backups: Backups, point: Point, there: Target, plan: Plan, *, keep: bool, yes: bool) -> None:
+    """Ask, replace an instance's data by a point's, and tell how it ended.
+
+    Args:
+        keep: dump what is replaced before.
+        yes: don't ask.
+
+    Raises:
+        KraftwerkError: the answer was no, or as `load.load`.
+    """
+    with lock.held(there.connection, there.instance.name):
+        replacement.confirm(plan, kept=keep, yes=yes)
+        back = ""
+        if keep:
+            with screen.step("safety dump"):
+                saved = dump.safety(there)
+            screen.say(f"safety dump: {saved}")
+            back = load.back(plan, str(saved))
+        outcome = load.load(there, plan, way(backups, point, there, plan.services), back=back)
+    load.tell(outcome)
 
 
 def rehearse(backups: Backups, point: Point, on: Target, on_progress: OnProgress) -> dict[str, Any]:

@@ -1,0 +1,49 @@
+"""Backup points, and what became of them, as they are printed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from kraftwerk import backupconfig, screen
+from kraftwerk.backup import Point, age, duration
+from kraftwerk.counts import headline
+
+HEADINGS = ("POINT", "NODE", "AGE", "SIZE", "HOLDS", "VERIFIED")
+ON_THE_NODE = "kept on {node} itself: who loses the node loses it, too"
+
+
+def row(point: Point) -> tuple[str, ...]:
+    """Return a point's line in the list."""
+    size = screen.size(point.stored) + (" age" if point.encrypted else "")
+    return point.name, point.node, age(point.created), size, point.told, verified(point.verified)
+
+
+def verified(how: Mapping[str, Any] | None) -> str:
+    """Return what is known of the last rehearsal: `2 d ago`, or `sums 2 d ago` where only those were checked."""
+    if not how:
+        return "never"
+    word = "" if how.get("kind") == "restore" else "sums "
+    return word + age(datetime.fromisoformat(how["at"]))
+
+
+def created(made: Mapping[str, Any], node: str) -> list[str]:
+    """Return what is told of a point that was made."""
+    held = " · ".join(f"{headline(each['service'], each['counts'])} ✓" for each in made["services"]) or "no services"
+    size = screen.size(made["stored"]) + (", encrypted" if made["encrypted"] else "")
+    lines = [f"{held}  →  {made['point']}  ({size}, {duration(made['seconds'])})  in {made['store']}"]
+    if backupconfig.is_kept_there(made["store"]):
+        elsewhere = "kraftwerk backup schedule --store s3://BUCKET"
+        lines.append(f"{ON_THE_NODE.format(node=node).ljust(52)} next: {elsewhere}")
+    return lines
+
+
+def rehearsed(how: Mapping[str, Any]) -> list[str]:
+    """Return what is told of a rehearsal that went well."""
+    lines = [f"  ✓ {phrase}" for phrase in how["checked"]]
+    what = "the stored bytes are whole" if how["kind"] == "checksums" else "it can be restored"
+    return [*lines, f"PASS {how['point']}: {what}, checked in {duration(how['seconds'])}"]
+
+
+def plan_row(line: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a line of what pruning would do."""
+    return line["point"], line["node"], screen.size(line["size"]), line["action"], line["why"]
