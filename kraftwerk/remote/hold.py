@@ -132,7 +132,7 @@ class Waiting:
 
     def __init__(self, site):
         self.site = site
-        self.path = f"{site.run}/hold.sock"
+        self.path = f"{site.run}/hold-{os.getpid()}.sock"  # another hold may pass on its last requests yet
         self.started = time.monotonic()
         self.open = asyncio.Event()
         self.server = self.address = None
@@ -263,7 +263,7 @@ async def hold(site, waiting, caller):
         say(doing="requests")
         await waiting.listen()
         waiting.started = time.monotonic()
-        site.point("hold.sock")
+        site.point(os.path.basename(waiting.path))
         await drained(site)
         await to_thread(sv, "-w", STOP, "force-stop", site.web)
     say(held=True, running=running)

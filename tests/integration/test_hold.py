@@ -1,0 +1,164 @@
+"""A site is held while visitors never stop asking: nobody is turned away, however the holder ends."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from kraftwerk import hold, local, lock, registry
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.node import get_node
+from kraftwerk.transport import Connection
+from tests import visitors
+
+pytestmark = [pytest.mark.node, pytest.mark.network]
+NODE, NAME = "hold-one", "shop"
+HOST = f"{NAME}.{NODE}"
+YAML = """\
+wsgi: shop
+workers: 2
+processes: {clock: exec sleep 1000, off: exec sleep 1001}
+"""
+# Holds, says so, and waits to be killed.
+HOLDER = """\
+import sys, time
+from kraftwerk import hold, lock, registry
+from kraftwerk.node import get_node
+from kraftwerk.transport import Connection
+connection = Connection(get_node(sys.argv[1]))
+instance = registry.sync(connection)[sys.argv[2]]
+progress = lambda text: print(text, flush=True)
+with lock.held(connection, instance.name), hold.held(connection, instance, on_progress=progress):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def on(script):
+    return Connection(get_node(NODE)).script(script, check=False).stdout.decode().strip()
+
+
+def answer(path="/"):
+    connection = http.client.HTTPConnection(get_node(NODE).host, timeout=40)
+    connection.request("GET", path, headers={"Host": HOST})
+    response = connection.getresponse()
+    return response.status, response.read(), response.headers
+
+
+def wait_for(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "in vain"
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture(scope="module")
+def site(make_shared_node, converged, tmp_path_factory):
+    make_shared_node(NODE, base=converged)
+    root = tmp_path_factory.mktemp("project") / NAME
+    root.mkdir()
+    (root / "shop.py").write_text(visitors.SITE)
+    (root / "kraftwerk.yaml").write_text(YAML)
+    (root / "requirements.txt").write_text("gunicorn\n")
+    (root / "maintenance.html").write_text("<h1>We paint the shop</h1>")
+    command = [sys.executable, "-m", "kraftwerk", "deploy", NODE, "--yes"]
+    subprocess.run(command, cwd=root, check=True, timeout=120)
+    connection = Connection(get_node(NODE))
+    on(f"sv -w 10 down /etc/service/{NAME}-off")
+    return connection, registry.sync(connection)[NAME], root
+
+
+def states():
+    """Return what runit says of web and the workers."""
+    services = f"$(readlink /web/{NAME}/slots/live)"
+    lines = on(f"sv status /etc/service/{NAME}-web-{services} /etc/service/{NAME}-clock /etc/service/{NAME}-off")
+    return [line.split(":")[0] for line in lines.splitlines()]
+
+
+def test_nobody_is_turned_away_while_it_is_held_and_all_runs_again(site):
+    connection, instance, _ = site
+    with visitors.visiting(get_node(NODE).host, HOST) as seen:
+        wait_for(lambda: seen.answers > 50)
+        with hold.held(connection, instance) as held:
+            assert states() == ["down", "down", "down"]
+            assert held.running == ()
+            count = seen.answers
+            time.sleep(1)  # long enough for answers, if there were any
+            assert seen.answers == count
+        assert held.seconds < 10
+        wait_for(lambda: seen.answers > count + 50)
+    assert not seen.failed
+    assert (held.waited >= 5, held.refused) == (True, 0)
+    wait_for(lambda: states() == ["run", "run", "down"])
+
+
+@pytest.mark.parametrize("moment", ["hold: shop-clock", "hold: requests", "held"])
+def test_who_holds_is_killed_and_nobody_is_turned_away(site, moment):
+    with visitors.visiting(get_node(NODE).host, HOST) as seen:
+        holder = subprocess.Popen([sys.executable, "-c", HOLDER, NODE, NAME], stdout=subprocess.PIPE, text=True)
+        while holder.stdout.readline().strip() != moment:
+            assert holder.poll() is None
+        holder.kill()
+        holder.communicate()
+        with lock.held(Connection(get_node(NODE)), NAME, wait=5):  # waits for all to be as it was
+            assert states() == ["run", "run", "down"]
+        count = seen.answers
+        wait_for(lambda: seen.answers > count + 50)
+    assert not seen.failed
+
+
+def test_the_nodes_program_is_killed_and_all_runs_again(site):
+    connection, instance, _ = site
+    broken = pytest.raises(KraftwerkError, match="what was held of shop is started again")
+    with broken, hold.held(connection, instance):
+        on("kill -9 $(pgrep -f 'hold.py OPTIONS' | tail -n 1)")  # the child, which is the younger one
+        wait_for(lambda: answer()[0] == 200)
+    wait_for(lambda: states() == ["run", "run", "down"])
+
+
+def test_one_off_commands_wait_and_those_that_run_are_named(site, monkeypatch):
+    connection, instance, root = site
+    monkeypatch.setattr(hold, "RUNNING", 1)
+    command = [sys.executable, "-m", "kraftwerk", "run", "--"]
+    running = subprocess.Popen([*command, "sh", "-c", "echo begun; sleep 123"], cwd=root, stdout=subprocess.PIPE)
+    assert running.stdout.readline() == b"begun\n"
+    refused = pytest.raises(KraftwerkError, match=r"still at work: .*sleep 123")
+    with refused, hold.held(connection, instance, strict=True):
+        pytest.fail("held")
+    with hold.held(connection, instance) as held:
+        assert "sleep 123" in " ".join(held.running)
+        late = subprocess.Popen([*command, "echo", "went on"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert "is held while its data" in late.stderr.readline().decode()
+        assert late.poll() is None
+    assert late.communicate(timeout=20)[0] == b"went on\n"
+    running.send_signal(signal.SIGINT)
+    running.communicate()
+
+
+def test_who_waited_too_long_sees_the_projects_page(site):
+    connection, instance, _ = site
+    with hold.held(connection, instance, wait=1) as held:
+        assert [(answer()[0], answer()[2]["Retry-After"]) for _ in range(2)] == [(503, "30")] * 2
+        request = http.client.HTTPConnection(get_node(NODE).host, timeout=20)
+        request.request("POST", "/", body=visitors.PAYLOAD * 10, headers={"Host": HOST})
+        response = request.getresponse()
+        assert (response.status, response.read()) == (503, b"<h1>We paint the shop</h1>")
+    assert held.refused == 5
+    assert answer()[0] == 200
+
+
+def test_after_a_reboot_nothing_holds(site):
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, NODE, NAME], stdout=subprocess.PIPE, text=True)
+    while holder.stdout.readline().strip() != "held":
+        assert holder.poll() is None
+    local.stop(NODE)
+    local.start(NODE)
+    wait_for(lambda: answer()[0] == 200, 30)
+    assert on(f"readlink /run/kraftwerk/{NAME}/current.sock") == "a.sock"
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.communicate()

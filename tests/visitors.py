@@ -1,0 +1,86 @@
+"""Visitors of a site who never stop asking while something is done to it, and what they saw."""
+
+import hashlib
+import http.client
+import threading
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+# The application that they visit: it answers with the sum of what it was sent, and /slow takes its time.
+SITE = """\
+import hashlib, time
+
+def application(environ, start_response):
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(0.7)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [hashlib.sha256(body).hexdigest().encode()]
+"""
+PAYLOAD = b"posted " * 40000
+
+
+class Visitors:
+    """Counts of answers, what failed, and the longest time without any answer."""
+
+    def __init__(self):
+        self.answers, self.failed = 0, Counter()
+        self.longest = 0.0  # seconds that one request took
+        self.gap = 0.0  # seconds from one answer to the next
+        self.last = time.monotonic()
+        self.lock = threading.Lock()
+
+    def note(self, kind, seconds, error=""):
+        with self.lock:
+            now = time.monotonic()
+            if error:
+                self.failed[f"{kind}: {error}"] += 1
+                return
+            self.answers += 1
+            self.longest, self.gap, self.last = max(self.longest, seconds), max(self.gap, now - self.last), now
+
+
+def ask(visitors, kind, connection, host, method, path, body=None):
+    """Ask once, and note what came."""
+    began, error = time.monotonic(), ""
+    try:
+        connection.request(method, path, body=body, headers={"Host": host})
+        response = connection.getresponse()
+        said = response.read().decode(errors="replace")
+        if (response.status, said) != (200, hashlib.sha256(body or b"").hexdigest()):
+            error = f"{response.status} {said[:60]}"
+    except (OSError, http.client.HTTPException) as wrong:
+        error = repr(wrong)
+        connection.close()
+    visitors.note(kind, time.monotonic() - began, error)
+
+
+@contextmanager
+def visiting(address, host):
+    """Have visitors of all kinds ask while the block runs: on kept and new connections, with POSTs, and slow ones."""
+    visitors, stop = Visitors(), threading.Event()
+
+    def visitor(kind, method, path, body, keep):
+        connection = http.client.HTTPConnection(address, timeout=60)
+        while not stop.wait(0.01):
+            ask(visitors, kind, connection, host, method, path, body)
+            if not keep:
+                connection.close()
+
+    kinds = [
+        ("kept", "GET", "/", None, True),
+        ("kept too", "GET", "/", None, True),
+        ("new", "GET", "/", None, False),
+        ("post", "POST", "/", PAYLOAD, False),
+        ("slow", "GET", "/slow", None, True),
+    ]
+    threads = [threading.Thread(target=visitor, args=kind) for kind in kinds]
+    for thread in threads:
+        thread.start()
+    try:
+        yield visitors
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
