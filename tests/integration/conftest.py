@@ -12,6 +12,9 @@ from kraftwerk import admin, highstate, local, process, snapshot
 from kraftwerk.instance import Instance
 from kraftwerk.transport import Connection
 
+# Every service that has states, but those whose server is always elsewhere.
+SERVICES = sorted(path.name for path in (Path(__file__).parents[2] / "salt" / "services").iterdir() if path.is_dir())
+
 
 @pytest.fixture(scope="session")
 def home():
@@ -46,22 +49,10 @@ def make_shared_node(home):
         yield make
 
 
-@pytest.fixture(scope="session")
-def converged(home, make_shared_node):
-    """Return the name of a base that has on it what a converged node has; its only instance is `mysite`, not deployed.
-
-    Clones of it are made with `make_node(name, base=converged)` and have all packages already.
-    """
-    name = f"converged-{os.getpid()}"
-    instance = Instance(
-        name="mysite",
-        project="mysite",
-        environment="production",
-        wsgi="mysite.wsgi:application",
-        services=("postgres", "files"),
-        domains=("mysite.test",),
-    )
-    connection = make_shared_node(name)
+@contextmanager
+def kept_base(make, name, instance, **options):
+    """Keep what a node has on it with an instance as a base, for as long as the body runs."""
+    connection = make(name, **options)
     outcome = highstate.converge(connection.node, instance)
     assert not outcome.failed, highstate.report(outcome)
     connection.close()
@@ -72,11 +63,43 @@ def converged(home, make_shared_node):
     snapshot.remove(name)
 
 
+def plain_instance(name, *services, **keys):
+    """Return an instance of a project in plain WSGI, in production."""
+    keys = {"wsgi": f"{name}.wsgi:application", "domains": (f"{name}.test",), **keys}
+    return Instance(name=name, project=name, environment="production", services=services, **keys)
+
+
+@pytest.fixture(scope="session")
+def converged(home, make_shared_node):
+    """Return the name of a base that has on it what a converged node has; its only instance is `mysite`, not deployed.
+
+    Clones of it are made with `make_node(name, base=converged)` and have all packages already.
+    """
+    instance = plain_instance("mysite", "postgres", "files")
+    with kept_base(make_shared_node, f"converged-{os.getpid()}", instance) as base:
+        yield base
+
+
 @pytest.fixture(scope="module")
 def node(converged):
     """Return a converged node with the instance `mysite`, which nothing is deployed of."""
     with node_factory() as make:
         yield make("converged", base=converged).node
+
+
+@pytest.fixture(scope="session")
+def stocked(converged, make_shared_node):
+    """Return the name of a base like `converged`, with a second instance `rich` that has every service."""
+    instance = plain_instance("rich", *SERVICES)
+    with kept_base(make_shared_node, f"stocked-{os.getpid()}", instance, base=converged) as base:
+        yield base
+
+
+@pytest.fixture(scope="module")
+def rich(stocked):
+    """Return a node with the instance `rich`, which has every service, and which nothing is deployed of."""
+    with node_factory() as make:
+        yield make("rich", base=stocked).node
 
 
 @pytest.fixture
