@@ -97,7 +97,7 @@ def inspect(instance, detail=False):
         sample = 1 + counts["keys"] // WEIGHED
         groups = None
         if detail or not place.own:
-            groups = __salt__["kw_redis_keys.groups"](client, place.prefix, sample)
+            groups = place.groups(client, sample)
         found["size"] = int(client.info("memory")["used_memory"]) if place.own else groups["size"]
     if detail:
         found["largest"] = groups["largest"]

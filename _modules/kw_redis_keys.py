@@ -89,10 +89,12 @@ def snapshot(client, prefix=b""):
     yield b"\xfe\x00"
     for keys in scan(client, prefix):
         seconds, micro = client.call("TIME")
-        now = int(seconds) * 1000 + int(micro) // 1000
-        client.send(b"".join(client.command("PTTL", key) + client.command("DUMP", key) for key in keys))
+        # Before 7.0 the time of expiry can't be asked for, only what is left of it.
+        start = int(seconds) * 1000 + int(micro) // 1000 if number < FORMATS["7.0"] else 0
+        asked = "PTTL" if start else "PEXPIRETIME"
+        client.send(b"".join(client.command(asked, key) + client.command("DUMP", key) for key in keys))
         for key in keys:
-            yield from _entry(client, key, now)
+            yield from _entry(client, key, start)
     yield b"\xff" + bytes(8)
 
 
@@ -170,7 +172,7 @@ def swap(client, prefix, loaded):
     _checked(answer for answer in client.call("EXEC") if "no such key" not in str(answer))
 
 
-def groups(client, prefix=b"", sample=1):
+def groups(client, prefix=b"", sample=1, dbs=()):
     """
     Keys by the first part of their names, up to ``:``, and the largest ones.
 
@@ -178,9 +180,11 @@ def groups(client, prefix=b"", sample=1):
         As for ``scan``.
     sample
         Ask for the memory of each so many-th key only. Default: 1.
+    dbs
+        Numbers of databases to look into. Default: the connection's.
 
-    Returns ``keys`` (``name``, ``count``, ``size`` in bytes, estimated from those asked for) and ``largest`` (``name``,
-    ``size``, ``type``), at most 20 of each.
+    Returns ``size`` of all in bytes, ``keys`` (``name``, ``count``, ``size``, estimated from those asked for) and
+    ``largest`` (``name``, ``size``, ``type``), at most 20 of each.
 
     CLI Example:
 
@@ -189,23 +193,32 @@ def groups(client, prefix=b"", sample=1):
         salt '*' kw_redis_keys.groups  # not of use there
     """
     found, largest, number = {}, [], 0
-    for keys in scan(client, prefix):
+    for keys in _everywhere(client, prefix, dbs):
         for key in keys:
-            group = _group(found, key[len(prefix) :])
-            group["count"] += 1
+            _group(found, key[len(prefix) :])["count"] += 1
         chosen = [key for place, key in enumerate(keys, number) if place % sample == 0]
         number += len(keys)
-        for key, size in zip(chosen, client.many([("MEMORY", "USAGE", key) for key in chosen]), strict=True):
+        sizes = client.many([("MEMORY", "USAGE", key) for key in chosen])
+        for key, size, kind in zip(chosen, sizes, types(client, chosen), strict=True):
             if isinstance(size, int):
                 group = _group(found, key[len(prefix) :])
                 group["weighed"], group["bytes"] = group["weighed"] + 1, group["bytes"] + size
-                largest.append((size, key))
+                largest.append((size, key, kind))
         largest = sorted(largest, reverse=True)[:TOLD]
-    named = zip(largest, types(client, [key for _, key in largest]), strict=True)
+    keys = sorted((_told(*item) for item in found.items()), key=lambda each: -each["size"])
     return {
-        "keys": sorted((_told(*item) for item in found.items()), key=lambda each: -each["size"])[:TOLD],
-        "largest": [{"name": _text(key), "size": size, "type": kind} for (size, key), kind in named],
+        "size": sum(each["size"] for each in keys),
+        "keys": keys[:TOLD],
+        "largest": [{"name": _text(key), "size": size, "type": kind} for size, key, kind in largest],
     }
+
+
+def _everywhere(client, prefix, dbs):
+    """Batches of keys of several databases."""
+    for db in dbs or (None,):
+        if db is not None:
+            client.call("SELECT", db)
+        yield from scan(client, prefix)
 
 
 def _scan(client, prefix):
@@ -234,14 +247,14 @@ def _checked(answers):
     return answers
 
 
-def _entry(client, key, now):
-    """One key of a snapshot, from the answers to PTTL and DUMP."""
-    left, size = client.answer(), client.bulk()
-    if isinstance(left, Exception):
-        raise left
+def _entry(client, key, start):
+    """One key of a snapshot, from the answers about its time of expiry, counted from a start, and to DUMP."""
+    expires, size = client.answer(), client.bulk()
+    if isinstance(expires, Exception):
+        raise expires
     if size is None:
         return
-    head = b"\xfc" + (now + left).to_bytes(8, "little") if left >= 0 else b""
+    head = b"\xfc" + (start + expires).to_bytes(8, "little") if expires >= 0 else b""
     pieces, kept = client.pieces(size, ending=2), b""
     first = next(pieces)
     yield head + first[:1] + _string(key)
@@ -250,7 +263,8 @@ def _entry(client, key, now):
         kept += piece
         yield kept[:-12]
         kept = kept[-12:]
-    yield kept[:-12]  # without version, checksum and the end of the line
+    if len(kept) > 12:
+        yield kept[:-12]  # without version, checksum and the end of the line
 
 
 class _Restorer:

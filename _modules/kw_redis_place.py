@@ -129,6 +129,11 @@ class _Own(_Place):
             found["functions"] = len(libraries)
         return found
 
+    def groups(self, client, sample):
+        """Its keys by the first part of their names."""
+        dbs = [name[2:] for name in client.info("keyspace")]
+        return __salt__["kw_redis_keys.groups"](client, b"", sample, dbs)
+
     def load(self, read, note):
         """Start a second server on a snapshot, beside the one that is live."""
         kept = self.settings()["appendonly"] == "yes"
@@ -224,19 +229,23 @@ class _Shared(_Place):
     connect_present = _Place.connect
 
     def environ(self):
-        """The variables; for prepared keys without a prefix no address, as only one leads to the present ones."""
+        """The variables. Prepared keys have no address but by their prefix: none leads to the present ones."""
         if self.token and not self.prefix:
-            return self.with_celery({"REDIS_URL": ""}, "")
+            return self.with_celery({"REDIS_URL": ""}, "memory://")
         found = {"REDIS_URL": self.url()}
         if self.prefix:
             found["REDIS_PREFIX"] = self.shown().decode()
-        return self.with_celery(found, self._celery())
+        return self.with_celery(found, "memory://" if self.token else self._celery())
 
     def counts(self, client):
         """The project's keys now, by type."""
         found = {"keys": 0, "keys_by_db": {}, "keys_by_type": {}}
         _count(client, self.prefix, found, "0")
         return found
+
+    def groups(self, client, sample):
+        """The project's keys by the first part of their names."""
+        return __salt__["kw_redis_keys.groups"](client, self.prefix, sample)
 
     def load(self, read, note):
         """Put keys beside the present ones. The first one tells that this was begun."""
