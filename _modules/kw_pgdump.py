@@ -13,7 +13,7 @@ MEMBER, ABOUT_MEMBER = "postgres.dump.zst", "database.json"
 COUNTS = """
 SELECT jsonb_build_object('rows_by_table', (SELECT coalesce(jsonb_object_agg(name, rows), '{}') FROM (
   SELECT n.nspname || '.' || c.relname AS name,
-    (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %I.%I', n.nspname, c.relname),
+    (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM ONLY %I.%I', n.nspname, c.relname),
       false, true, '')))[1]::text::bigint AS rows
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'r' AND c.relpersistence <> 't'

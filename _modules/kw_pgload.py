@@ -20,6 +20,13 @@ WHERE datname IN (:'name', :'new') AND pid <> pg_backend_pid() AND backend_type 
 """
 # The first rename takes a lock: who connects from then on waits, so that it ends as soon as the others are gone.
 SWAP = 'BEGIN; ALTER DATABASE :"name" RENAME TO :"old"; ALTER DATABASE :"new" RENAME TO :"name"; COMMIT'
+# A server keeps a database that subscribes to another; what waits for it there is the other's to remove.
+SUBSCRIBED = """
+SELECT subname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = :'name'
+"""
+UNSUBSCRIBE = """
+ALTER SUBSCRIPTION :"n" DISABLE; ALTER SUBSCRIPTION :"n" SET (slot_name = NONE); DROP SUBSCRIPTION :"n"
+"""
 DROP = 'DROP DATABASE IF EXISTS :"name" WITH (FORCE)'
 RENAME = 'ALTER DATABASE :"part" RENAME TO :"name"'
 PRIVATE = 'REVOKE ALL ON DATABASE :"name" FROM PUBLIC'
@@ -139,7 +146,7 @@ def clear(instance):
     server = _server(instance)
     names = _left(server)
     for name in names:
-        server.sql(DROP, server.maintenance, name=name)
+        drop(instance, name)
     return names
 
 
@@ -161,6 +168,29 @@ def create(instance, name):
         salt '*' kw_pgload.create mysite mysite
     """
     _create(_server(instance), name, UTF8)
+
+
+def drop(instance, name):
+    """
+    Drop a database if it exists, whoever is connected.
+
+    instance
+        Name of the instance.
+    name
+        Of the database.
+
+    Raises ``RuntimeError`` where the server refuses.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_pgload.drop mysite mysite
+    """
+    server = _server(instance)
+    for subscription in server.sql(SUBSCRIBED, server.maintenance, name=name).splitlines():
+        server.sql(UNSUBSCRIBE, name, n=subscription)
+    server.sql(DROP, server.maintenance, name=name)
 
 
 def _create(server, name, about):

@@ -11,7 +11,6 @@ import secrets
 __virtualname__ = "kw_postgres"
 PARTS = ("tables", "database", "owner")
 LARGEST = 20
-SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'"
 # What an instance lacks, as a list of words.
 MISSING = """
 SELECT to_json(array_remove(
@@ -343,20 +342,13 @@ def drop(instance, what):
     if what not in remnants(instance):
         return False
     server = _server(instance)
+    if what in ("tables", "database"):
+        __salt__["kw_pgload.drop"](instance, server.database)
     if what == "tables":
-        _drop_schemas(server)
-    elif what == "database":
-        server.sql('DROP DATABASE IF EXISTS :"name" WITH (FORCE)', "postgres", name=server.database)
-    else:
+        __salt__["kw_pgload.create"](instance, server.database)
+    if what == "owner":
         server.sql('DROP ROLE :"role"', "postgres", role=server.role)
     return True
-
-
-def _drop_schemas(server):
-    """Empty a database: its schemas with all that is in them, then a new public one."""
-    for schema in server.sql(SCHEMAS).splitlines():
-        server.sql('DROP SCHEMA :"schema" CASCADE', schema=schema)
-    server.sql('CREATE SCHEMA public AUTHORIZATION :"role"', role=server.role)
 
 
 def _server(instance):

@@ -1,0 +1,27 @@
+-- What only an administrator makes in a project's database; the rest of the rich data set is in role.sql.
+CREATE ROLE reader NOLOGIN;
+CREATE ROLE "odd ""Role" LOGIN;
+CREATE SCHEMA ext AUTHORIZATION :"role";
+CREATE EXTENSION pgcrypto SCHEMA ext;
+CREATE EXTENSION citext;
+CREATE EXTENSION hstore SCHEMA ext;
+CREATE EXTENSION pg_trgm;
+CREATE EXTENSION unaccent;
+CREATE EXTENSION "uuid-ossp";
+CREATE EXTENSION btree_gist;
+CREATE EXTENSION kwtest;
+CREATE EXTENSION postgres_fdw;
+GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO :"role";
+GRANT CONNECT ON DATABASE :"name" TO reader;
+ALTER DATABASE :"name" SET timezone = 'Asia/Kathmandu';
+ALTER DATABASE :"name" SET search_path = public, "Odd Schema", ext;
+ALTER DATABASE :"name" SET statement_timeout = '90s';
+ALTER ROLE :"role" IN DATABASE :"name" SET work_mem = '5MB';
+COMMENT ON DATABASE :"name" IS 'It''s "the" one: \ and ü';
+INSERT INTO kwtest_settings VALUES ('mine', true);
+CREATE FUNCTION note_ddl() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM 1; END $$;
+ALTER FUNCTION note_ddl() OWNER TO :"role";
+CREATE EVENT TRIGGER watch ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'DROP TABLE') EXECUTE FUNCTION note_ddl();
+COMMENT ON EVENT TRIGGER watch IS 'it''s; harmless';
+CREATE PUBLICATION everything FOR ALL TABLES;
+CREATE SUBSCRIPTION elsewhere CONNECTION 'host=192.0.2.1 password=secret' PUBLICATION p WITH (connect = false);
