@@ -160,7 +160,7 @@ def _check(run: _Run, manifest: Manifest) -> None:
     for service in run.plan.services:
         if service not in landed:
             raise KraftwerkError(f"what arrived holds no {service}")
-        check_version(run.target.node.name, landed[service], run.plan.current[service].version)
+        check_version(run.target.node.name, landed[service], run.plan.current[service])
 
 
 def _prepare(run: _Run, manifest: Manifest) -> list[Comparison]:

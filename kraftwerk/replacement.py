@@ -22,6 +22,7 @@ class Holding:
         service: postgres, files ….
         version: the server's.
         size: bytes as they lie there, packed in an archive.
+        numbers: how many of the version's numbers tell whether a server reads what another one wrote.
     """
 
     service: str
@@ -29,6 +30,7 @@ class Holding:
     counts: Counts
     size: int
     packed: bool = False
+    numbers: int = 1
 
     def __str__(self) -> str:
         """Return it as the plan tells it: `10 tables 31 rows, 8.1 MB`."""
@@ -115,7 +117,10 @@ def holdings(connection: Connection, instance: Instance, services: Sequence[str]
         KraftwerkError: the node or a service doesn't answer.
     """
     found = nodeprogram.call(connection, "kw_load.inspect", instance.name, list(services))
-    return {name: Holding(name, str(one["version"]), counts_of(one), int(one["size"])) for name, one in found.items()}
+    return {
+        name: Holding(name, str(one["version"]), counts_of(one), int(one["size"]), numbers=int(one.get("numbers", 1)))
+        for name, one in found.items()
+    }
 
 
 def plan(target: Target, origin: Origin, coming: Sequence[Holding]) -> Plan:
@@ -136,26 +141,32 @@ def plan(target: Target, origin: Origin, coming: Sequence[Holding]) -> Plan:
         )
     current = holdings(target.connection, instance, [one.service for one in coming])
     for one in coming:
-        check_version(node, one, current[one.service].version)
+        check_version(node, one, current[one.service])
     return Plan(origin, instance, node, tuple(coming), current)
 
 
-def check_version(node: str, one: Holding, found: str) -> None:
+def check_version(node: str, one: Holding, found: Holding) -> None:
     """Make sure that a server isn't of an older major version than the one that the data is of.
 
     Args:
         node: its name, for the error.
-        found: the server's version; one that doesn't begin with a number, as an archiver's, is compared with nothing.
+        found: what is there; a version that doesn't begin with a number, as an archiver's, is compared with nothing.
 
     Raises:
         KraftwerkError: it is older.
     """
-    wanted_major, major = (re.match(r"\d+", version) for version in (one.version, found))
-    if wanted_major and major and int(wanted_major[0]) > int(major[0]):
+    wanted, there = (_numbers(version, found.numbers) for version in (one.version, found.version))
+    if wanted and there and wanted > there:
         raise KraftwerkError(
-            f"the data is of {one.service} {one.version}, which {one.service} {found} on {node} can't read",
+            f"the data is of {one.service} {one.version}, which {one.service} {found.version} on {node} can't read",
             next_command=f"load it on a node with the same or a newer {one.service}, or --skip {one.service}",
         )
+
+
+def _numbers(version: str, count: int) -> tuple[int, ...]:
+    """Return the first numbers of a version, as far as it begins with some."""
+    match = re.match(r"\d+(\.\d+)*", version)
+    return tuple(map(int, match[0].split(".")[:count])) if match else ()
 
 
 def chosen(

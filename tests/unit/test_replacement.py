@@ -1,5 +1,7 @@
 """What a load or copy replaces by what: chosen, checked and told without touching anything."""
 
+from dataclasses import replace
+
 import pytest
 
 from kraftwerk import replacement, screen
@@ -51,12 +53,20 @@ def test_nothing_left():
 
 @pytest.mark.parametrize("found", ["15.14", "15.20", "17.2", "", "tar 1.34"])
 def test_the_same_or_a_newer_server_is_taken(found):
-    replacement.check_version("green", POSTGRES, found)
+    replacement.check_version("green", POSTGRES, replace(POSTGRES, version=found))
 
 
 def test_an_older_server_is_refused():
     with pytest.raises(KraftwerkError, match=r"the data is of postgres 15\.14, which postgres 14\.9 on green can't"):
-        replacement.check_version("green", POSTGRES, "14.9")
+        replacement.check_version("green", POSTGRES, replace(POSTGRES, version="14.9"))
+
+
+def test_how_many_numbers_count_is_the_service_s_business():
+    mysql = Holding("mysql", "10.11.19", {}, 0)
+    replacement.check_version("green", mysql, replace(mysql, version="10.11.2", numbers=2))
+    replacement.check_version("green", mysql, replace(mysql, version="11.8.6", numbers=2))
+    with pytest.raises(KraftwerkError, match=r"mysql 10\.11\.19, which mysql 10\.6\.22 on green can't"):
+        replacement.check_version("green", mysql, replace(mysql, version="10.6.22", numbers=2))
 
 
 @pytest.mark.parametrize(
