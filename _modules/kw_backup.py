@@ -43,7 +43,7 @@ def scheduled(instance):
     made = create(instance, wait=PATIENCE, owner="cron")
     prune(instance)
     every = VERIFIED_EVERY.get(_settings(instance)["verify"])
-    last = record(instance).get("verify", {})
+    last = record(instance).get("sums" if made["encrypted"] else "verify", {})
     if every and (not last.get("ok") or _age(last["at"]) > (every - 0.5) * 86400):
         verify(instance, made["point"], wait=PATIENCE)
     return made
@@ -72,7 +72,7 @@ def create(instance, wait=60, owner="kraftwerk backup", kraftwerk="unknown"):
         salt '*' kw_backup.create mysite
     """
     settings, start = _settings(instance), time.monotonic()
-    with _recorded(instance, "failure"), _alone(instance, wait) as work:
+    with _recorded(instance, "failure", wait), _alone(instance, wait) as work:
         path = os.path.join(work, "archive.kw")
         with __salt__["kw_lock.held"](instance, owner, wait=wait):
             done = __salt__["kw_archive.create"](instance, path, node=settings["node"], kraftwerk=kraftwerk)
@@ -154,7 +154,7 @@ def verify(instance, point="", wait=60):
         salt '*' kw_backup.verify mysite
     """
     settings, start = _settings(instance), time.monotonic()
-    with _recorded(instance, "verify"), _alone(instance, wait) as work:
+    with _recorded(instance, "sums" if settings["recipients"] else "verify", wait), _alone(instance, wait) as work:
         index = _chosen(settings, point)
         path = os.path.join(work, "fetched")
         __salt__["kw_archive.check_room"](work, sum(part["size"] for part in index["parts"]))
@@ -207,7 +207,7 @@ def proven(instance, how):
         salt '*' kw_backup.proven mysite '{"point": "20261120T030000", "kind": "restore", "checked": [], "seconds": 60}'
     """
     settings, how = _settings(instance), {**how, "at": _now(), "ok": True}
-    _write(instance, {"verify": how})
+    _write(instance, {"sums" if how["kind"] == "checksums" else "verify": how})
     named = {"instance": settings["instance"], "node": settings["node"], "point": how["point"]}
     __salt__["kw_point.verified"](settings["store"], named, how)
     return how
@@ -215,7 +215,8 @@ def proven(instance, how):
 
 def record(instance):
     """
-    What became of the last backup and the last rehearsal: ``success``, ``failure`` and ``verify``.
+    What became of the last backup, of what followed it, and of rehearsals: ``success``, ``failure``, ``prune``,
+    ``verify`` (a restore) and ``sums`` (of an encrypted point, which can't be restored here); ``running`` meanwhile.
 
     instance
         Name of the instance.
@@ -273,14 +274,15 @@ def _alone(instance, wait):
 
 
 @contextlib.contextmanager
-def _recorded(instance, key):
-    """Record why something failed; who is killed with -9 leaves the mark that it has begun."""
+def _recorded(instance, key, wait=PATIENCE):
+    """Record why something failed, unless it just would not wait; what is killed leaves the mark of its beginning."""
     _write(instance, {"running": {"what": key, "at": _now(), "pid": os.getpid()}})
     try:
         yield
     except BaseException as error:
-        words = str(error) or type(error).__name__
-        _write(instance, {key: {"at": _now(), "ok": False, "cause": words[:500]}, "running": None})
+        failed = {"at": _now(), "ok": False, "cause": (str(error) or type(error).__name__)[:500]}
+        impatient = getattr(error, "busy", False) and wait < PATIENCE
+        _write(instance, {"running": None} if impatient else {key: failed, "running": None})
         raise
     _write(instance, {"running": None})
 

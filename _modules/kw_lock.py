@@ -20,6 +20,12 @@ def __virtual__():
     return __virtualname__
 
 
+class _Busy(RuntimeError):
+    """Somebody else holds a lock."""
+
+    busy = True
+
+
 @contextlib.contextmanager
 def held(name, owner, wait=0, descriptor=DESCRIPTOR):
     """
@@ -48,7 +54,7 @@ def held(name, owner, wait=0, descriptor=DESCRIPTOR):
         if not _taken(opened, fcntl.LOCK_EX, time.monotonic()):
             __salt__["kw_call.progress"](f"waiting for {_holder(path)}")
             if not _taken(opened, fcntl.LOCK_EX, until):
-                raise RuntimeError(f"{name} is locked by {_holder(path)}")
+                raise _Busy(f"{name} is locked by {_holder(path)}")
         _await_hold(f"{path}.hold")
         with open(f"{path}.owner", "w", encoding="utf-8", opener=_private) as file:
             file.write(f"{owner} since {time.strftime('%H:%M:%S')}\n")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from kraftwerk import __version__, admin, backupconfig, lock, nodeprogram, store, storekeys, target
@@ -211,16 +211,3 @@ def prune(backups: Backups, plan: Sequence[Mapping[str, Any]]) -> None:
             nodeprogram.call(backups.connection(node), "kw_backup.prune", backups.instance.name)
     else:
         store.call("kw_prune.carry_out", backups.store(), plan)
-
-
-def age(moment: datetime) -> str:
-    """Return how long ago something was, for people: `3 h ago`."""
-    return f"{duration(int((datetime.now(UTC) - moment).total_seconds()))} ago"
-
-
-def duration(seconds: float) -> str:
-    """Return a number of seconds for people: 0.4 s, 40 s, 5 min, 3 h, 2 d."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= (2 * size if unit == "d" else size):
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.{int(seconds < 9.95 and seconds != int(seconds))}f} s"

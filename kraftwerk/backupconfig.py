@@ -20,8 +20,8 @@ STORE = r"(local:/|[a-z0-9_]+://|libcloud:)[^\s\x00-\x1f\x7f]+"
 def schedule(value: Value) -> str:
     """Parse when backups are made, in words or in cron's five fields."""
     written = text()(value)
-    if not cadence.parse(written):
-        raise Wrong(f"{written!r} is not a schedule, such as {cadence.SAMPLES}")
+    if written != cadence.NEVER and not cadence.parse(written):
+        raise Wrong(f"{written!r} is not a schedule, such as {cadence.SAMPLES}; or {cadence.NEVER}")
     return written
 
 
@@ -50,7 +50,7 @@ class Backup:
 
     Attributes:
         store: the URL of where points are kept.
-        schedule: when they are made; empty is never by itself.
+        schedule: when they are made by themselves; empty or `never` is never.
         keep: how many of which age; `all` keeps every one.
         recipients: public keys that points are encrypted for; empty is whoever reads the project's secrets, or on
             the node itself nobody.
@@ -63,7 +63,7 @@ class Backup:
     schedule: str = setting(schedule, default="")
     keep: str = setting(text(KEEP, "what to keep, such as 7d,4w,12m; or all"), default="7d,4w,12m")
     recipients: tuple[str, ...] = setting(list_of(recipient, or_one=True), default=())
-    verify: str = setting(one_of("off", "daily", "weekly", "monthly"), default="weekly")
+    verify: str = setting(one_of(*cadence.OFTEN), default="weekly")
     max_age: str = setting(text(r"[1-9]\d*[hd]", "hours or days, such as 30h or 8d"), default="")
     access_key: str = setting(text(r"[\s\S]*", "an access key"), default="")
     secret_key: str = setting(hidden, default="")
@@ -73,7 +73,7 @@ class Backup:
         """Return after how many seconds the newest point is too old; 0 where none is expected."""
         if self.max_age:
             return int(self.max_age[:-1]) * (3600 if self.max_age.endswith("h") else 86400)
-        return cadence.patience(self.schedule) if self.schedule else 0
+        return cadence.patience(self.schedule) if cadence.parse(self.schedule) else 0
 
 
 def parse(value: Value) -> dict[str, Any]:

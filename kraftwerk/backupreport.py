@@ -1,14 +1,16 @@
 """Backup points, and what became of them, as they are printed."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from kraftwerk import backupconfig, screen
-from kraftwerk.backup import Point, age, duration
+from kraftwerk.backup import Point
 from kraftwerk.counts import headline
+from kraftwerk.screen import duration
 
 HEADINGS = ("POINT", "NODE", "AGE", "SIZE", "HOLDS", "VERIFIED")
+PLAN = ("POINT", "NODE", "SIZE", "", "WHY")
 ON_THE_NODE = "kept on {node} itself: who loses the node loses it, too"
 
 
@@ -24,6 +26,11 @@ def verified(how: Mapping[str, Any] | None) -> str:
         return "never"
     word = "" if how.get("kind") == "restore" else "sums "
     return word + age(datetime.fromisoformat(how["at"]))
+
+
+def age(moment: datetime) -> str:
+    """Return how long ago something was: `3 h ago`."""
+    return f"{duration(int((datetime.now(UTC) - moment).total_seconds()))} ago"
 
 
 def created(made: Mapping[str, Any], node: str) -> list[str]:

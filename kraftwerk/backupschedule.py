@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kraftwerk import backup, cadence, configfile, configset, highstate, recipients, registry, screen, store
+from kraftwerk import backup, configfile, configset, highstate, recipients, registry, screen, store
 from kraftwerk.backup import Backups
+from kraftwerk.cadence import NEVER
 from kraftwerk.configfile import ConfigFile
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import get_node
+from kraftwerk.project import Project
 from kraftwerk.screen import OnProgress
 from kraftwerk.transport import Connection
 
-OFF = "off"
 PROBE = ".kraftwerk-was-here"
 WORDS = {"h": "hours", "d": "days", "w": "weeks", "m": "months", "y": "years"}
 
@@ -37,7 +38,9 @@ class Schedule:
         """Return what will happen, for people."""
         settings = self.after.backup
         when = settings["schedule"]
-        found = [f"when     {when} (cron: {cadence.parse(when)}, by the node's clock)" if when else "when     never"]
+        found = [
+            f"when     {when} (cron: {settings['cron']}, by the node's clock)" if settings["cron"] else "when     never"
+        ]
         found.append(f"keep     {_kept(settings['keep'])}")
         found.append(f"where    {settings['store']}")
         if self.after.local:
@@ -46,7 +49,7 @@ class Schedule:
             )
         found.append(f"encrypt  {_encrypted(settings['recipients'], self.file.root)}")
         tried = "a restore is rehearsed" if not settings["recipients"] else "the stored bytes are checked"
-        found.append(f"verify   {settings['verify']}" + ("" if settings["verify"] == OFF else f": {tried}"))
+        found.append(f"verify   {settings['verify']}" + ("" if settings["verify"] == NEVER else f": {tried}"))
         return [*self.changes, *found]
 
 
@@ -55,27 +58,22 @@ def default(instance: str) -> str:
     return f"daily 03:{zlib.crc32(instance.encode()) % 60:02}"
 
 
-def plan(root: Path, environment: str, given: Mapping[str, str | None]) -> Schedule:
-    """Return the change that puts backups on a schedule; `off` takes them off it.
+def plan(project: Project, environment: str, given: Mapping[str, str | None]) -> Schedule:
+    """Return the change that puts backups on a schedule; `never` takes them off it.
 
     Args:
-        given: keys below `backup:`; None leaves one as it is.
+        given: keys below `backup:`; None leaves one as it is, and a schedule at its default where there is none.
 
     Raises:
         KraftwerkError: a value makes no sense, or other files have mistakes (code 2).
     """
-    file = configfile.read(root, False, environment)
+    file, known = configfile.read(project.root, False, environment), backup.of(project, environment)
+    when = given.get("schedule") or known.backup["schedule"] or default(known.instance.name)
     text, told, after = file.text, [], file.tried(file.text)
-    for key, value in given.items():
+    for key, value in {**given, "schedule": when}.items():
         if value is None:
             continue
-        now = replace(file, text=text)
-        if key == "schedule" and value == OFF:
-            if not backup.of(after, environment).backup["schedule"]:
-                continue
-            change = configset.unset(now, ("backup", key))
-        else:
-            change = configset.plain(now, ("backup", key), value)
+        change = configset.plain(replace(file, text=text), ("backup", key), value)
         text, after = change.text, change.after
         told.append(change.line())
     found = backup.of(after, environment)
@@ -118,7 +116,7 @@ def carry_out(change: Schedule) -> None:
         deployed += there
     if not deployed:
         screen.say("takes effect with the first deploy")
-    elif change.after.backup["schedule"]:
+    elif change.after.backup["cron"]:
         screen.hint("The node makes points by itself from now on.", "kraftwerk backup, for the first one now")
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from kraftwerk import backuphealth
+from kraftwerk.backuphealth import BackupState
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
 from kraftwerk.remote import script
@@ -78,6 +80,7 @@ class Look:
         memory: kilobytes, in all and available; oom: processes that the kernel killed for want of it since boot.
         reboot: the packages that want one; None for no need.
         locks: kraftwerk's locks that somebody holds: `node`, or an instance's name.
+        backups: of each instance that is deployed, how its backups are.
         releases, workers, checks: of a deep look only. By instance the live release and whether its folder is there,
             and how many gunicorns run and should; by instance and service what the service complained of.
     """
@@ -93,6 +96,7 @@ class Look:
     oom: int = 0
     reboot: str | None = None
     locks: frozenset[str] = frozenset()
+    backups: Mapping[str, BackupState] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=lambda: dict(LIMITS))
     releases: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     workers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -138,6 +142,7 @@ def parse(node: str, printed: str) -> Look:
         oom=_number(facts.get("oom_kill")),
         reboot=facts["reboot"][0][0].strip() if "reboot" in facts else None,
         locks=frozenset(words[0] for words in facts.get("lock", [])),
+        backups={words[0]: backuphealth.parse(words[1:]) for words in sorted(facts.get("backup", []))},
         limits=LIMITS | {words[0]: _number([words[1:]]) for words in facts.get("limit", [])},
         releases={words[0]: (words[1], words[2] == "there") for words in facts.get("release", [])},
         workers={words[0]: (int(words[1] or 0), int(words[2] or 0)) for words in facts.get("workers", [])},

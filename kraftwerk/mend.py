@@ -58,7 +58,7 @@ def command(node: Node, name: str, words: str, timeout: float = 300) -> str:
 
 
 def _action(problem: Problem) -> Action | None:
-    if problem.kind in ("unreachable", "memory", "reboot"):
+    if problem.kind in ("unreachable", "backup", "memory", "reboot"):
         return None
     return {"disk": _make_room, "inodes": _make_room, "process": _rerun, "site": _rerun_site}.get(
         problem.kind, _restart

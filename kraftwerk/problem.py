@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from kraftwerk.health import Look, Process, Unit
 
 YOUNG = 4  # seconds: a process that is this young at two looks, one after the other, doesn't stay up
-LASTING = ("unreachable", "disk", "inodes", "memory", "reboot")  # no work of ours on a node brings these about
+LASTING = (
+    "unreachable",
+    "backup",
+    "disk",
+    "inodes",
+    "memory",
+    "reboot",
+)  # no work of ours on a node brings these about
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ def found(look: Look) -> list[Problem]:
         return [Problem("unreachable", look.unreachable, look.advice)]
     units = [_unit(look, unit) for unit in look.units if not unit.works and not unit.meant]
     processes = [_process(look, each) for each in look.processes if each.meant == "up" and _ill(each)]
-    return [*units, *processes, *_sites(look), *_space(look), *_memory(look), *_reboot(look)]
+    return [*units, *processes, *_sites(look), *_backups(look), *_space(look), *_memory(look), *_reboot(look)]
 
 
 def _on(look: Look, command: str) -> str:
@@ -80,6 +87,13 @@ def _sites(look: Look) -> Iterator[Problem]:
             yield Problem(f"site/{instance}", f"{instance} answers {status}", log)
 
 
+def _backups(look: Look) -> Iterator[Problem]:
+    for instance, state in look.backups.items():
+        if state.complaint:
+            log = _on(look, f"journalctl -n 50 -t kraftwerk-backup-{instance}")
+            yield Problem(f"backup/{instance}", f"the backup of {instance} {state.complaint}", log)
+
+
 def _space(look: Look) -> Iterator[Problem]:
     for name, flag in {"disk": "-h", "inodes": "--inodes"}.items():
         used = {disk.target: disk.percent if name == "disk" else disk.inodes for disk in look.disks}
@@ -117,6 +131,7 @@ TITLES = {
     "service": "{subject} on {node} does not work",
     "process": "the process {subject} on {node} does not run",
     "site": "the site {subject} on {node} does not answer as it should",
+    "backup": "the backups of {subject} on {node} don't work",
     "disk": "a disk of {node} is nearly full",
     "inodes": "a disk of {node} has hardly any inodes left",
     "memory": "{node} is short of memory",
@@ -127,6 +142,7 @@ GONE = {
     "service": "{subject} on {node} works again",
     "process": "the process {subject} on {node} runs again",
     "site": "the site {subject} on {node} answers again",
+    "backup": "the backups of {subject} on {node} work again",
     "disk": "the disks of {node} have room again",
     "inodes": "the disks of {node} have inodes again",
     "memory": "{node} has memory again",

@@ -158,6 +158,14 @@ def size(count: float) -> str:
     return f"{count:.{int(count < 9.95 and units[0] != 'B')}f} {units[0]}"
 
 
+def duration(seconds: float) -> str:
+    """Return a number of seconds for people: 0.4 s, 40 s, 5 min, 3 h, 2 d."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= (2 * length if unit == "d" else length):
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.{int(seconds < 9.95 and seconds != int(seconds))}f} s"
+
+
 def emit_json(value: Any) -> None:
     """Print a value as JSON, for scripts."""
     click.echo(json.dumps(value, indent=2, sort_keys=True, default=str))

@@ -78,7 +78,8 @@ def judge(node: Node, instance: Instance, seen: Look) -> Status:
         checks = [Check("web", "not deployed", False, "kraftwerk deploy")]
     else:
         services = [_service(node, instance, seen, name) for name in instance.services]
-        checks = [*_processes(instance, seen), *services, _disk(seen), _release(instance, seen)]
+        last = [_disk(seen), _release(instance, seen), *_backup(instance, seen)]
+        checks = [*_processes(instance, seen), *services, *last]
     return Status(node.name, instance.name, tuple(checks))
 
 
@@ -120,6 +121,16 @@ def _release(instance: Instance, seen: Look) -> Check:
     release, there = seen.releases[instance.name]
     missing = "" if there else " is not there any more"
     return Check("release", f"release {release}{missing}", there, "kraftwerk deploy")
+
+
+def _backup(instance: Instance, seen: Look) -> Iterator[Check]:
+    """Yield how its backups are; of a node that was converged by an older kraftwerk nothing is known."""
+    state = seen.backups.get(instance.name)
+    if state is not None and state.complaint:
+        yield Check("backup", f"backup {CROSS} {state.complaint}", False, "kraftwerk backup")
+    elif state is not None:
+        never = "no backups yet → kraftwerk backup schedule"
+        yield Check("backup", f"backup {state.text}" if state.text else never)
 
 
 def _service(node: Node, instance: Instance, seen: Look, name: str) -> Check:

@@ -2,19 +2,14 @@
 
 import click
 
-from kraftwerk import backup, backupreport, backupschedule, project, replacement, restore, screen, target, throwaway
+from kraftwerk import backup, backupreport, backupschedule, cadence, options, project, replacement, restore, screen
+from kraftwerk import target as targets
+from kraftwerk import throwaway as spare
 from kraftwerk.backup import Backups, Point
-from kraftwerk.options import (
-    complete_nodes,
-    environment_option,
-    json_option,
-    only_option,
-    optional_node_argument,
-    skip_option,
-    yes_option,
-)
 
-to_option = click.option("--to", "node", metavar="NODE", shell_complete=complete_nodes, help="The node, if several.")
+to_option = click.option(
+    "--to", "node", metavar="NODE", shell_complete=options.complete_nodes, help="The node, if several."
+)
 test_option = click.option("--test", is_flag=True, help="Say what would happen, and change nothing.")
 
 
@@ -23,20 +18,19 @@ test_option = click.option("--test", is_flag=True, help="Say what would happen, 
 def command(context: click.Context) -> None:
     """Make backup points of all data, list, verify and restore them.
 
-    A point is made on the node, as an archive, and kept in a store: a folder of the node, or a bucket elsewhere.
-    Without a command: create.
+    A point is made on the node and kept in a store: a folder of the node, or a bucket elsewhere. Alone: create.
     """
     if context.invoked_subcommand is None:
         context.invoke(create)
 
 
 @command.command()
-@optional_node_argument
-@environment_option
-@json_option
+@options.optional_node_argument
+@options.environment_option
+@options.json_option
 def create(node: str | None, environment: str, as_json: bool) -> None:
     """Make a point now, on the node."""
-    there = target.deployed(project.find(), environment, node)
+    there = targets.deployed(project.find(), environment, node)
     with screen.working(f"Backing up {there.instance.name} on {there.node.name}") as step:
         made = backup.create(there, step.progress)
     if as_json:
@@ -46,13 +40,12 @@ def create(node: str | None, environment: str, as_json: bool) -> None:
 
 
 @command.command("list")
-@environment_option
-@click.option("--node", metavar="NODE", shell_complete=complete_nodes, help="Those of this node only.")
-@json_option
-def show(environment: str, node: str | None, as_json: bool) -> None:
+@options.environment_option
+@options.json_option
+def show(environment: str, as_json: bool) -> None:
     """List the points, the newest last; the node needn't exist any more."""
     backups = backup.of(project.find(), environment)
-    points = backups.points(node)
+    points = backups.points()
     if as_json:
         screen.emit_json([each.as_dict() for each in points])
     elif not points:
@@ -64,11 +57,11 @@ def show(environment: str, node: str | None, as_json: bool) -> None:
 @command.command("restore")
 @click.argument("point")
 @to_option
-@environment_option
-@only_option
-@skip_option
+@options.environment_option
+@options.only_option
+@options.skip_option
 @click.option("--backup/--no-backup", "keep", default=True, help="Keep a safety dump of what is replaced.")
-@yes_option
+@options.yes_option
 def bring_back(
     point: str, node: str | None, environment: str, only: tuple[str, ...], skip: tuple[str, ...], keep: bool, yes: bool
 ) -> None:
@@ -77,7 +70,7 @@ def bring_back(
     It goes the way of `kraftwerk load`: verified, laid beside the old data, compared, swapped in.
     """
     backups, found = _found(environment, point)
-    there = target.deployed(backups.project, environment, node)
+    there = targets.deployed(backups.project, environment, node)
     origin, held = restore.of_point(found)
     chosen = replacement.chosen(held, only, skip)
     restore.carry_out(backups, found, there, replacement.plan(there, origin, chosen), keep=keep, yes=yes)
@@ -86,23 +79,21 @@ def bring_back(
 @command.command()
 @click.argument("point", default=backup.LATEST)
 @to_option
-@environment_option
-@click.option(
-    "--on", "place", type=click.Choice([throwaway.WORD]), help="A local node that is made for it, and removed."
-)
-@json_option
+@options.environment_option
+@click.option("--on", "place", type=click.Choice([spare.WORD]), help="A local node that is made for it, and removed.")
+@options.json_option
 def verify(point: str, node: str | None, environment: str, place: str | None, as_json: bool) -> None:
     """Rehearse a restore of POINT: the newest one, if none is named.
 
-    It is fetched, checked, laid beside the present data, compared with its manifest, and removed again. The present
-    data is untouched. With --on throwaway all that happens on a node of its own on this computer.
+    It is fetched, checked, laid beside the present data, which is untouched, compared with its manifest, and removed.
+    With --on throwaway all that happens on a node of its own on this computer.
     """
     backups, found = _found(environment, point)
     with screen.working(f"Verifying {found.name} of {found.node}") as step:
         if place:
-            how = throwaway.rehearse(backups, found, step.progress)
+            how = spare.rehearse(backups, found, step.progress)
         else:
-            there = target.deployed(backups.project, environment, node or backups.node_of(found))
+            there = targets.deployed(backups.project, environment, node or backups.node_of(found))
             how = restore.rehearse(backups, found, there, step.progress)
     if as_json:
         screen.emit_json(how)
@@ -112,53 +103,45 @@ def verify(point: str, node: str | None, environment: str, place: str | None, as
 
 @command.command()
 @click.argument("when", required=False)
-@environment_option
+@options.environment_option
 @click.option("--keep", metavar="POLICY", help="What is kept, such as 7d,4w,12m; or all.")
-@click.option(
-    "--store", metavar="URL", help="Where: local:/folder, s3://bucket/folder?region=…, gs://, azure://, b2://."
-)
-@click.option(
-    "--verify", type=click.Choice(["off", "daily", "weekly", "monthly"]), help="How often a restore is tried."
-)
+@click.option("--store", metavar="URL", help="Where to: local:/folder, s3://bucket/folder, gs://, azure://, b2://.")
+@click.option("--verify", type=click.Choice(cadence.OFTEN), help="How often a restore is rehearsed.")
 @test_option
-@yes_option
+@options.yes_option
 def schedule(when: str | None, environment: str, test: bool, yes: bool, **given: str | None) -> int:
     """Have the node make points by itself: "daily 03:00", hourly, "weekly sunday 03:00", or cron's five fields.
 
-    It is written into pillar/ENVIRONMENT.sls, and brought to the nodes at once. WHEN may be off. Without anything: the
-    schedule that there is, or else each night.
+    It is written into pillar/ENVIRONMENT.sls, and brought to the nodes at once. WHEN may be never; without it: each
+    night, or the schedule that there is.
     """
-    here = project.find()
-    known = backup.of(here, environment)
-    when = when or known.backup["schedule"] or backupschedule.default(known.instance.name)
-    change = backupschedule.plan(here.root, environment, {"store": given.pop("store"), "schedule": when, **given})
+    change = backupschedule.plan(project.find(), environment, {"schedule": when, **given})
     screen.say("\n".join(change.lines()))
-    if test or not screen.confirm("Go on?", yes=yes):
+    if go := not test and screen.confirm("Go on?", yes=yes):
+        backupschedule.carry_out(change)
+    else:
         screen.say("Nothing was changed.")
-        return 0 if test else 1
-    backupschedule.carry_out(change)
-    return 0
+    return int(not go and not test)
 
 
 @command.command()
-@environment_option
+@options.environment_option
 @test_option
-@yes_option
+@options.yes_option
 def prune(environment: str, test: bool, yes: bool) -> int:
     """Delete the points that the policy doesn't keep, of all nodes.
 
-    Nodes do it by themselves after each scheduled backup. The newest point is never deleted, nor the newest that was
-    verified.
+    Nodes do it after each scheduled backup. The newest point is never deleted, nor the newest that was verified.
     """
     backups = backup.of(project.find(), environment)
     plan = backup.prune_plan(backups)
-    going = [line for line in plan if line["action"] != "keep"]
-    screen.table(("POINT", "NODE", "SIZE", "", "WHY"), [backupreport.plan_row(line) for line in plan])
-    if not going or test or not screen.confirm(f"Delete {len(going)} of {len(plan)} points?", yes=yes):
+    going = sum(line["action"] != "keep" for line in plan)
+    screen.table(backupreport.PLAN, [backupreport.plan_row(line) for line in plan])
+    if not going or test or not screen.confirm(f"Delete {going} of {len(plan)} points?", yes=yes):
         screen.say("Nothing was deleted.")
-        return 0 if test or not going else 1
+        return int(bool(going) and not test)
     backup.prune(backups, plan)
-    screen.say(f"Deleted {len(going)} points, {len(plan) - len(going)} are kept.")
+    screen.say(f"Deleted {going} points, {len(plan) - going} are kept.")
     return 0
 
 

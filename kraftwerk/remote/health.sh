@@ -17,6 +17,7 @@ main() {
       limit) printf 'limit\t%s\t%s\n' "$name" "$one" ;;
       unit) unit "$name" "$one" "$two" & ;;
       site) [ ! -L "/web/$name/slots/live" ] || site "$name" "$one" "$two" & ;;
+      backup) [ ! -L "/web/$name/slots/live" ] || backup "$name" "$one" & ;;
       process) [ ! -L "/web/$name/slots/live" ] || process "$name" "$one" & ;;
       check) [ -z "$deep" ] || check "$name" "$one" "$two" & ;;
     esac
@@ -46,6 +47,14 @@ site() {
   [ -n "$deep" ] || return 0
   release=$(readlink "/web/$1/current")
   printf 'release\t%s\t%s\t%s\n' "$1" "${release##*/}" "$([ ! -d "/web/$1/current/." ] || echo there)"
+}
+# backup INSTANCE PATIENCE: our clock, since when backups are on a schedule, whether one is under way, and what is recorded.
+backup() {
+  record=$(cat "/var/lib/kraftwerk/backups/$1.json" 2>/dev/null) || record=
+  since=$(stat -c %Y "/etc/cron.d/kraftwerk-backup-$1" 2>/dev/null) || since=
+  pid=$(printf '%s' "$record" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p') alive=
+  [ -z "$pid" ] || [ ! -d "/proc/$pid" ] || alive=alive
+  printf 'backup\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$(date +%s)" "$since" "$alive" "$record"
 }
 # process INSTANCE NAME: what runit calls it, its word for it, for how many seconds, and whether it is meant to be down.
 process() {

