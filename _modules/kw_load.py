@@ -172,7 +172,7 @@ def run(instance, command, environ, hidden):
     done = subprocess.run(words, input="\n".join(changed).encode(), capture_output=True, cwd="/", check=False)
     lines = (done.stdout + done.stderr).decode(errors="replace").strip().splitlines()[-LAST_LINES:]
     if done.returncode:
-        raise RuntimeError("\n".join([f"{command!r} failed with exit code {done.returncode}", *lines]))
+        raise RuntimeError("\n".join([f"the command failed with exit code {done.returncode}", *lines]))
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ from kraftwerk.replacement import Plan
 from kraftwerk.screen import OnProgress
 from kraftwerk.target import Target
 
+SHOWN = 50  # characters of a command
 RUN = "run"  # the key below `anonymize:` whose value is a command; others are services
 
 
@@ -29,8 +30,9 @@ class Hooks:
     hidden: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return it in a few words: `postgres, python manage.py anonymize`."""
-        return ", ".join([*self.scripts, *([self.command] if self.command else [])])
+        """Return it in a few words: `its script for postgres, python manage.py anonymize`."""
+        command = self.command if len(self.command) <= SHOWN else f"{self.command[:SHOWN]}…"
+        return ", ".join([*(f"its script for {service}" for service in self.scripts), *([command] if command else [])])
 
     def run(self, target: Target, token: str, environ: Mapping[str, str], on_progress: OnProgress) -> None:
         """Run all of it on the data that was prepared under a token.
@@ -53,7 +55,8 @@ class Hooks:
             try:
                 nodeprogram.call(connection, "kw_load.run", name, self.command, dict(environ), list(self.hidden))
             except KraftwerkError as error:
-                raise _failed(error.cause) from error
+                unseen = f"\n(it does not see {', '.join(self.hidden)}, which is not copied)" if self.hidden else ""
+                raise _failed(f"{error.cause}{unseen}") from error
 
 
 def _failed(cause: str) -> KraftwerkError:

@@ -100,6 +100,15 @@ def ends(project: Project, source: End, into: End) -> tuple[Target, Target]:
     return here, there
 
 
+def to_local(project: Project, source: End, choice: Choice) -> None:
+    """Copy into the development environment on its local node, as `carry_out` does.
+
+    Raises:
+        KraftwerkError: as `carry_out` and `local_node`.
+    """
+    carry_out(project, source, (DEVELOPMENT, local_node(project)), choice)
+
+
 def local_node(project: Project) -> str:
     """Return the name of the local node that the project's development environment is on.
 

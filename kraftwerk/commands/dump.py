@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from kraftwerk import dump, project, screen, target
+from kraftwerk import copy, dump, project, screen, target
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.manifest import ServiceDump
-from kraftwerk.options import environment_option, json_option, optional_node_argument
+from kraftwerk.options import environment_option, json_option, optional_node_argument, yes_option
 
 
 @click.command()
@@ -19,9 +19,18 @@ from kraftwerk.options import environment_option, json_option, optional_node_arg
 )
 @click.option("--on-node", is_flag=True, help="Keep the archive on the node, in /web/INSTANCE/dump/.")
 @click.option("--freeze", is_flag=True, help="Let requests wait meanwhile: all services at one point in time.")
+@click.option("--to", "into", type=click.Choice([copy.LOCAL]), help="Into `development` on its local node: a copy.")
+@yes_option
 @json_option
 def command(
-    node: str | None, environment: str, output: Path | None, on_node: bool, freeze: bool, as_json: bool
+    node: str | None,
+    environment: str,
+    output: Path | None,
+    on_node: bool,
+    freeze: bool,
+    into: str | None,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Dump all data of the project from a node into one archive.
 
@@ -29,6 +38,9 @@ def command(
     without kraftwerk. NODE is needed when the project is on several. Databases are dumped at one point each, uploads
     after them, so that no row names a missing file; with --freeze nobody writes in between.
     """
+    if into:
+        copy.to_local(project.find(), (environment, node), copy.Choice(yes=yes))
+        return
     if on_node and output:
         raise KraftwerkError("--output is a file here, and --on-node keeps the archive there", code=2)
     there = target.resolve(project.find(), environment, node)

@@ -1,6 +1,5 @@
 """`kraftwerk load`: all data of a project from one file."""
 
-
 import click
 
 from kraftwerk import anonymize, arrival, dump, load, lock, project, replacement, screen, target
