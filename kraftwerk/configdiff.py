@@ -12,7 +12,7 @@ from kraftwerk.project import Project
 from kraftwerk.transport import Connection
 
 ABSENT = object()
-OWN = ("name", "project", "environment", "present", "remove")  # what an instance is, not how it is configured
+OWN = ("name", "project", "environment", "present", "remove", "moved", "arriving")  # what it is, not how it is set up
 RENAMED = {"domains": "domain"}  # what files call an instance's key
 
 

@@ -9,15 +9,6 @@ from kraftwerk.remote import program
 from kraftwerk.target import Target
 
 
-def services(target: Target) -> tuple[str, ...]:
-    """Return the services of an instance as it is on its node.
-
-    Raises:
-        KraftwerkError: it isn't deployed there.
-    """
-    return dump.deployed(target).services
-
-
 def open_client(target: Target, service: str, arguments: Sequence[str]) -> NoReturn:
     """Become a service's client program on the node, with our terminal where there is one, else stdin and stdout.
 
@@ -28,9 +19,9 @@ def open_client(target: Target, service: str, arguments: Sequence[str]) -> NoRet
     Raises:
         KraftwerkError: the instance has no such service (code 2), or that has no client.
     """
-    instance, known = target.instance.name, services(target)
+    instance, known = target.instance.name, dump.deployed(target).services
     if service not in known:
-        has = f"has {', '.join(known)}" if known else "has no services"
-        raise KraftwerkError(f"{instance} on {target.node.name} has no {service}; it {has}", code=2)
+        has = ", ".join(known) or "no services"
+        raise KraftwerkError(f"{instance} on {target.node.name} has no {service}; it has {has}", code=2)
     file = nodeprogram.call(target.connection, "kw_look.console", instance, service)
     oneoff.become(target.connection, ["python3", "-ISc", program("console"), str(file), *arguments])

@@ -42,17 +42,18 @@ class Hold:
     refused: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def forward(self, host: str, port: int, then: str) -> None:
+    def forward(self, host: str, port: int, then: str, *arguments: str) -> None:
         """End the hold for good: the site has moved. Nothing starts here again; what waits is answered from there.
 
         Args:
             host, port: where the site is now, as this node reaches it.
             then: a shell script that the node runs to its end, whatever becomes of us; $1 is the instance's name.
+            arguments: more for the script.
 
         Raises:
             KraftwerkError: the script failed: requests that waited are answered, and nothing is put back.
         """
-        self.tell(json.dumps({"forward": [host, port], "script": then}))
+        self.tell(json.dumps({"forward": [host, port], "script": then, "arguments": arguments}))
         fact = self.hear("forwarded")
         if not fact["forwarded"]:
             raise KraftwerkError(f"{self.node}: {self.instance} has moved, but: {fact['said'].strip()}")

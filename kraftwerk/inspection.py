@@ -92,6 +92,9 @@ class Inspection:
         """
         for held in self.services:
             yield from _service_lines(held, shown)
+        if not self.services:
+            yield "it has no services"
+            return
         yield f"last dump {_ago(self.dumped)}, {screen.size(self.dump_size)}" if self.dumped else "no dump yet"
 
     def as_dict(self) -> dict[str, Any]:
@@ -113,8 +116,8 @@ def look(target: Target, only: Sequence[str] = ()) -> Inspection:
     """
     instance = dump.deployed(target)
     if unknown := [name for name in only if name not in instance.services]:
-        has = ", ".join(instance.services) or "none"
-        raise KraftwerkError(f"{instance.name} has no service {unknown[0]}; its services: {has}", code=2)
+        has = ", ".join(instance.services) or "no services"
+        raise KraftwerkError(f"{instance.name} on {target.node.name} has no {unknown[0]}; it has {has}", code=2)
     names = list(only or instance.services)
     found = nodeprogram.call(target.connection, "kw_look.inspect_all", instance.name, names, timeout=PATIENCE)
     last: Mapping[str, Any] = found["dump"]

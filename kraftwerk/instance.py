@@ -42,6 +42,8 @@ class Instance:
     pillar: Mapping[str, Any] = field(default_factory=dict)  # keys of pillar files that are the project's own states'
     present: bool = True
     remove: tuple[str, ...] = ()  # where it isn't present, what goes: processes, source, tables, database, owner
+    moved: str = ""  # where it isn't present, the address that it moved to: requests are passed on to it
+    arriving: str = ""  # the node that it is on its way from: until it is here, neither workers nor cron nor backups
 
     @property
     def user(self) -> str:

@@ -35,6 +35,12 @@ def check(instance: Instance, hosted: Mapping[str, Instance], node_name: str) ->
         KraftwerkError: its name, one of its domains or one of its processes is another one's (code 2).
     """
     check_owner(instance, hosted, node_name)
+    if (old := hosted.get(instance.name)) is not None and old.moved:
+        raise KraftwerkError(
+            f"{instance.name} has moved from {node_name}, which passes its requests on to {old.moved}",
+            next_command=f"git pull: kraftwerk.yaml names the new node; or kraftwerk destroy {node_name} first",
+            code=2,
+        )
     for other in hosted.values():
         if other.name == instance.name or not other.present:
             continue

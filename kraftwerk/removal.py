@@ -108,7 +108,7 @@ def remove(
         KraftwerkError: the node can't be reached, somebody else works on the instance, or a state failed.
     """
     # Not what is nobody's to read on its way there.
-    leaving = replace(instance, present=False, remove=parts, environ={}, superusers={}, pillar={})
+    leaving = replace(instance, present=False, remove=parts, moved="", environ={}, superusers={}, pillar={})
     with lock.held(target.connection, leaving.name):
         plain = json.dumps(leaving.as_dict(), indent=2, sort_keys=True)
         target.connection.script(script("leave"), leaving.name, plain)

@@ -104,7 +104,8 @@ def names(project: Project, environment: str) -> list[str]:
 
 
 def _present(node: Node) -> dict[str, Instance]:
-    return {name: instance for name, instance in registry.instances(node).items() if instance.present}
+    found = registry.instances(node).items()
+    return {name: instance for name, instance in found if instance.present and not instance.arriving}
 
 
 def _deployed(instance: str) -> list[str]:

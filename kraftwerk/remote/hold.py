@@ -292,7 +292,7 @@ async def serve(site, ended):
     if order:
         ended()
         waiting.release(tuple(order["forward"]))
-        done = await to_thread(script, order["script"], site.name)
+        done = await to_thread(script, order["script"], site.name, *order["arguments"])
         site.reopen()
         say(forwarded=not done.returncode, said=done.stderr.decode(errors="replace"), **waiting.figures())
     else:

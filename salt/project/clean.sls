@@ -16,7 +16,9 @@ project/clean/{{ name }}/processes:
 project/clean/{{ name }}/files:
   file.absent:
     - names:
+      {%- if not instance.moved %}{# else it passes requests on: kraftwerk/remote/moved.sh wrote it #}
       - {{ nginx.sites }}/{{ name }}.conf
+      {%- endif %}
       - /etc/cron.d/kraftwerk-{{ name }}
       - /etc/tmpfiles.d/kraftwerk-{{ name }}.conf
     - require_in:
