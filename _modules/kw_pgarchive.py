@@ -85,12 +85,11 @@ class Archive:
         )
         self.about = self._about()
         self.names = dict.fromkeys(self.about.get("roles", ()), server.role)
-        self._check_version("pg_restore", self.about.get("tools", ""), server.tools())
+        self._check_version()
         self.entries = __salt__["kw_pgtoc.sort"](self._text(["--list"]).decode(errors="replace"))
 
     def check(self):
         """Make sure that it fits the server: its version, extensions, free room. Raises ``RuntimeError``."""
-        self._check_version("PostgreSQL", self.about.get("version", ""), self.server.version())
         wanted = [one["name"] for one in self._extensions()]
         lacking = self.server.query(LACKING, self.server.maintenance, names=json.dumps(wanted))
         if lacking:
@@ -121,11 +120,13 @@ class Archive:
         except FileNotFoundError:
             return {}
 
-    def _check_version(self, what, wanted, found):
-        if _major(wanted) > _major(found):
-            raise RuntimeError(
-                f"the dump is of {what} {wanted}, and here is {found}: load it into the same or a newer version"
-            )
+    def _check_version(self):
+        version, tools = self.about.get("version", "").split(" ")[0], self.about.get("tools", "")
+        here, tools_here = self.server.version(), self.server.tools()
+        if _major(version) > _major(here):
+            raise RuntimeError(f"the dump is of PostgreSQL {version}, which {here} can't read: load it into the same or newer")
+        if _major(tools) > _major(tools_here):
+            raise RuntimeError(f"the dump was made by pg_dump {tools}, newer than this node's pg_restore {tools_here}")
 
     def _check_room(self, size):
         free = self._free()

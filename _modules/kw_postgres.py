@@ -7,6 +7,7 @@ the instance's name. Errors of the server's programs are raised as ``RuntimeErro
 
 import platform
 import secrets
+import urllib.parse
 
 __virtualname__ = "kw_postgres"
 PARTS = ("tables", "database", "owner")
@@ -52,6 +53,26 @@ def environ(instance):
     """
     server = _server(instance)
     return {"DATABASE_URL": server.address if server.outside else server.url(server.database)}
+
+
+def url(instance, host, password):
+    """
+    The address by which another node reaches the database of an instance on this one.
+
+    instance
+        Name of the instance.
+    host
+        Address or name of this node, as it stands in a URL.
+    password
+        Of the role, in plain text.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_postgres.url mysite db1 secret
+    """
+    return f"postgresql://web-{instance}:{urllib.parse.quote(password, safe='')}@{host}:5432/{instance}?sslmode=require"
 
 
 def health(instance):
@@ -104,7 +125,8 @@ def inspect(instance, detail=False):
 
 def missing(instance):
     """
-    What a database needs and isn't there yet: any of ``role``, ``database``, ``owner``, ``private`` and ``open``.
+    What a database needs and isn't there yet: any of ``role``, ``database``, ``owner``, ``private`` and ``open``, and
+    where other nodes use it ``password`` and ``createdb``. Nothing where it is on a server elsewhere.
 
     instance
         Name of the instance.
@@ -118,7 +140,10 @@ def missing(instance):
         salt '*' kw_postgres.missing mysite
     """
     server = _server(instance)
-    return [] if server.outside else server.query(MISSING, "postgres", name=server.database, role=server.role)
+    if server.outside:
+        return []
+    parts = server.query(MISSING, "postgres", name=server.database, role=server.role)
+    return parts + __salt__["kw_pgrole.missing"](instance)
 
 
 def create(instance):
@@ -140,6 +165,8 @@ def create(instance):
     for part in parts:
         if part == "database":
             __salt__["kw_pgload.create"](instance, server.database)
+        elif part in ("password", "createdb"):
+            __salt__["kw_pgrole.mend"](instance, part)
         else:
             server.sql(MENDING[part], "postgres", name=server.database, role=server.role)
     return parts

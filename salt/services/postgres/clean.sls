@@ -1,10 +1,10 @@
-{%- from "project/map.jinja" import removed with context %}
+{%- from "services/postgres/map.jinja" import postgres_place with context %}
 
 # Data of an instance on its way out, as far as its `remove` says. The server stays: other instances may use it.
-{%- for name, instance in removed.items() if "postgres" in instance.services %}
+{%- for name, one in postgres_place.removed.items() %}
 
 services/postgres/clean/{{ name }}:
   kw_postgres.absent:
     - name: {{ name }}
-    - what: {{ instance.remove | tojson }}
+    - what: {{ one.remove | tojson }}
 {%- endfor %}

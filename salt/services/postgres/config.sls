@@ -1,9 +1,10 @@
-{%- from "services/postgres/map.jinja" import postgres with context %}
+{%- from "services/postgres/map.jinja" import postgres, postgres_place with context %}
+{%- if postgres_place.server %}
 
 # conf.d comes after postgresql.conf, so what stands here holds.
 services/postgres/config/file:
   file.managed:
-    - name: {{ postgres.conf_d }}/kraftwerk.conf
+    - name: {{ postgres.folder }}/conf.d/kraftwerk.conf
     - source: salt://services/postgres/files/kraftwerk.conf.jinja
     - template: jinja
     - mode: '0644'
@@ -24,6 +25,7 @@ services/postgres/config/restart:
   cmd.run:
     - name: systemctl restart {{ postgres.unit }}
     - onlyif: >-
-        runuser -u postgres -- psql -XqAt -d postgres -c 'SELECT name FROM pg_settings WHERE pending_restart' | grep -q .
+        cd / && runuser -u postgres -- psql -XqAt -d postgres -c 'SELECT name FROM pg_settings WHERE pending_restart' | grep -q .
     - require:
       - service: services/postgres/config/service
+{%- endif %}

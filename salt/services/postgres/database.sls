@@ -1,15 +1,18 @@
-{%- from "project/map.jinja" import instances with context %}
+{%- from "services/postgres/map.jinja" import postgres_place with context %}
 
 include:
   - project
-{%- for name, instance in instances.items() if "postgres" in instance.services %}
+{%- for name, one in postgres_place.here.items() %}
 
 services/postgres/database/{{ name }}:
   kw_postgres.present:
     - name: {{ name }}
     - require:
       - cmd: services/postgres/config/restart
+      - kw_service: project/service/{{ name }}
+    {%- if one.local %}
       - user: project/user/{{ name }}
     - require_in:
       - kw_environ: project/env/{{ name }}
+    {%- endif %}
 {%- endfor %}

@@ -1,4 +1,5 @@
 include:
   - services.postgres.package
   - services.postgres.config
+  - services.postgres.access
   - services.postgres.database
