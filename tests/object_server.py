@@ -6,6 +6,7 @@ Faults count down: `server.faults(error=2)` spoils the next two uploads and noth
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -101,6 +102,9 @@ class Layer:
         if f"Credential={KEY}/" not in environ.get("HTTP_AUTHORIZATION", ""):
             why = ERROR.format("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist.")
             return _answer(start_response, "403 Forbidden", why)
+        if not _is_signed(environ):
+            why = ERROR.format("SignatureDoesNotMatch", "The request signature does not match the one we calculated.")
+            return _answer(start_response, "403 Forbidden", why)
         if self.known["skew"]:
             why = "The difference between the request time and the current time is too large."
             return _answer(start_response, "403 Forbidden", ERROR.format("RequestTimeTooSkewed", why))
@@ -170,6 +174,27 @@ class Layer:
             self.known = value
             self.lock.notify_all()
         return {"requests": self.requests}
+
+
+def _is_signed(environ):
+    """Tell whether a request bears the signature, of version 4, that belongs to our secret key."""
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    fields = dict(re.findall(r"(\w+)=([^,\s]+)", environ["HTTP_AUTHORIZATION"]))
+    names = fields["SignedHeaders"].split(";")
+    known = {"content-type": environ.get("CONTENT_TYPE"), "content-length": environ.get("CONTENT_LENGTH")}
+    headers = {name: environ.get(f"HTTP_{name.upper().replace('-', '_')}", known.get(name)) for name in names}
+    url = f"http://{environ['HTTP_HOST']}{environ['REQUEST_URI']}"
+    request = AWSRequest(environ["REQUEST_METHOD"], url, headers)
+    request.context["timestamp"] = headers["x-amz-date"]
+    request.context["payload_signing_enabled"] = False
+    auth = S3SigV4Auth(Credentials(KEY, SECRET), "s3", fields["Credential"].split("/")[2])
+    auth.headers_to_sign = lambda request: request.headers
+    auth.payload = lambda request: headers["x-amz-content-sha256"]
+    wanted = auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+    return wanted == fields["Signature"]
 
 
 def _answer(start_response, status, text):

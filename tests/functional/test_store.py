@@ -109,12 +109,16 @@ def test_failures_that_no_other_try_would_mend(kw_store, store, server, file, fa
     assert Counter(server.faults())["PUT /points/backups/part"] == 1
 
 
-def test_wrong_credentials(kw_store, store, file):
-    with pytest.raises(
-        RuntimeError, match=r"^s3://points refuses the access key or secret key: InvalidAccessKeyId"
-    ) as error:
-        kw_store("put", {**store, "access_key": "AKIANOBODY"}, "part", str(file))
+@pytest.mark.parametrize(
+    ("wrong", "words"), [({"access_key": "AKIANOBODY"}, "InvalidAccessKeyId"), ({"secret_key": "x"}, "SignatureDoes")]
+)
+def test_wrong_credentials(kw_store, store, file, wrong, words):
+    with pytest.raises(RuntimeError, match=rf"^s3://points refuses the access key or secret key: {words}") as error:
+        kw_store("put", {**store, **wrong}, "part", str(file))
     assert SECRET not in str(error.value) and "AKIANOBODY" not in str(error.value)
+
+
+def test_no_credentials(kw_store, store):
     with pytest.raises(RuntimeError, match="no access key"):
         kw_store("names", {"url": store["url"]})
 
