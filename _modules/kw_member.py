@@ -9,11 +9,15 @@ import hashlib
 import os
 import platform
 import pwd
+import shutil
 import subprocess
 import tempfile
+import threading
 
 __virtualname__ = "kw_member"
 PIECE = 2**20  # bytes, also of pipes: fewer and larger reads
+DISKS = ("/var/lib", "/web")  # what lies there
+SPARE = 2**28  # bytes that stay free there, or a fiftieth of a small disk
 
 
 def __virtual__():
@@ -145,7 +149,7 @@ def reading(source, name, unpack=("zstd", "-dcq")):
     unpack
         Command that unpacks stdin to stdout; None for bytes as they are.
 
-    Raises ``RuntimeError`` where the member is damaged.
+    Raises ``RuntimeError`` where the member is damaged, or unpacks to so much that the node's disk would be full.
 
     CLI Example:
 
@@ -157,11 +161,41 @@ def reading(source, name, unpack=("zstd", "-dcq")):
         if unpack is None:
             yield stream
             return
-        with _program(list(unpack), None, stdin=stream) as program:
+        with _program(list(unpack), None, stdin=stream) as program, _guard(program):
             yield program.stdout
             while os.read(program.stdout.fileno(), PIECE):
                 pass
             program.check((0,))
+
+
+@contextlib.contextmanager
+def _guard(program):
+    """Stop a program when the disks that data lies on are about to be full: a few bytes may unpack to any number."""
+    ended, tight = threading.Event(), []
+
+    def watch():
+        while not ended.wait(0.2) and not tight:
+            tight.extend(path for path in DISKS if os.path.isdir(path) and _is_tight(path))
+        if tight:
+            program.kill()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    except (RuntimeError, OSError):
+        if not tight:
+            raise
+    finally:
+        ended.set()
+        thread.join()
+    if tight:
+        raise RuntimeError(f"there is no room for what it unpacks to: the disk of {tight[0]} is all but full")
+
+
+def _is_tight(path):
+    usage = shutil.disk_usage(path)
+    return usage.free < min(SPARE, usage.total // 50)
 
 
 class _Program(subprocess.Popen):
