@@ -7,9 +7,9 @@ PREFIX ?= $(HOME)/.kraftwerk
 # Salt is large: with bytecode kept, each command that needs it starts a second sooner.
 export PYTHONDONTWRITEBYTECODE :=
 
-# What local nodes need, and what the tests need on top (openssh-server: its sshd, as a program, for tests on loopback).
+# What local nodes need, and what the tests need on top (openssh-server: its sshd, as a program, for tests on loopback; age: what nodes encrypt points with).
 NODE_PACKAGES := mmdebstrap systemd-container nftables iproute2 rsync openssh-client git sudo zstd python3-venv
-TEST_PACKAGES := openssh-server gnupg
+TEST_PACKAGES := openssh-server gnupg age
 
 # A virtualenv in folder $(1) with $(2) in it, by uv: it leaves out a dependency of Salt's that needs a C compiler.
 define virtualenv
