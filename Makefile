@@ -7,7 +7,8 @@ PREFIX ?= $(HOME)/.kraftwerk
 # Salt is large: with bytecode kept, each command that needs it starts a second sooner.
 export PYTHONDONTWRITEBYTECODE :=
 
-# What local nodes need, and what the tests need on top (openssh-server: its sshd, as a program, for tests on loopback; age: what nodes encrypt points with).
+# What local nodes need, and what the tests need on top (openssh-server: its sshd, as a program, for tests on loopback;
+# age: what nodes encrypt backup points with).
 NODE_PACKAGES := mmdebstrap systemd-container nftables iproute2 rsync openssh-client git sudo zstd python3-venv
 TEST_PACKAGES := openssh-server gnupg age
 

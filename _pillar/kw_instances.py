@@ -83,5 +83,5 @@ def _reveal(instance, identity):
     except ImportError:  # a Salt that lives elsewhere: nodes keep what they have
         return {}, []
     found, unreadable = secret.reveal(instance, Path(identity) if identity else None)
-    keys = storekeys.shared(instance.get("backup", {}).get("store", ""), admin.load().stores)
+    keys = storekeys.shared(instance.get("backup", {}), admin.load().stores)
     return {**{f"backup.{key}": value for key, value in keys.items()}, **found}, unreadable

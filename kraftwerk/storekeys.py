@@ -22,9 +22,12 @@ class Keys:
 parse = mapping_of(record(Keys), STORE, "a store's address, such as s3://bucket")
 
 
-def shared(url: str, stores: Mapping[str, Keys]) -> dict[str, str]:
-    """Return what config.yaml says for a store, of its longest address that this one begins with; nothing, if none."""
-    place = url.partition("?")[0]
+def shared(backup: Mapping[str, Any], stores: Mapping[str, Keys]) -> dict[str, str]:
+    """Return what config.yaml says for an instance's store, which has no keys of its own; else nothing.
+
+    Of several addresses there that the store's begins with, the longest counts.
+    """
+    place = "" if any(backup.get(key) for key in SECRETS) else backup.get("store", "").partition("?")[0]
     found = [each for each in stores if place == each or place.startswith(f"{each.rstrip('/')}/")]
     keys = stores[max(found, key=len)] if found else None
     return {key: getattr(keys, key) for key in SECRETS} if keys else {}
@@ -36,7 +39,7 @@ def opened(backup: Mapping[str, Any], stores: Mapping[str, Keys]) -> dict[str, A
     Raises:
         KraftwerkError: it isn't encrypted for this admin.
     """
-    store = {"url": str(backup["store"]), **shared(backup["store"], stores)}
+    store = {"url": str(backup["store"]), **shared(backup, stores)}
     for key in SECRETS:
         if value := backup.get(key):
             try:
