@@ -1,5 +1,6 @@
 """Salt's own loaders over the shipped trees, as they are loaded on a node."""
 
+import shutil
 import socket
 import threading
 from contextlib import closing
@@ -9,6 +10,8 @@ import pytest
 import salt.config
 import salt.loader
 from saltfactories.utils.functional import Loaders
+
+from tests import couchdb_server
 
 TOP = Path(__file__).parents[2]
 
@@ -82,3 +85,15 @@ def greeting():
     with socket.create_server(("0.0.0.0", 0)) as server:
         threading.Thread(target=serve, args=[server], daemon=True).start()
         yield server.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def couchdb_url(tmp_path_factory):
+    """The URL of a server that speaks CouchDB's API, with an admin's name and password."""
+    if couchdb_server.REAL:
+        yield couchdb_server.REAL
+    elif not shutil.which("npm"):
+        pytest.skip("npm brings the server")
+    else:
+        with couchdb_server.running(tmp_path_factory.mktemp("couchdb")) as found:
+            yield found
