@@ -14,11 +14,12 @@ from tests.datasite import Place, killed_at, kraftwerk, safety_dump, wait_for
 pytestmark = [pytest.mark.node, pytest.mark.network]
 LIVE, STAGE = "copy-live", "copy-stage"
 live, stage = Place(LIVE), Place(STAGE, "mysite-staging")
+NODES = f"environments:\n  production: {{nodes: [{LIVE}]}}\n  staging: {{nodes: [{STAGE}]}}\n"
 SQL = "UPDATE documents_document SET title = 'Page of ' || id;\n"
 # It sees the copy, as staging's user: what it does to rows and files of the copy is done nowhere else.
 COMMAND = """\
 from documents.models import Document
-for document in Document.objects.filter(id__gt=10):
+for document in Document.objects.order_by("id")[10:]:
     document.file.delete()
     document.delete()
 """
@@ -32,6 +33,7 @@ def site(converged, tmp_path_factory):
     kraftwerk("init", "mysite", "--template", "django", "--with", "postgres,files", cwd=work)
     site = work / "mysite"
     (site / "anonymize.py").write_text(COMMAND)
+    (site / "kraftwerk.yaml").write_text((site / "kraftwerk.yaml").read_text() + NODES)
     with ExitStack() as stack:
         for node, environment in ((LIVE, "production"), (STAGE, "staging")):
             stack.callback(local.destroy, node)
@@ -63,8 +65,9 @@ def same(place):
 
 
 def titles():
-    query = "from documents.models import Document as d; print(sorted(d.objects.values_list('title', flat=True)))"
-    return stage.as_user("python", "manage.py", "shell", "-v0", "-c", query)
+    """Return what staging's documents are called, without their numbers."""
+    found = stage.sql("SELECT title FROM documents_document").splitlines()
+    return {title.rpartition(" ")[0] for title in found}
 
 
 def test_a_copy_is_the_same_under_another_name(site):
@@ -72,7 +75,7 @@ def test_a_copy_is_the_same_under_another_name(site):
     with live.visited(20) as wrong:
         output = copy(site, stdin="y\n")
     assert wrong == []
-    assert re.search(r"postgres +\d+ tables \d+ rows, .* B +\d+ tables \d+ rows, .* B\n", output)
+    assert re.search(r"postgres +\d+ tables \d+ rows, \S+ MB +\d+ tables \d+ rows, \S+ MB\n", output)
     assert "Nothing is anonymized" in output
     assert re.search(r"loaded and checked against the manifest ✓ (\d+)/\1 rows, 24/24 files", output)
     assert same(stage) == live.state()
@@ -113,7 +116,7 @@ def test_a_copy_is_anonymized_before_it_is_live(site, anonymized):
     output = copy(site, "--yes")
     assert "It is anonymized before anybody can reach it, by its script for postgres, python manage.py shell" in output
     assert re.search(r"anonymized: postgres \d+ tables \d+ rows · files 14", output)
-    assert titles() == f"{sorted(f'Page of {number}' for number in range(1, 11))}\n"
+    assert titles() == {"Page of"}
     assert stage.documents() == 10 and live.documents() == 20
     assert stage.left() == ""
 
@@ -155,15 +158,15 @@ def test_safety_dumps_do_not_fill_the_node(site):
 
 
 def test_a_copy_that_is_killed_at_any_moment_can_be_run_again(site):
-    """Each try is killed a line later than the one before, which left behind what it left."""
-    line, code = 0, -signal.SIGKILL
+    """Each try is killed some lines later than the one before, which left behind what it left."""
+    line, code, wanted = 0, -signal.SIGKILL, live.state()
     while code == -signal.SIGKILL:
-        line += 1
+        line += 2
         stage.sql(f"UPDATE documents_document SET title = 'try {line}'")
         before = stage.state()
         lines, code = killed_at(site, ["copy", "--to", "staging", "--yes"], line)
-        wait_for(lambda known=before: stage.state() == known or same(stage) == live.state(), 5)
+        wait_for(lambda known=before: stage.state() == known or same(stage) == wanted, 5)
         assert stage.get("/documents/")[0] == 200
     assert code == 0 and line > 12, lines
-    assert same(stage) == live.state()
+    assert same(stage) == live.state() == wanted
     assert stage.left() == live.left() == ""
