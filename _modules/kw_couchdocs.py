@@ -109,8 +109,11 @@ def write(server, name, lines):
 
         salt '*' kw_couchdocs.write server mysite_main lines
     """
-    path, batch, size, lines = _quoted(name), [], 0, iter(lines)
+    path, batch, size, lines, designs = _quoted(name), [], 0, iter(lines), False
     for line in lines:
+        if line["_id"].startswith("_design/") and not designs:
+            _store(server, path, batch)  # what they would refuse must be there before them
+            batch, size, designs = [], 0, True
         if any(each.get("follows") for each in line.get("_attachments", {}).values()):
             _upload(server, path, line, lines)
         elif line["_id"].startswith("_local/"):
