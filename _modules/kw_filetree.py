@@ -51,8 +51,10 @@ def own(folder, owner, group):
 
     folder
         Its path. Nobody but root may have come into it until now.
-    owner, group
-        Numbers of both.
+    owner
+        Number of the user.
+    group
+        Number of the group.
 
     Returns the counts, as ``tally`` does.
 

@@ -74,12 +74,12 @@ class Archive:
 
     about
         What the dump says of its database; little where it is of layout 1.
-    notes
-        Lines on what it holds and this server can't have; complete after ``fill``.
+    notes, counts
+        Lines on what it holds and this server can't have, and what was restored: after ``fill``.
     """
 
     def __init__(self, server, source):
-        self.server, self.source, self.notes = server, source, []
+        self.server, self.source, self.notes, self.counts = server, source, [], {}
         self.member = next(
             (name for name in MEMBERS if os.path.exists(os.path.join(source, name))), next(iter(MEMBERS))
         )
@@ -100,18 +100,21 @@ class Archive:
 
     def fill(self, database):
         """Restore all into an empty database. Raises ``RuntimeError`` where something of the data fails."""
-        precreated = self._make_extensions(database)
-        self._restore(database, [line for line in self.entries["role"] if not precreated.match(line)])
-        policies, grants, admin = (self._statements(kind) for kind in ("policies", "grants", "admin"))
-        self._make_roles(policies, grants)
-        self._note(self._run(database, policies), fatal=True)
-        self._note(self._run(database, grants))
+        self.server.sql("; ".join(self.extensions_sql()), database)
+        self._restore(database, self.lines())
+        self.counts = __salt__["kw_pgdump.count"](
+            self.server.instance, database
+        )  # before policies hide rows from the role
+        policies, grants, admin = (self.statements(kind) for kind in ("policies", "grants", "admin"))
+        self.make_roles(policies, grants)
+        self.note(self._run(database, policies), fatal=True)
+        self.note(self._run(database, grants))
         refused = self._run(database, admin)
         if refused and self.server.rights()["superuser"]:
             harmless = [(text, roles) for text, roles in admin if any(text == other for other, _ in refused)]
             refused = self._run(database, harmless, admin=True)
-        self._note(refused)
-        self._note([(line.split(" ", 3)[3], "not loaded") for line in self.entries["left out"]])
+        self.note(refused)
+        self.note([(line.split(" ", 3)[3], "not loaded") for line in self.entries["left out"]])
 
     def _about(self):
         try:
@@ -124,7 +127,9 @@ class Archive:
         version, tools = self.about.get("version", "").split(" ")[0], self.about.get("tools", "")
         here, tools_here = self.server.version(), self.server.tools()
         if _major(version) > _major(here):
-            raise RuntimeError(f"the dump is of PostgreSQL {version}, which {here} can't read: load it into the same or newer")
+            raise RuntimeError(
+                f"the dump is of PostgreSQL {version}, which {here} can't read: load it into the same or newer"
+            )
         if _major(tools) > _major(tools_here):
             raise RuntimeError(f"the dump was made by pg_dump {tools}, newer than this node's pg_restore {tools_here}")
 
@@ -149,35 +154,49 @@ class Archive:
         lines = (line for line in self.entries["extensions"] if " COMMENT " not in line)
         return [{"name": line.split(" EXTENSION - ")[1].split()[0], "schema": ""} for line in lines]
 
-    def _make_extensions(self, database):
-        """Make extensions with their schemas; the pattern of list lines of what is there thereby."""
-        sql, made = self.server.sql, []
+    def extensions_sql(self):
+        """The SQL that makes its extensions, with the schemas that they lie in, and lets the role use foreign data."""
+        quoted = __salt__["kw_pgtoc.identifier"]
+        role = quoted(self.server.role)
+        found = ["SET check_function_bodies = true"]
         if self.about.get("public") is False:
-            sql("DROP SCHEMA IF EXISTS public", database)
+            found.append("DROP SCHEMA IF EXISTS public")
+        found += [f"CREATE SCHEMA IF NOT EXISTS {quoted(name)} AUTHORIZATION {role}" for name in self._schemas()]
         for one in self._extensions():
-            names = {"n": one["name"], "s": one["schema"], "role": self.server.role}
-            if one["schema"] and not one["schema"].startswith("pg_"):
-                sql('CREATE SCHEMA IF NOT EXISTS :"s" AUTHORIZATION :"role"', database, **names)
-                made.append(re.escape(one["schema"]))
-            into = ' SCHEMA :"s"' if one["schema"] else ""
-            sql(f'CREATE EXTENSION IF NOT EXISTS :"n"{into} CASCADE', database, **names)
-        for wrapper in self.about.get("wrappers", ()):
-            sql('GRANT USAGE ON FOREIGN DATA WRAPPER :"n" TO :"role"', database, n=wrapper, role=self.server.role)
-        return re.compile(r"\d+; \d+ \d+ SCHEMA - (" + "|".join(made or ["(?!)"]) + ") ")
+            into = f" SCHEMA {quoted(one['schema'])}" if one["schema"] else ""
+            found.append(f"CREATE EXTENSION IF NOT EXISTS {quoted(one['name'])}{into} CASCADE")
+        if not self.server.outside:
+            wrappers = self.about.get("wrappers", ())
+            found += [f"GRANT USAGE ON FOREIGN DATA WRAPPER {quoted(name)} TO {role}" for name in wrappers]
+        return found
+
+    def lines(self):
+        """The list lines of what the role restores, without the schemas that are there with their extensions."""
+        there = re.compile(r"\d+; \d+ \d+ SCHEMA - (" + "|".join(map(re.escape, self._schemas())) + ") ")
+        return [line for line in self.entries["role"] if not there.match(line)]
+
+    def _schemas(self):
+        """The schemas that extensions lie in, but those that every database has."""
+        return sorted({one["schema"] for one in self._extensions()} - {"", "public", "pg_catalog"})
 
     def _restore(self, database, lines):
         """Restore list lines as the instance's role, and end that before the server's disk is full."""
         fillable = {"role": self.server.role}
         if not self.server.outside:
             self.server.sql(FILLABLE, database, order="GRANT %s %s TO %I", **fillable)
-        reading = __salt__["kw_member.reading"](self.source, self.member, MEMBERS[self.member])
-        with reading as pipe, _listed(lines) as (option, descriptor):
-            command = [*RESTORE, option, f"--dbname={_dsn(database)}"]
-            started = self.server.start(command, database, admin=False, stdin=pipe, pass_fds=[descriptor])
-            with started as process, self._watched(process):
-                process.wait()
+        with self.restoring(lines, [f"--dbname={_dsn(database)}"], database) as process, self._watched(process):
+            process.wait()
         if not self.server.outside:
             self.server.sql(FILLABLE, database, order="REVOKE %s %s FROM %I", **fillable)
+
+    @contextlib.contextmanager
+    def restoring(self, lines, options, database, **streams):
+        """A pg_restore that reads the whole archive, as the instance's role; for ``with``."""
+        reading = __salt__["kw_member.reading"](self.source, self.member, MEMBERS[self.member])
+        with reading as pipe, _listed(lines) as (option, descriptor):
+            streams = {"stdin": pipe, "pass_fds": [descriptor], **streams}
+            with self.server.start([*RESTORE, option, *options], database, admin=False, **streams) as process:
+                yield process
 
     @contextlib.contextmanager
     def _watched(self, process):
@@ -201,7 +220,7 @@ class Archive:
         if full.is_set():
             raise RuntimeError("the server's disk is full: the load was stopped")
 
-    def _statements(self, kind):
+    def statements(self, kind):
         """The statements of a kind of entries, as ``(text, roles that it names)``, roles renamed."""
         if not self.entries[kind]:
             return []
@@ -209,7 +228,7 @@ class Archive:
         renamed = [__salt__["kw_pgtoc.renamed"](tokens, self.names) for tokens in split]
         return [(text, roles) for text, roles in renamed if "SESSION AUTHORIZATION" not in text[:30]]
 
-    def _make_roles(self, *kinds):
+    def make_roles(self, *kinds):
         """Make the roles that grants and policies name, unable to log in, where the server lacks them."""
         if not self.server.rights()["createrole"]:
             return
@@ -234,7 +253,7 @@ class Archive:
         said = self.server.run(SCRIPT, database, admin=admin, text=script, stderr=subprocess.STDOUT) if texts else ""
         return [(ends.get(int(number), ""), reason) for number, reason in FAILURE.findall(said)]
 
-    def _note(self, refused, fatal=False):
+    def note(self, refused, fatal=False):
         """Keep in mind what a server refused, shortly; or raise ``RuntimeError`` for it."""
         lines = [f"left out: {' '.join(text.split())[:160]} ({reason})" for text, reason in refused]
         if fatal and lines:

@@ -21,6 +21,13 @@ SELECT jsonb_build_object('rows_by_table', (SELECT coalesce(jsonb_object_agg(nam
     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
   ORDER BY 1) AS tables), 'large_objects', (SELECT count(*) FROM pg_largeobject_metadata))
 """
+CHECK = """
+DO $check$ BEGIN
+  IF ({found}) <> {wanted}::jsonb THEN
+    RAISE EXCEPTION 'after the load the database does not hold what the dump says';
+  END IF;
+END $check$;
+"""
 SIZES = """
 SELECT coalesce(jsonb_object_agg(n.nspname || '.' || c.relname, pg_total_relation_size(c.oid)), '{}')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'
@@ -85,13 +92,14 @@ def dump(instance, target):
         )
     writing = __salt__["kw_member.writing"]
     with _snapshot(server) as snapshot:
+        counts = _counts(json.loads(snapshot.query(COUNTS)))
+        known = {**json.loads(snapshot.query(ABOUT)), "tools": tools, "counts": counts}
         with writing(target, ABOUT_MEMBER) as about:
-            about.write(json.dumps({**json.loads(snapshot.query(ABOUT)), "tools": tools}, indent=1).encode() + b"\n")
+            about.write(json.dumps(known, indent=1).encode() + b"\n")
         with writing(target, MEMBER) as member:
             user, environment = server.login()
             command = ["pg_dump", "--format=custom", "--compress=0", f"--snapshot={snapshot.name}"]
             member.run(command, user=user, env=environment, filter=["zstd", "-T0", "-3", "-q"])
-        counts = _counts(json.loads(snapshot.query(COUNTS)))
     members = [about.describe(), member.describe()]
     return {"version": version, "members": members, "counts": counts, "consistency": "one transaction"}
 
@@ -112,6 +120,24 @@ def count(instance, database=None):
         salt '*' kw_pgdump.count mysite
     """
     return _counts(__salt__["kw_pgserver.of"](instance).query(COUNTS, database))
+
+
+def check(counts):
+    """
+    SQL that fails where a database doesn't hold what a dump says.
+
+    counts
+        The dump's.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_pgdump.check '{rows_by_table: {public.people: 3}}'
+    """
+    wanted = {"rows_by_table": counts["rows_by_table"], "large_objects": counts.get("large objects", 0)}
+    text = json.dumps(wanted).replace("\\", "\\\\").replace("'", "''")
+    return CHECK.format(found=COUNTS.strip(), wanted=f"E'{text}'")
 
 
 def sizes(instance):

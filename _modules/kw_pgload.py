@@ -52,8 +52,8 @@ def prepare(instance, source, token):
     token
         Names this load: 8 to 16 letters and digits.
 
-    Returns ``database``, its name, and ``notes``, lines on what the dump holds and this server can't have. Raises
-    ``RuntimeError`` where it can't be loaded; whether it fits this server is found out before anything is made.
+    Returns ``database``, its name, ``counts`` and ``notes``, lines on what the dump holds and this server can't have.
+    Raises ``RuntimeError`` where it can't be loaded; whether it fits this server is found out before anything is made.
 
     CLI Example:
 
@@ -73,7 +73,7 @@ def prepare(instance, source, token):
         with contextlib.suppress(RuntimeError):
             clear(instance)
         raise
-    return {"database": name, "notes": archive.notes}
+    return {"database": name, "counts": archive.counts, "notes": archive.notes}
 
 
 def activate(instance, token):
@@ -202,7 +202,8 @@ def _create(server, name, about):
     elif about.get("provider") == "b":
         options += " LOCALE_PROVIDER builtin BUILTIN_LOCALE :'locale'"
     server.sql(f'CREATE DATABASE :"name" OWNER :"role" {options} TEMPLATE template0', server.maintenance, **names)
-    server.sql(PRIVATE, server.maintenance, **names)
+    if not server.outside or not server.rights()["open"]:
+        server.sql(PRIVATE, server.maintenance, **names)
 
 
 def _fill(server, archive, part):
@@ -219,14 +220,30 @@ def _fill(server, archive, part):
         )
         _create(server, part, {"encoding": about["encoding"], "collate": instead, "ctype": instead})
     archive.fill(part)
-    _set(server, archive, part)
+    settle(server, archive, part)
     server.sql("ANALYZE", part)
 
 
-def _set(server, archive, part):
-    """The comment of a database, its settings, and who else may enter it."""
+def settle(server, archive, part):
+    """
+    Give a database its comment, its settings, and who else may enter it; what a server refuses is noted.
+
+    server
+        Of kw_pgserver.
+    archive
+        Of kw_pgarchive.
+    part
+        Name of the database.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_pgload.settle server archive mysite
+    """
     if archive.about.get("comment"):
-        server.sql(f'COMMENT ON DATABASE :"name" IS {_literal(archive.about["comment"])}', part, name=part)
+        sql = f'COMMENT ON DATABASE :"part" IS {_literal(archive.about["comment"])}'
+        _try(archive, "the comment on the database", server, sql, part=part)
     for role, name, value in archive.about.get("settings", ()):
         if not SETTING.fullmatch(name):
             raise RuntimeError(f"the dump has a setting {name!r}, which is no name")

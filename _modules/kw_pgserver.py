@@ -30,8 +30,9 @@ QUERY = {
 QUIET = "SET client_min_messages = warning; "
 RIGHTS = """
 SELECT json_build_object('superuser', rolsuper, 'createdb', rolsuper OR rolcreatedb,
-  'createrole', rolsuper OR rolcreaterole)
-FROM pg_roles WHERE rolname = current_user
+  'createrole', rolsuper OR rolcreaterole, 'owner', pg_has_role(current_user, datdba, 'MEMBER'),
+  'open', has_database_privilege('public', d.oid, 'CONNECT'))
+FROM pg_roles, pg_database d WHERE rolname = current_user AND datname = :'name'
 """
 
 
@@ -77,9 +78,9 @@ class Server:
         raise NotImplementedError
 
     def start(self, command, database=None, *, admin=True, **options):
-        """A program of the server's that runs on, for ``with``; see ``running``."""
+        """A program of the server's that runs on, for ``with``; see ``_running``."""
         user, environment = self.login(database, admin)
-        return running(command, **as_user(user, environment), **options)
+        return _running(command, **_as_user(user, environment), **options)
 
     def run(self, command, database=None, *, admin=True, text="", **options):
         """Run a program of the server's to its end, and return its output. Raises ``RuntimeError`` when it fails."""
@@ -90,12 +91,12 @@ class Server:
 
     def sql(self, sql, database=None, *, admin=True, **names):
         """What the server answers to some SQL; psql quotes the names, :'so' as text and :"so" as a name."""
-        return self.run(psql(names), database, admin=admin, text=f"{QUIET}{sql};\n").strip()
+        return self.run(_psql(names), database, admin=admin, text=f"{QUIET}{sql};\n").strip()
 
     @contextlib.contextmanager
     def asking(self, sql, database, **names):
         """Some SQL that the server works on meanwhile, as the process of psql, for ``with``; errors come at its end."""
-        with self.start(psql(names), database, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        with self.start(_psql(names), database, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
             process.stdin.write(f"{QUIET}{sql};\n".encode())
             process.stdin.close()
             yield process
@@ -113,8 +114,14 @@ class Server:
         return self.run(["pg_dump", "--version"]).split("(PostgreSQL)")[-1].split()[0]
 
     def rights(self):
-        """What the administrator may do there: ``superuser``, ``createdb``, ``createrole``."""
-        return self.query(RIGHTS, self.maintenance)
+        """What the administrator is and may do there, and whether everybody may enter the database."""
+        return self.query(RIGHTS, self.maintenance, name=self.database)
+
+    @property
+    def beside(self):
+        """Whether a load can have a database beside the present one, and swap both by name."""
+        rights = self.rights()
+        return rights["createdb"] and rights["owner"] and self.maintenance != self.database
 
 
 class Here(Server):
@@ -148,7 +155,7 @@ class Outside(Server):
 
     def __init__(self, instance, url):
         super().__init__(instance)
-        self.address, self.variables = url, variables(url)
+        self.address, self.variables = url, _variables(url)
         self.role = self.variables.get("PGUSER", self.user)
         self.database = self.variables.setdefault("PGDATABASE", self.role)
 
@@ -174,12 +181,12 @@ class Outside(Server):
         return self.user, {**self.variables, "PGDATABASE": database or self.database}
 
 
-def psql(names):
+def _psql(names):
     """The command of psql with variables; it ends at the first error."""
     return ["psql", "-XqAt", "--set=ON_ERROR_STOP=1", *(f"--set={key}={value}" for key, value in names.items())]
 
 
-def variables(url):
+def _variables(url):
     """The variables by which libpq hears what a URL says; keys that only frameworks know are left out."""
     parts = urllib.parse.urlsplit(url)
     login, _, place = parts.netloc.rpartition("@")
@@ -191,7 +198,7 @@ def variables(url):
     return {QUERY[key]: value for key, value in said.items() if key in QUERY}
 
 
-def as_user(user, environment):
+def _as_user(user, environment):
     """How to start a program as another user, in a folder that it can enter; nothing of our own login goes along."""
     try:
         entry = pwd.getpwnam(user)
@@ -203,7 +210,7 @@ def as_user(user, environment):
 
 
 @contextlib.contextmanager
-def running(command, accepted=(0,), **options):
+def _running(command, accepted=(0,), **options):
     """A program while it runs. Raises ``RuntimeError`` with its last words when it fails; it is killed when we do."""
     with tempfile.TemporaryFile() as errors:  # a pipe would have to be read all the time
         try:
@@ -214,6 +221,8 @@ def running(command, accepted=(0,), **options):
             yield process
             process.wait()
         except (EOFError, BrokenPipeError) as error:
+            if process.stdin is None:
+                raise  # it isn't the one that we talk to
             if process.wait() in accepted:
                 raise RuntimeError(f"{command[0]} ended too early") from error
         finally:
@@ -223,10 +232,10 @@ def running(command, accepted=(0,), **options):
                     pipe.close()
             process.wait()
         if process.returncode not in accepted:
-            raise RuntimeError(f"{command[0]}: {last_words(command[0], errors)}")
+            raise RuntimeError(f"{command[0]}: {_last_words(command[0], errors)}")
 
 
-def last_words(program, errors):
+def _last_words(program, errors):
     """What a program said last, short enough for one message."""
     errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4000))
     lines = [line.strip() for line in errors.read().decode(errors="replace").splitlines() if line.strip()]

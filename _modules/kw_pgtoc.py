@@ -5,6 +5,7 @@ Pure functions for the modules of the service postgres. Text is what bytes are i
 own, and all that is looked for here is ASCII.
 """
 
+import platform
 import re
 
 __virtualname__ = "kw_pgtoc"
@@ -14,7 +15,7 @@ KINDS = {
     "left out": r"SUBSCRIPTION( TABLE)?|COMMENT - SUBSCRIPTION|SECURITY LABEL",
     "admin": r"EVENT TRIGGER|PUBLICATION|PUBLICATION TABLE|PUBLICATION TABLES IN SCHEMA"
     r"|COMMENT - (EVENT TRIGGER|PUBLICATION)",
-    "policies": r"POLICY|USER MAPPING",
+    "policies": r"ROW SECURITY|POLICY|USER MAPPING",
     "grants": r"ACL|DEFAULT ACL",
 }
 ENTRY = re.compile(
@@ -31,7 +32,9 @@ HARMLESS = re.compile(r"(CREATE|ALTER|COMMENT ON) (EVENT TRIGGER|PUBLICATION) ")
 
 
 def __virtual__():
-    """Load everywhere: text in, text out."""
+    """Load on Linux only, as kw_postgres does."""
+    if platform.system() != "Linux":
+        return False, "kw_pgtoc: instances run on Linux nodes only"
     return __virtualname__
 
 

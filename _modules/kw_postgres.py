@@ -214,9 +214,12 @@ def prepare(instance, source, token):
         salt '*' kw_postgres.prepare mysite /web/mysite/dump/20261120T1012/postgres abcd1234
     """
     create(instance)
-    done, server = __salt__["kw_pgload.prepare"](instance, source, token), _server(instance)
-    counts = __salt__["kw_pgdump.count"](instance, done["database"])
-    return {"counts": counts, "environ": {"DATABASE_URL": server.url(done["database"])}, "notes": done["notes"]}
+    server = _server(instance)
+    if server.outside and not server.beside:
+        return __salt__["kw_pginplace.prepare"](instance, source, token)
+    done = __salt__["kw_pgload.prepare"](instance, source, token)
+    environment = {"DATABASE_URL": server.url(done["database"])}
+    return {"counts": done["counts"], "environ": environment, "notes": done["notes"]}
 
 
 def activate(instance, token):
@@ -236,7 +239,8 @@ def activate(instance, token):
 
         salt '*' kw_postgres.activate mysite abcd1234
     """
-    return __salt__["kw_pgload.activate"](instance, token)
+    way = "kw_pginplace" if __salt__["kw_pginplace.noted"](instance, token) else "kw_pgload"
+    return __salt__[f"{way}.activate"](instance, token)
 
 
 def discard(instance, token):
@@ -254,6 +258,7 @@ def discard(instance, token):
 
         salt '*' kw_postgres.discard mysite abcd1234
     """
+    __salt__["kw_pginplace.discard"](instance)
     __salt__["kw_pgload.clear"](instance)
 
 
@@ -302,6 +307,8 @@ def script(instance, token, text):
 
         salt '*' kw_postgres.script mysite abcd1234 "UPDATE auth_user SET email = ''"
     """
+    if __salt__["kw_pginplace.noted"](instance, token):
+        return __salt__["kw_pginplace.script"](instance, token, text)
     server = _server(instance)
     command = ["psql", "-Xq", "--set=ON_ERROR_STOP=1", "--single-transaction", "--file=-"]
     return server.run(command, __salt__["kw_pgload.prepared"](instance, token), admin=False, text=text)
