@@ -70,7 +70,7 @@ def create(instance, path=None, node=None, kraftwerk="unknown", frozen=False):
     return {**done, "path": path, "size": os.path.getsize(path), "sha256": digest}
 
 
-def send(instance, node=None, kraftwerk="unknown", frozen=False, only=None):
+def send(instance, node=None, kraftwerk="unknown", frozen=False, only=None, descriptor=1):
     """
     Write an archive to stdout, in frames, for kraftwerk; not for the command line.
 
@@ -78,6 +78,8 @@ def send(instance, node=None, kraftwerk="unknown", frozen=False, only=None):
         As in ``create``.
     only
         Services that it shall hold; all by default.
+    descriptor
+        What it is written to.
 
     Returns ``skipped``, ``seconds`` and ``manifest``. Raises ``RuntimeError`` where a service fails.
 
@@ -87,7 +89,7 @@ def send(instance, node=None, kraftwerk="unknown", frozen=False, only=None):
 
         salt '*' kw_archive.send mysite
     """
-    return _build(instance, "kw_tar.frames", 1, node or os.uname().nodename, kraftwerk, frozen, only)
+    return _build(instance, "kw_tar.frames", descriptor, node or os.uname().nodename, kraftwerk, frozen, only)
 
 
 def receive(instance, token, only=None):

@@ -248,7 +248,7 @@ def _manifest(content):
     """The manifest, as far as paths and sizes follow from it; each service reads what concerns it."""
     try:
         manifest = json.loads(content)
-        if manifest["format"] != FORMAT:
+        if type(manifest["format"]) is not int or manifest["format"] != FORMAT:
             raise RuntimeError(f"the archive is of layout {manifest['format']!r:.20}, not {FORMAT}")
         services = [_dump(**dump) for dump in manifest["services"]]
     except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -36,6 +36,8 @@ def receive(stream: IO[bytes], path: Path, *, part: Path, on_bytes: OnBytes = la
         Broken: the stream ended too early.
         KraftwerkError: it isn't what it should be, or the file can't be written.
     """
+    if path.exists():
+        raise KraftwerkError(f"{path} exists already", next_command="name another file with --output", code=2)
     try:
         with _created(part) as descriptor:
             manifest = _Incoming(stream, descriptor, on_bytes).read()
@@ -87,7 +89,7 @@ class _Incoming:
         manifest = parse(content)
         self._check(manifest, content)
         self._place(archive.header(MANIFEST, len(content), archive.made(manifest)) + content)
-        if self._exactly(1) != b"Z":
+        if self._exactly(9) != b"Z" + bytes(8):
             raise KraftwerkError("the node sent no end")
         os.ftruncate(self.descriptor, self.size + 2 * BLOCK)
         return manifest
