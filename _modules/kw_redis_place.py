@@ -72,8 +72,7 @@ class _Place:
 
     def check(self, found):
         """Refuse a snapshot of a newer server than this one."""
-        with self.connect_present() as client:
-            there = client.version()
+        there = self.version()
         if found["version"] and _release(found["version"]) > _release(there):
             dumped = f"the keys are of redis {found['version']}"
             raise RuntimeError(f"{dumped}, which {there} can't read: load them where redis is as new")
@@ -104,9 +103,9 @@ class _Own(_Place):
         """As redis-py, Django and RQ take it."""
         return f"unix://{self.socket()}?db={self.options['db'] or 0}"
 
-    def connect_present(self):
-        """A connection to the server that is live."""
-        return of(self.instance).connect()
+    def version(self):
+        """The version of the server that a load starts."""
+        return __salt__["kw_redis_server.version"]()
 
     def environ(self):
         """The variables of the instance's environment."""
@@ -226,7 +225,10 @@ class _Shared(_Place):
         asked = f"?{urllib.parse.urlencode(query)}" if query else ""
         return f"{part['scheme']}://{login}{'@' if login else ''}{place}{asked}"
 
-    connect_present = _Place.connect
+    def version(self):
+        """The version of the server."""
+        with self.connect() as client:
+            return client.version()
 
     def environ(self):
         """The variables. Prepared keys have no address but by their prefix: none leads to the present ones."""

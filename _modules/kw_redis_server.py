@@ -9,6 +9,7 @@ import contextlib
 import os
 import platform
 import pwd
+import re
 import shutil
 import subprocess
 
@@ -78,6 +79,19 @@ def socket(instance, word="redis"):
         salt '*' kw_redis_server.socket mysite
     """
     return os.path.join(RUN, f"redis-{instance}", f"{word}.sock")
+
+
+def version():
+    """
+    The version of the servers that start here, such as ``7.0.15``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.version
+    """
+    return re.search(r" v=(\S+)", _run(["redis-server", "--version"]))[1]
 
 
 def live(instance):

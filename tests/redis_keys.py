@@ -6,41 +6,54 @@ from pathlib import Path
 
 MODULES = Path(__file__).parents[1] / "_modules"
 LIBRARY = "#!lua name=shop\nredis.register_function('double', function(keys, given) return given[1] * 2 end)"
-# Run on a node: each key with its type, its time of expiry, its value and redis' own serialisation, as digests.
+# Run on a node: each key with its type, its time of expiry, its value and redis' own serialisation, as digests. What is
+# kept in a hash table has no order of its own, and so no serialisation to compare.
 LOOK = """
 import hashlib, json, sys
+
 def digest(value):
     return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
-def plain(value):
-    return sorted(map(plain, value), key=repr) if isinstance(value, list) else value
-def pairs(value):
-    return sorted(zip(value[::2], value[1::2]))
+
 def value(client, kind, key):
-    if kind == b"string": return client.call("GET", key)
-    if kind == b"list": return client.call("LRANGE", key, 0, -1)
-    if kind == b"set": return sorted(client.call("SMEMBERS", key))
-    if kind == b"zset": return client.call("ZRANGE", key, 0, -1, "WITHSCORES")
-    if kind == b"hash": return pairs(client.call("HGETALL", key))
-    said = client.call("XINFO", "STREAM", key, "FULL", "COUNT", 0)
-    known = dict(zip(said[::2], said[1::2]))
-    return [known[b"last-generated-id"], known[b"entries-added"], known[b"max-deleted-entry-id"], known[b"entries"], known[b"groups"]]
-url, serial, prefix = sys.argv[1], sys.argv[2] == "serial", sys.argv[3].encode() if len(sys.argv) > 3 else b""
-client = connect(url)
-found = {}
-dbs = sorted(client.info("keyspace")) if not url.partition("=")[2] and "://" in url and url.startswith("unix") else [None]
+    if kind == b"stream":
+        found = client.call("XRANGE", key, "-", "+")
+        for group in client.call("XINFO", "GROUPS", key):
+            known = dict(zip(group[::2], group[1::2]))
+            # The third of each is for how long it has waited.
+            waiting = client.call("XPENDING", key, known[b"name"], "-", "+", 10000)
+            found.append([known[b"name"], known[b"last-delivered-id"], [(one[:2], one[3]) for one in waiting]])
+        return found
+    if kind == b"hash":
+        found = client.call("HGETALL", key)
+        return sorted(zip(found[::2], found[1::2]))
+    if kind == b"set":
+        return sorted(client.call("SMEMBERS", key))
+    if kind == b"zset":
+        found = client.call("ZRANGE", key, 0, -1, "WITHSCORES")
+        return [(name, float(score)) for name, score in zip(found[::2], found[1::2])]
+    return client.call("GET", key) if kind == b"string" else client.call("LRANGE", key, 0, -1)
+
+def told(client, key):
+    kind = client.call("TYPE", key)
+    found = [kind.decode(), client.call("PEXPIRETIME", key), digest(value(client, kind, key))]
+    if serial and client.call("OBJECT", "ENCODING", key) != b"hashtable":
+        found.append(digest(client.call("DUMP", key)))
+    return found
+
+url, serial, prefix = sys.argv[1], sys.argv[2] == "serial", b"".join(word.encode() for word in sys.argv[3:])
+client, found = connect(url), {}
+dbs = [str(client.place["db"])] if url.startswith("redis") else [name[2:] for name in client.info("keyspace")]
 for db in dbs:
-    if db: client.call("SELECT", db[2:])
+    client.call("SELECT", db)
     cursor = b"0"
-    while True:
-        cursor, keys = client.call("SCAN", cursor, "COUNT", 1000)
-        for key in keys:
-            if not key.startswith(prefix): continue
-            kind = client.call("TYPE", key)
-            found[f"{db or ''} {key[len(prefix):]!r}"] = [kind.decode(), client.call("PEXPIRETIME", key), digest(value(client, kind, key))] + (
-                # What is kept in a hash table has no order of its own.
-                [digest(client.call("DUMP", key))] if serial and client.call("OBJECT", "ENCODING", key) != b"hashtable" else [])
-        if cursor == b"0": break
-if len(dbs) and dbs[0]: found["functions"] = digest(client.call("FUNCTION", "DUMP")) if serial else len(client.call("FUNCTION", "LIST"))
+    while keys := client.call("SCAN", cursor, "COUNT", 1000):
+        cursor, names = keys
+        here = "" if url.startswith("redis") or db == "0" else f"db {db} "
+        found |= {here + repr(key[len(prefix):]): told(client, key) for key in names if key.startswith(prefix)}
+        if cursor == b"0":
+            break
+if not url.startswith("redis"):
+    found["functions"] = digest(client.call("FUNCTION", "LIST", "WITHCODE"))
 print(json.dumps(found, sort_keys=True))
 """
 
