@@ -5,6 +5,7 @@ For kraftwerk's ``load``, ``copy`` and ``backup restore``. Each service's own mo
 ``activate`` and ``discard``. A service that has none of them is loaded in one piece by its ``load``.
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -13,6 +14,8 @@ import signal
 import subprocess
 
 __virtualname__ = "kw_load"
+LOCK = 10  # the descriptor of the lock on swaps; 9 is what health.sh takes for a colleague's
+WAIT = 60  # seconds for another's swap, which takes much less
 LAST_LINES = 5  # of a command that failed
 # What variables are changed comes on stdin: no process list shows it. `exec` has read the instance's own by then.
 CHANGED = 'eval "$(cat)"; exec sh -c "$1" </dev/null 2>&1'
@@ -69,7 +72,8 @@ def prepare(instance, service, source, token):
     """
     if f"kw_{service}.prepare" not in __salt__:
         return None
-    return __salt__[f"kw_{service}.prepare"](instance, source, token)
+    with _swapping(instance):
+        return __salt__[f"kw_{service}.prepare"](instance, source, token)
 
 
 def activate(instance, token, services):
@@ -94,22 +98,15 @@ def activate(instance, token, services):
 
         salt '*' kw_load.activate mysite 0f9a8b7c6d5e '[postgres, files]'
     """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        answer = b"null"
-        try:
-            os.close(reading)
-            os.setsid()  # out of reach of what ends us when our caller is gone
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            answer = json.dumps(_activate(instance, token, services)).encode()
-        finally:
-            os.write(writing, answer)
-            os._exit(0)
-    os.close(writing)
-    with open(reading, "rb") as stream:
-        answer = json.loads(stream.read() or "null")
-    os.waitpid(child, 0)
+    with _swapping(instance):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            _finish(writing, instance, token, services)
+        os.close(writing)
+        with open(reading, "rb") as stream:
+            answer = json.loads(stream.read() or "null")
+        os.waitpid(child, 0)
     if answer is None:
         raise RuntimeError("the process that swaps the data was killed")
     return answer
@@ -135,9 +132,10 @@ def discard(instance, token, services):
         salt '*' kw_load.discard mysite 0f9a8b7c6d5e '[postgres, files]'
     """
     failed = []
-    for service in services:
-        if f"kw_{service}.discard" in __salt__:
-            failed += _tried(service, __salt__[f"kw_{service}.discard"], instance, token)
+    with _swapping(instance):
+        for service in services:
+            if f"kw_{service}.discard" in __salt__:
+                failed += _tried(service, __salt__[f"kw_{service}.discard"], instance, token)
     return failed + _tried("members", __salt__["kw_archive.forget"], instance, token)
 
 
@@ -183,8 +181,26 @@ def _has_data(service):
     return f"kw_{service}.dump" in __salt__
 
 
+def _swapping(instance):
+    """A lock that a swap holds to its end, so that nobody takes away what it is about to swap in."""
+    return __salt__["kw_lock.held"](f"{instance}.swap", "a load", wait=WAIT, descriptor=LOCK)
+
+
+def _finish(writing, instance, token, services):
+    """Swap, in a process of its own that nobody ends, and end it; the answer goes into a pipe."""
+    answer = b"null"
+    try:
+        os.setsid()  # out of reach of what ends us when our caller is gone
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        answer = json.dumps(_activate(instance, token, services)).encode()
+    finally:
+        with contextlib.suppress(OSError):  # nobody may be left to read it
+            os.write(writing, answer)
+        os._exit(0)
+
+
 def _activate(instance, token, services):
-    """Do it, in the process that nobody ends."""
+    """Swap one after the other, up to one that fails twice."""
     activated = []
     for service in services:
         function = __salt__[f"kw_{service}.activate"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kraftwerk import nodeprogram, textfile
+from kraftwerk.deployment import FILE
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.replacement import Plan
@@ -79,6 +80,25 @@ def hooks(root: Path, wanted: Instance, plan: Plan) -> Hooks | None:
     kept = tuple(service for service in plan.instance.services if service not in plan.services)
     found = Hooks(scripts, wanted.anonymize.get(RUN, ""), kept)
     return found if found.scripts or found.command else None
+
+
+def asked(root: Path, wanted: Instance, plan: Plan, harmless: bool) -> tuple[Hooks | None, str]:
+    """Return what anonymizes an archive that is loaded, where that is asked for, and a line on it.
+
+    Args:
+        root, wanted, plan: as in `hooks`.
+        harmless: it is asked for.
+
+    Raises:
+        KraftwerkError: nothing is declared that could (code 2), or as `hooks`.
+    """
+    found = hooks(root, wanted, plan)
+    if harmless and found is None:
+        raise KraftwerkError(f"{FILE} has no `anonymize:` for this data", next_command="without --anonymize", code=2)
+    if harmless:
+        return found, f"It is anonymized before anybody can reach it, by {found}."
+    forgotten = found is not None and wanted.environment != "production"
+    return None, f"It is NOT anonymized; --anonymize does that, by {found}." if forgotten else ""
 
 
 def _read(path: Path) -> str:

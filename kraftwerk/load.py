@@ -180,6 +180,8 @@ def _prepare(run: _Run, manifest: Manifest) -> list[Comparison]:
             shown.note = wanted.headline
             run.prepared.append(service)
             run.environ |= found.get("environ") or {}
+        for note in found.get("notes") or ():
+            screen.warn(f"{service}: {note}")
         lines = compare(service, wanted.counts, counts_of(found))
         if wrong := _wrong(lines):
             raise KraftwerkError(f"what was loaded is not what the manifest says: {wrong}")

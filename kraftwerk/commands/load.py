@@ -39,8 +39,8 @@ def command(
     with lock.held(there.connection, there.instance.name):
         origin, held = replacement.of_archive(manifest)
         plan = replacement.plan(there, origin, replacement.chosen(held, only, skip))
-        hooks = anonymize.hooks(here.root, there.instance, plan) if harmless else None
-        replacement.confirm(plan, kept=backup, yes=yes)
+        hooks, note = anonymize.asked(here.root, there.instance, plan, harmless)
+        replacement.confirm(plan, kept=backup, yes=yes, note=note)
         back = _keep(there, plan) if backup else ""
         outcome = load.load(there, plan, way(there, plan.services), back=back, hooks=hooks)
     load.tell(outcome)
