@@ -31,7 +31,7 @@ services/postgres/access/{{ ending }}:
 services/postgres/access/file:
   file.blockreplace:
     - name: {{ postgres.folder }}/pg_hba.conf
-    - marker_start: '# {{ mark }}'
+    - marker_start: '# {{ mark }}, begin'
     - marker_end: '# {{ mark }}, end'
     - append_if_not_found: {{ postgres_place.listen | length > 0 }}
     - append_newline: True
