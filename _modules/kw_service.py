@@ -52,6 +52,8 @@ def options(instance, service):
     if lost:
         raise ValueError(_unreadable(lost))
     found = found.get(service, {})
+    if "listen" in found:
+        found["listen"] = sorted(set(found["listen"].values()))
     if "node" in found and "url" not in found:
         found["url"] = __salt__[f"kw_{service}.url"](instance, _host(found), found.get("password", ""))
     return found
