@@ -20,6 +20,17 @@ services/postgres/config/service:
     - watch:
       - file: services/postgres/config/file
 
+# Written by a run that was cut short before its reload: the server knows when it read them last.
+services/postgres/config/reload:
+  cmd.run:
+    - name: systemctl reload {{ postgres.unit }} && sleep 1
+    - onlyif: >-
+        cd / && runuser -u postgres -- psql -XqAt -d postgres -c "SELECT name FROM
+        unnest(array['conf.d/kraftwerk.conf', 'pg_hba.conf']) AS name WHERE
+        (pg_stat_file('{{ postgres.folder }}/' || name)).modification > pg_conf_load_time()" | grep -q .
+    - require:
+      - service: services/postgres/config/service
+
 # Some settings, such as listen_addresses, take a restart; the server knows which, so that it stays up otherwise.
 services/postgres/config/restart:
   cmd.run:
@@ -27,5 +38,5 @@ services/postgres/config/restart:
     - onlyif: >-
         cd / && runuser -u postgres -- psql -XqAt -d postgres -c 'SELECT name FROM pg_settings WHERE pending_restart' | grep -q .
     - require:
-      - service: services/postgres/config/service
+      - cmd: services/postgres/config/reload
 {%- endif %}

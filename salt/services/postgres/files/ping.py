@@ -2,6 +2,7 @@
 """Asks the PostgreSQL of a site as the site would, at the address in DATABASE_URL. Written by kraftwerk."""
 
 import os
+import pwd
 import sys
 import urllib.parse
 
@@ -19,7 +20,8 @@ def main():
     said["PGDATABASE"] = url.path.removeprefix("/")
     said = {name: urllib.parse.unquote(str(value)) for name, value in said.items() if value}
     said.update({f"PG{key.upper()}": value for key, value in urllib.parse.parse_qsl(url.query) if key in QUERY})
-    os.environ.update({"PGCONNECT_TIMEOUT": "4", **said})
+    home = pwd.getpwuid(os.getuid()).pw_dir  # where libpq looks for keys; root's own can't be read
+    os.environ.update({"PGCONNECT_TIMEOUT": "4", "HOME": home, **said})
     try:
         os.execvp("psql", ["psql", "-XqAt", "-o", "/dev/null", "-c", "SELECT 1"])
     except OSError as error:
