@@ -9,14 +9,12 @@ takes the instance's name. Errors of the server's programs are raised as ``Runti
 import os
 import platform
 import re
-import subprocess
 
 __virtualname__ = "kw_mysql"
 MEMBER, EVENTS = "mysql.sql.zst", "mysql.events.sql"
 TOKEN = re.compile(r"[a-z0-9]{8,16}")
 PARTS = ("tables", "database", "owner")
 LARGEST = 20  # tables that inspect lists
-LOAD = ["mariadb", "--binary-mode", "--loose-sandbox", "--max-allowed-packet=1G", "--default-character-set=utf8mb4"]
 MISSING = """
 SELECT 'account' FROM (SELECT 1) one WHERE NOT EXISTS (SELECT 1 FROM mysql.user
   WHERE user = {user} AND host = 'localhost' AND plugin = 'unix_socket')
@@ -218,7 +216,7 @@ def prepare(instance, source, token):
     server, new, events = _server(instance), _scratch(instance, token), os.path.join(source, EVENTS)
     try:
         __salt__["kw_mysqlswap.make"](instance, token, events)
-        _restore(server, new, source)
+        __salt__["kw_mysqldump.read"](instance, source, new)
         counts = __salt__["kw_mysqlcount.of"](instance, new, events)
     except BaseException:
         discard(instance, token)
@@ -308,7 +306,7 @@ def script(instance, token, text):
 
         salt '*' kw_mysql.script mysite 0123456789ab "UPDATE auth_user SET email = 'nobody@example.com'"
     """
-    _server(instance).run([*LOAD, _scratch(instance, token)], admin=False, text=text)
+    _server(instance).run([*__salt__["kw_mysqlserver.client"](), _scratch(instance, token)], admin=False, text=text)
 
 
 def console(instance):
@@ -383,16 +381,6 @@ def drop(instance, what):
     else:
         server.sql(f"DROP USER {server.account}")
     return True
-
-
-def _restore(server, database, source):
-    """Load the rows and all else but events into a database, as the instance's own user."""
-    forever = tuple(map(int, server.version().split(".")[:2])) >= (11, 5)
-    with (
-        __salt__["kw_member.reading"](source, MEMBER) as stream,
-        server.running([*LOAD, database], admin=False, stdin=subprocess.PIPE) as process,
-    ):
-        __salt__["kw_mysqltext.imported"](stream.read1, process.stdin.write, forever)
 
 
 def _environ(server, database):

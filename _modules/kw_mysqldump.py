@@ -1,9 +1,11 @@
 """
-The dump of a database of the service mysql: by mariadb-dump in one transaction, counted on its way, without a lock.
+The dump of a database of the service mysql: by mariadb-dump in one transaction, counted on its way, without a lock;
+and how it is loaded.
 """
 
 import os
 import platform
+import re
 import subprocess
 import threading
 
@@ -13,6 +15,7 @@ PACK = ["zstd", "-T0", "-3", "-q"]
 # Rows come as they were at one moment, and nobody waits for it. Values that are bytes go as hexadecimal digits.
 ROWS = ["--single-transaction", "--quick", "--routines", "--triggers", "--hex-blob", "--skip-add-locks"]
 ROWS += ["--no-autocommit", "--no-tablespaces", "--skip-dump-date", "--max-allowed-packet=1G"]
+WRITTEN_BY = re.compile(rb"(?m)^-- Server version\s+([\d.]*\d)")
 ONLY_EVENTS = ["--no-data", "--no-create-info", "--skip-triggers", "--events"]
 HISTORY = ["--dump-history"]  # rows of system-versioned tables come with what they were before
 COLLATION = "SELECT @@character_set_database, @@collation_database"
@@ -59,12 +62,45 @@ def write(instance, target):
     return {"version": server.version(), "members": members, "counts": counts, "consistency": _consistency(server)}
 
 
+def read(instance, source, database):
+    """
+    Load all of a dump but its events into an empty database, as the instance's own user.
+
+    instance
+        Name of the instance.
+    source
+        Folder on the node that holds the members.
+    database
+        Name of the database.
+
+    Raises ``RuntimeError`` where it fails, and beforehand where the server is older than the dump's.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_mysqldump.read mysite /web/mysite/dump/20261120T1012 mysite~0123456789ab
+    """
+    server, client = __salt__["kw_mysqlserver.of"](instance), __salt__["kw_mysqlserver.client"]()
+    version = server.version()
+    with __salt__["kw_member.reading"](source, MEMBER) as stream:
+        found = WRITTEN_BY.search(stream.peek(4096))
+        if found and _numbers(found[1].decode()) > _numbers(version):
+            raise RuntimeError(f"the dump is of MariaDB {found[1].decode()}, which {version} here can't read")
+        with server.running([*client, database], admin=False, stdin=subprocess.PIPE) as process:
+            __salt__["kw_mysqltext.imported"](stream.read1, process.stdin.write, _numbers(version) >= (11, 5))
+
+
+def _numbers(version):
+    """The part of a version that tells what a server can read."""
+    return tuple(map(int, version.split(".")[:2]))
+
+
 def _write(server, target, name, options, pack):
     """Write a member; returns what a manifest says of it, and what kw_mysqltext counted in it."""
     words = ["mariadb-dump", *options, "--default-character-set=utf8mb4", server.database]
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
     with __salt__["kw_member.writing"](target, name) as member:
-        with server.running(words, **pipes) as process, _Passage(server, process) as passage:
+        with server.running(words, stdout=subprocess.PIPE) as process, _Passage(server, process) as passage:
             member.run(pack or ["cat"], stdin=passage.stream)
             found = passage.found()
         return member.describe(), found

@@ -85,6 +85,25 @@ def text(word):
     return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
+def client():
+    """
+    The client's words for SQL that came from elsewhere: it obeys no commands in it but the server's.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_mysqlserver.client
+    """
+    return [
+        "mariadb",
+        "--binary-mode",
+        "--loose-sandbox",
+        "--max-allowed-packet=1G",
+        f"--default-character-set={CHARSET}",
+    ]
+
+
 class _Server:
     """
     A server as an instance sees it.
@@ -123,7 +142,7 @@ class _Server:
 
     def run(self, words, *, admin=True, text=None, **options):
         """Run a program of the server to its end; returns its output. Raises ``RuntimeError`` with its last words."""
-        streams = {"stdout": subprocess.PIPE, "stdin": subprocess.DEVNULL if text is None else subprocess.PIPE}
+        streams = {"stdout": subprocess.PIPE, **({"stdin": subprocess.PIPE} if text is not None else {})}
         with self.running(words, admin=admin, **streams, **options) as process:
             return process.communicate(None if text is None else text.encode())[0].decode(errors="replace")
 
@@ -132,7 +151,8 @@ class _Server:
         """A program while it runs; killed when the body fails. Raises ``RuntimeError`` with its last words."""
         with self.login(words[0], admin) as (first, login), tempfile.TemporaryFile() as errors:
             try:
-                process = subprocess.Popen([*first, *words[1:]], stderr=errors, **{**login, **options})
+                pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": errors}
+                process = subprocess.Popen([*first, *words[1:]], **{**pipes, **login, **options})
             except FileNotFoundError as error:
                 raise RuntimeError(f"{words[0]} isn't installed on this node") from error
             try:

@@ -88,6 +88,7 @@ def make(instance, token, events=""):
         salt '*' kw_mysqlswap.make mysite 0123456789ab
     """
     settle(instance)
+    _write(instance, "", "done", b"")
     server = _server(instance)
     for database in _databases(server, token):
         server.sql(f"CREATE DATABASE {_name(database)} CHARACTER SET utf8mb4")
@@ -116,11 +117,12 @@ def swap(instance, token):
         salt '*' kw_mysqlswap.swap mysite 0123456789ab
     """
     server = _server(instance)
-    if _read(instance, "", "done") != token.encode():
+    if not _done(instance, token):
         if not server.databases(_databases(server, token)[0]):
             raise RuntimeError(f"nothing is prepared for {instance} under {token}")
         if not _begun(instance, token):
             _begin(server, token)
+        if not _moved(server, token):
             try:
                 _exchange(server, token)
                 _write(instance, "", "done", token.encode())
@@ -148,9 +150,8 @@ def settle(instance, token=""):
     server = _server(instance)
     found = {name.partition("~")[2].partition("~")[0] for name in server.databases(f"{server.database}~")}
     for each in [token] if token else sorted(found | _tokens(instance)):
-        done = _read(instance, "", "done") == each.encode()
-        if _begun(instance, each) and not done:
-            moved = MOVED not in server.tables(_databases(server, each)[0], "TABLE")
+        if _begun(instance, each) and not _done(instance, each):
+            moved = _moved(server, each)
             _program(server, each if moved else "", _read(instance, each, "new" if moved else "old"))
             if moved:
                 _write(instance, "", "done", each.encode())
@@ -286,7 +287,18 @@ def _databases(server, token):
 
 
 def _begun(instance, token):
+    """Whether a swap was begun, and not undone."""
     return os.path.exists(_path(instance, token, "new"))
+
+
+def _moved(server, token):
+    """Whether the tables of a swap that was begun have changed places."""
+    return MOVED not in server.tables(_databases(server, token)[0], "TABLE")
+
+
+def _done(instance, token):
+    """Whether the last swap that came to its end was this one."""
+    return _read(instance, "", "done") == token.encode()
 
 
 def _tokens(instance):
