@@ -155,7 +155,7 @@ def _service_lines(held: Held, shown: int) -> Iterator[str]:
     unit, width = UNITS.get(held.kind, held.kind), max((len(part.name) for part in parts), default=0)
     for part in parts:
         size = "" if part.size is None else screen.size(part.size)
-        count = "" if part.count is None else f"{part.count} {unit}"
+        count = "" if part.count is None else f"{part.count} {unit[:-1] if part.count == 1 else unit}"
         yield f"  {part.name.ljust(max(width, 16))} {size:>8}  {count}".rstrip()
     if len(held.parts) > shown:
         yield f"  … {len(held.parts) - shown} more → kraftwerk inspect {held.service}"

@@ -1,6 +1,6 @@
 """A move of an instance to another node on its way, and what is told of it at its end."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,7 +23,6 @@ class Move:
         plan: what was shown and agreed to.
         step: shows a step by its name, for as long as it takes.
         plans: of the copy of each database.
-        sums: its members' sums, when it was copied last.
         copied: seconds that the last copy of all data took.
         led: the old node has been left.
         held: how long requests waited, and how many; once it is over.
@@ -33,7 +32,6 @@ class Move:
     step: OnStep
     locks: ExitStack = field(default_factory=ExitStack)
     plans: dict[str, replacement.Plan] = field(default_factory=dict)
-    sums: dict[str, Sequence[object]] = field(default_factory=dict)
     copied: float = 0.0
     led: bool = False
     held: Hold | None = None

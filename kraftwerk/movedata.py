@@ -5,19 +5,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from kraftwerk import arrival, load, relay, replacement
-from kraftwerk.arrival import Arrive
-from kraftwerk.manifest import Manifest
 from kraftwerk.move import Move, OnStep
 from kraftwerk.moveplan import FILES
 from kraftwerk.screen import OnProgress, Step
 
 
-class _Unchanged(Exception):
-    """What arrived is what had been copied before."""
-
-
 def copy(move: Move, on_progress: OnProgress) -> str:
-    """Copy all data, or what has changed since it was copied last; return in words what that was.
+    """Copy all data, or what has changed since it was copied last; return in words how long each service took.
 
     Raises:
         KraftwerkError: a service can't be dumped or loaded, or its files can't be copied.
@@ -25,43 +19,29 @@ def copy(move: Move, on_progress: OnProgress) -> str:
     told = []
     for one in move.plan.coming:
         began = time.monotonic()
-        changed = _files(move, on_progress) if one.service == FILES else _database(move, one.service, on_progress)
-        told.append(f"{one.service} {time.monotonic() - began:.1f}s" if changed else f"{one.service} as copied")
+        if one.service == FILES:
+            _files(move, on_progress)
+        else:
+            _database(move, one.service, on_progress)
+        told.append(f"{one.service} {time.monotonic() - began:.1f}s")
     return ", ".join(told)
 
 
-def _files(move: Move, on_progress: OnProgress) -> bool:
+def _files(move: Move, on_progress: OnProgress) -> None:
+    """Copy uploads: what hasn't changed since the last copy doesn't travel again."""
     uploads = move.instance.root / "uploads"
     source, into = move.plan.source.connection, move.plan.into.connection
     relay.copy(source, uploads, into, uploads, lambda text: on_progress(f"{FILES} {text}"))
-    return True
 
 
-def _database(move: Move, service: str, on_progress: OnProgress) -> bool:
-    """Copy a service's data by its own dump and load; leave it when its dump is the same as of the copy before."""
+def _database(move: Move, service: str, on_progress: OnProgress) -> None:
+    """Copy a service's data by its own dump and load, all of it: no service can tell cheaply what has changed."""
     source, into = move.plan.source, move.plan.into
     if service not in move.plans:
         origin, coming = replacement.of_instance(source.connection, replace(source.instance, services=(service,)))
         move.plans[service] = replacement.plan(into, origin, coming)
-    try:
-        load.load(into, move.plans[service], _arrive(move, service), back="", step=_within(service, on_progress))
-    except _Unchanged:
-        return False
-    return True
-
-
-def _arrive(move: Move, service: str) -> Arrive:
-    inner = arrival.of_instance(move.plan.source, move.plan.into, [service])
-
-    def arrive(token: str, on_progress: OnProgress) -> Manifest:
-        manifest = inner(token, on_progress)
-        sums = manifest.service(service).members
-        if move.sums.get(service) == sums:
-            raise _Unchanged
-        move.sums[service] = sums
-        return manifest
-
-    return arrive
+    arrive = arrival.of_instance(source, into, [service])
+    load.load(into, move.plans[service], arrive, back="", step=_within(service, on_progress))
 
 
 def _within(service: str, on_progress: OnProgress) -> OnStep:

@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import select
 import threading
 import time
 from collections import Counter
@@ -44,6 +45,8 @@ class Visitors:
 def ask(visitors, kind, connection, host, method, path, body=None):
     """Ask once, and note what came."""
     began, error = time.monotonic(), ""
+    if connection.sock and select.select([connection.sock], [], [], 0)[0]:
+        connection.close()  # a kept one that the server has closed since: clients look for that
     try:
         connection.request(method, path, body=body, headers={"Host": host})
         response = connection.getresponse()
@@ -57,13 +60,16 @@ def ask(visitors, kind, connection, host, method, path, body=None):
 
 
 @contextmanager
-def visiting(address, host):
-    """Have visitors of all kinds ask while the block runs: on kept and new connections, with POSTs, and slow ones."""
+def visiting(address, host, pause=0.01):
+    """Have visitors of all kinds ask while the block runs: on kept and new connections, with POSTs, and slow ones.
+
+    pause: seconds between an answer and the next question.
+    """
     visitors, stop = Visitors(), threading.Event()
 
     def visitor(kind, method, path, body, keep):
         connection = http.client.HTTPConnection(address, timeout=60)
-        while not stop.wait(0.01):
+        while not stop.wait(pause):
             ask(visitors, kind, connection, host, method, path, body)
             if not keep:
                 connection.close()

@@ -19,4 +19,5 @@ def command(node: str | None, environment: str, service: str, arguments: tuple[s
     It is led to the project's own data, as the project's own user. ARGUMENTs are the program's, and without a terminal
     it reads stdin: `kraftwerk console postgres -- -c "SELECT 1"`, `kraftwerk console postgres < script.sql`.
     """
-    console.open_client(target.deployed(project.find(), environment, node), service, arguments)
+    words = arguments[1:] if arguments[:1] == ("--",) else arguments
+    console.open_client(target.deployed(project.find(), environment, node), service, words)

@@ -38,7 +38,7 @@ def command(
     if not screen.confirm("Move?" if not plan.begun else "Finish it?", yes=yes):
         screen.say("Nothing was changed.")
         return 1
-    move = migrate.migrate(plan, screen.step)
+    move = migrate.migrate(plan, screen.working if as_json else screen.step)
     if as_json:
         screen.emit_json(move.as_dict())
         return 0

@@ -291,8 +291,9 @@ async def serve(site, ended):
     work.cancel()
     if order:
         ended()
-        waiting.release(tuple(order["forward"]))
+        # First, while visitors wait: their connections are not idle, so that a reload of nginx closes none under them.
         done = await to_thread(script, order["script"], site.name, *order["arguments"])
+        waiting.release(tuple(order["forward"]))
         site.reopen()
         say(forwarded=not done.returncode, said=done.stderr.decode(errors="replace"), **waiting.figures())
     else:

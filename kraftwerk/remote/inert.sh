@@ -6,7 +6,7 @@ main() {
   for slot in a b; do
     [ -d "/etc/sv/$1-web-$slot" ] || continue
     touch "/etc/sv/$1-web-$slot/down"
-    sv -w 5 force-stop "/etc/service/$1-web-$slot"
+    sv -w 5 force-stop "/etc/service/$1-web-$slot" || true
   done
 }
 main "$@" </dev/null >/dev/null 2>&1

@@ -20,6 +20,7 @@ main() {
   mv -T "$site.new" "$site"
   nginx -t -q
   systemctl reload nginx
+  touch /var/lib/kraftwerk/nginx.loaded # so that the next highstate needn't
   # Only now: what hangs on to requests that it was sent shall not keep nginx from learning where they go.
   pkill -KILL -u "web-$instance" || true
 }
