@@ -1,10 +1,8 @@
 """Copies of a project's data from one of its instances to another: which ones, and what is kept of what is replaced."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from kraftwerk import (
-    __version__,
     anonymize,
     arrival,
     dump,
@@ -13,6 +11,7 @@ from kraftwerk import (
     nodeprogram,
     registry,
     replacement,
+    safety,
     screen,
     target,
 )
@@ -27,11 +26,6 @@ from kraftwerk.target import Target
 
 DEVELOPMENT = "development"
 LOCAL = "local"
-SAFETY = "before-copy-"  # what the names of safety dumps on a node begin with
-KEPT = 3  # safety dumps of an instance on its node; older ones go
-# Their names are times, so that the newest come first.
-PRUNE = 'cd "$1" && ls -1r | grep "^$2" | tail -n "+$(($3 + 1))" | while IFS= read -r name; do rm -f -- "$name"; done'
-
 
 End = tuple[str, str | None]  # an environment, and the name of a node where it is on several
 
@@ -61,8 +55,8 @@ def carry_out(project: Project, source: End, into: End, choice: Choice) -> None:
         plan = replacement.plan(there, origin, coming)
         hooks, note = _hooks(project, there, plan, choice)
         replacement.confirm(plan, kept=choice.backup, yes=choice.yes, note=note)
-        back = load.back(plan, keep(there)) if choice.backup else ""
-        check_room(here, there, plan)
+        check_room(here, there, plan, choice.backup)
+        back = safety.keep_there(there, plan) if choice.backup else ""
         arrive = arrival.of_instance(here, there, plan.services)
         outcome = load.load(there, plan, arrive, back=back, hooks=hooks)
     load.tell(outcome)
@@ -140,45 +134,24 @@ def _is_there(node: Node, name: str) -> bool:
     return found is not None and found.present
 
 
-def keep(into: Target) -> str:
-    """Dump an instance into its own folder on its node, before a copy replaces its data.
-
-    The newest few of these are kept.
-
-    Returns:
-        Where it is, as NODE:PATH.
-
-    Raises:
-        KraftwerkError: there is no room for it, or a service failed.
-    """
-    name, folder = into.instance.name, into.instance.root / "dump"
-    path = str(folder / f"{SAFETY}{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}.kw")
-    with screen.step("safety dump") as shown:
-        nodeprogram.call(
-            into.connection,
-            "kw_archive.create",
-            name,
-            path,
-            node=into.node.name,
-            kraftwerk=__version__,
-            on_progress=shown.progress,
-        )
-        into.connection.script(PRUNE, str(folder), SAFETY, str(KEPT))
-    screen.say(f"safety dump: {into.node.name}:{path}")
-    return f"{into.node.name}:{path}"
-
-
-def check_room(source: Target, into: Target, plan: Plan) -> None:
+def check_room(source: Target, into: Target, plan: Plan, backup: bool) -> None:
     """Make sure that the node has room for what comes beside what it has: packed, and uploads once more as they are.
 
     Databases look for room themselves, where their servers keep them.
 
+    Args:
+        backup: a safety dump needs room, too.
+
     Raises:
         KraftwerkError: it has not, with the figures.
     """
-    packed = sum(one.size for one in plan.coming)
+    needed = sum(one.size for one in plan.coming)
     if set(source.instance.services) <= set(plan.services):
-        packed = int(nodeprogram.call(source.connection, "kw_archive.estimate", source.instance.name))
-    files = sum(one.size for one in plan.coming if one.service == "files")
-    folder = str(into.instance.root)
-    nodeprogram.call(into.connection, "kw_archive.check_room", folder, packed + files)
+        needed = _estimate(source)
+    needed += sum(one.size for one in plan.coming if one.service == "files")
+    needed += _estimate(into) if backup else 0
+    nodeprogram.call(into.connection, "kw_archive.check_room", str(into.instance.root), needed)
+
+
+def _estimate(of: Target) -> int:
+    return int(nodeprogram.call(of.connection, "kw_archive.estimate", of.instance.name))

@@ -5,7 +5,6 @@ where we are killed in the middle of it (docs/decisions/0018).
 """
 
 import secrets
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -87,6 +86,8 @@ def load(
         comparisons += found
         with step("check"):
             counts, later = _look_again(run, manifest, bool(hooks))
+        with step("clean up"):
+            run.clean()
     return Outcome(manifest, tuple(comparisons), tuple(later), counts, held)
 
 
@@ -100,6 +101,7 @@ class _Run:
         at_once: services whose modules can only load in one piece.
         environ: variables that lead to the prepared data.
         done: services whose data is the new one.
+        cleaned: nothing of it is left on the node but that.
     """
 
     target: Target
@@ -111,6 +113,7 @@ class _Run:
     at_once: list[str] = field(default_factory=list)
     environ: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
+    cleaned: bool = False
 
     @property
     def place(self) -> str:
@@ -131,6 +134,12 @@ class _Run:
         found = holdings(self.target.connection, self.plan.instance, services)
         return {service: found[service].counts for service in services}
 
+    def clean(self) -> None:
+        """Remove what lies on the node because of it, the replaced data too."""
+        for words in self.call("kw_load.discard", self.token, list(self.plan.services)):
+            screen.warn(f"{self.place}: {words}")
+        self.cleaned = True
+
     def untouched(self, work: Callable[[], Any]) -> Any:
         """Do what touches no present data; say so when it fails."""
         try:
@@ -149,9 +158,9 @@ def _tidy(run: _Run) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(KraftwerkError):  # a node that can't be reached now is cleaned by the next load
-            for words in run.call("kw_load.discard", run.token, list(run.plan.services)):
-                screen.warn(f"{run.place}: {words}")
+        if not run.cleaned:
+            with suppress(KraftwerkError):  # a node that can't be reached now is cleaned by the next load
+                run.clean()
 
 
 def _check(run: _Run, manifest: Manifest) -> None:
@@ -254,17 +263,6 @@ def _look_again(run: _Run, manifest: Manifest, changed: bool) -> tuple[dict[str,
 def _wrong(lines: Sequence[Comparison]) -> str:
     """Return the first counts that are not the manifest's."""
     return ", ".join([f"{line.service} {line}" for line in lines if line.found != line.wanted][:5])
-
-
-def back(plan: Plan, saved: str) -> str:
-    """Return the command that brings a safety dump back.
-
-    Args:
-        saved: where it is: a path here, or NODE:PATH.
-    """
-    environment = plan.instance.environment
-    words = ["kraftwerk", "load", saved, "--to", plan.node]
-    return shlex.join([*words, *([] if environment == "production" else ["--env", environment])])
 
 
 def tell(outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import arrival, dump, load, lock, nodeprogram, replacement, screen, secret, store
+from kraftwerk import arrival, load, lock, nodeprogram, replacement, safety, secret, store
 from kraftwerk.arrival import Arrive
 from kraftwerk.backup import Backups, Point
 from kraftwerk.errors import KraftwerkError
@@ -85,12 +85,7 @@ def carry_out(backups: Backups, point: Point, there: Target, plan: Plan, *, keep
     """
     with lock.held(there.connection, there.instance.name):
         replacement.confirm(plan, kept=keep, yes=yes)
-        back = ""
-        if keep:
-            with screen.step("safety dump"):
-                saved = dump.safety(there)
-            screen.say(f"safety dump: {saved}")
-            back = load.back(plan, str(saved))
+        back = safety.keep(there, plan) if keep else ""
         outcome = load.load(there, plan, way(backups, point, there, plan.services), back=back)
     load.tell(outcome)
 

@@ -133,7 +133,7 @@ def pick(instance: str, named: Sequence[str], deployed: Sequence[str], roster: S
         listed = ", ".join(sorted(candidates))
         raise KraftwerkError(
             f"which node is meant for {instance}? {where} {listed}",
-            next_command="name it (run and rollback: --node NAME), or under environments in kraftwerk.yaml",
+            next_command="name it (run: --node, copy: --to-node), or below environments in kraftwerk.yaml",
             code=2,
         )
     return candidates[0]

@@ -2,9 +2,8 @@
 
 import click
 
-from kraftwerk import anonymize, arrival, dump, load, lock, project, replacement, screen, target
+from kraftwerk import anonymize, arrival, load, lock, project, replacement, safety, screen, target
 from kraftwerk.options import complete_nodes, environment_option, only_option, skip_option, yes_option
-from kraftwerk.replacement import Plan
 
 
 @click.command()
@@ -41,14 +40,6 @@ def command(
         plan = replacement.plan(there, origin, replacement.chosen(held, only, skip))
         hooks, note = anonymize.asked(here.root, there.instance, plan, harmless)
         replacement.confirm(plan, kept=backup, yes=yes, note=note)
-        back = _keep(there, plan) if backup else ""
+        back = safety.keep(there, plan) if backup else ""
         outcome = load.load(there, plan, way(there, plan.services), back=back, hooks=hooks)
     load.tell(outcome)
-
-
-def _keep(there: target.Target, plan: Plan) -> str:
-    """Make the safety dump, and return the command that brings it back."""
-    with screen.step("safety dump"):
-        path = dump.safety(there)
-    screen.say(f"safety dump: {path}")
-    return load.back(plan, str(path))

@@ -1,27 +1,12 @@
-"""What is told of a load: the way back, what differs, what waited."""
+"""What is told of a load: what differs, what waited."""
 
 import pytest
 
 from kraftwerk import load
 from kraftwerk.counts import Comparison
 from kraftwerk.hold import Hold
-from kraftwerk.instance import Instance
 from kraftwerk.load import Outcome
-from kraftwerk.replacement import Origin, Plan
 from tests.manifests import manifest_of
-
-
-def plan(environment="production"):
-    name = "mysite" if environment == "production" else f"mysite-{environment}"
-    instance = Instance(name, "mysite", environment, "mysite.wsgi:application")
-    return Plan(Origin("mysite", "production", "mysite", "blue"), instance, "green", (), {})
-
-
-def test_the_way_back_is_a_command():
-    saved = "/home/me/my dumps/x.kw"
-    assert load.back(plan(), saved) == "kraftwerk load '/home/me/my dumps/x.kw' --to green"
-    kept = "green:/web/mysite-staging/dump/before-copy-20261120T101200.kw"
-    assert load.back(plan("staging"), kept) == f"kraftwerk load {kept} --to green --env staging"
 
 
 def test_what_differs_after_the_swap_is_a_warning(capsys):
