@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 __virtualname__ = "kw_bucket"
 OURS = ("endpoint", "encryption", "storage_class", "readback")
 CHUNK = 2**20
-TIMEOUT = 60  # seconds without a sign of life from a server
+TIMEOUT = (20, 60)  # seconds for a connection to a server, and without a sign of life from it
 FULL = re.compile(r"\b507\b|quota|insufficient ?storage|storage ?full|no space", re.IGNORECASE)
 
 

@@ -11,6 +11,10 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.paths import share
 
 MODULES = ("kw_store", "kw_bucket", "kw_keep", "kw_point", "kw_prune")
+HASTE: dict[str, dict[str, Any]] = {  # a person waits
+    "kw_store": {"DELAYS": (0.5, 1, 2)},
+    "kw_bucket": {"TIMEOUT": (10, 30)},
+}
 
 
 def call(function: str, *arguments: Any, **keywords: Any) -> Any:
@@ -49,5 +53,6 @@ def _functions() -> dict[str, Callable[..., Any]]:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         vars(module)["__salt__"] = found
+        vars(module).update(HASTE.get(name, {}))
         found |= {f"{name}.{key}": value for key, value in vars(module).items() if callable(value)}
     return found

@@ -28,7 +28,7 @@ NO_FAULTS = {
     "seconds": 0,
     "room": None,  # bytes that uploads may have from now on; then 507
     "skew": False,  # the clock of whoever asks is wrong
-    "hold": False,  # uploads wait until this is set to false again
+    "hold": "",  # requests that match this pattern, such as `PUT .*json$`, wait until it is another
 }
 ERROR = '<?xml version="1.0"?><Error><Code>{}</Code><Message>{}</Message></Error>'
 
@@ -55,7 +55,16 @@ class ObjectServer:
 
     def faults(self, **faults):
         """Spoil what comes next, and return what was asked so far, as `PUT /points/…`."""
-        return json.loads(self._ask("/_faults", {**NO_FAULTS, **faults}))["requests"]
+        self._ask("/_faults", {**NO_FAULTS, **faults})
+        return self.requests()
+
+    def requests(self):
+        """Return what was asked so far."""
+        return json.loads(self._ask("/_requests", {}))
+
+    def held(self):
+        """Tell whether a request waits."""
+        return json.loads(self._ask("/_held", {}))
 
     def reset(self):
         """Forget all objects and faults."""
@@ -91,7 +100,7 @@ class Layer:
 
     def __init__(self, application):
         self.application, self.lock = application, threading.Condition()
-        self.known, self.requests = dict(NO_FAULTS), []
+        self.known, self.requests, self.waiting = dict(NO_FAULTS), [], 0
 
     def __call__(self, environ, start_response):
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
@@ -108,6 +117,7 @@ class Layer:
         if self.known["skew"]:
             why = "The difference between the request time and the current time is too large."
             return _answer(start_response, "403 Forbidden", ERROR.format("RequestTimeTooSkewed", why))
+        self._wait(f"{method} {path}")
         if method == "GET" and self._takes("unread"):
             return _answer(start_response, "503 Service Unavailable", ERROR.format("SlowDown", "Reduce your rate."))
         if method == "PUT":
@@ -121,8 +131,6 @@ class Layer:
             environ["werkzeug.socket"].close()
             raise ConnectionAbortedError
         body = environ["wsgi.input"].read(size)
-        with self.lock:
-            self.lock.wait_for(lambda: not self.known["hold"])
         if self._takes("late"):
             time.sleep(self.known["seconds"])
         if self._takes("error"):
@@ -145,6 +153,12 @@ class Layer:
         start_response(*honest[0])
         return [b""]
 
+    def _wait(self, request):
+        with self.lock:
+            self.waiting += 1
+            self.lock.wait_for(lambda: not self.known["hold"] or not re.match(self.known["hold"], request))
+            self.waiting -= 1
+
     def _takes(self, fault):
         with self.lock:
             wanted = self.known[fault] > 0
@@ -159,6 +173,8 @@ class Layer:
             return self.known["room"] >= 0
 
     def _own(self, path, value):
+        if path in ("/_requests", "/_held"):
+            return self.requests if path == "/_requests" else self.waiting > 0
         from moto.core import DEFAULT_ACCOUNT_ID
         from moto.s3.models import s3_backends
 
@@ -173,7 +189,7 @@ class Layer:
         with self.lock:
             self.known = value
             self.lock.notify_all()
-        return {"requests": self.requests}
+        return {}
 
 
 def _is_signed(environ):
