@@ -189,8 +189,9 @@ def prepare(instance, source, token):
     token
         8 to 16 small letters and digits that name this load.
 
-    Returns the ``counts`` and the ``environ`` that addresses the loaded keys. Raises ``RuntimeError`` where the archive
-    is damaged, the server older than the one that was dumped, or memory short. The present data stays as it is.
+    Returns the ``counts``, the ``environ`` that addresses the loaded keys, and ``notes``, lines on what a server that
+    is shared can't have. Raises ``RuntimeError`` where the archive is damaged, the server older than the one that was
+    dumped, or memory short. The present data stays as it is.
 
     CLI Example:
 
@@ -202,11 +203,11 @@ def prepare(instance, source, token):
     discard(instance, token)
     try:
         with __salt__["kw_member.reading"](source, MEMBER) as stream:
-            counts = place.load(lambda: os.read(stream.fileno(), PIECE), _note(source))
+            counts, notes = place.load(lambda: os.read(stream.fileno(), PIECE), _note(source))
     except BaseException:
         discard(instance, token)
         raise
-    return {"counts": counts, "environ": place.environ()}
+    return {"counts": counts, "environ": place.environ(), "notes": notes}
 
 
 def activate(instance, token):

@@ -128,7 +128,8 @@ def restorer(client, rename, prefix=b"", single=False):
     prefix
         What is put before each name. Default: nothing.
     single
-        Keys of one database only, into the connection's, and no functions. Default: ``False``.
+        Keys of one database only, into the connection's, and no functions, which ``notes`` tells then. Default:
+        ``False``.
 
     CLI Example:
 
@@ -273,6 +274,7 @@ class _Restorer:
     def __init__(self, client, rename, prefix, single):
         self.client, self.rename, self.prefix, self.single = client, rename, prefix, single
         self.db, self.waiting, self.size = None, 0, 0
+        self.notes = []
 
     def __call__(self, db, key, expires, value):
         """Put one key; see kw_rdb.restore."""
@@ -293,10 +295,11 @@ class _Restorer:
             self.flush()
 
     def library(self, code):
-        """Put a library of functions, which are the whole server's."""
+        """Put a library of functions, unless it would be others', too."""
         if self.single:
-            raise RuntimeError("the archive has functions, which a server that is shared has for everybody")
-        self.client.call("FUNCTION", "LOAD", "REPLACE", code)
+            self.notes = ["left out: functions (FUNCTION LOAD), which a server that is shared has for all"]
+        else:
+            self.client.call("FUNCTION", "LOAD", "REPLACE", code)
 
     def _select(self, db):
         """Go on with another database."""

@@ -83,11 +83,11 @@ class _Place:
         return lambda key: self.prefix + key[len(old) :] if key.startswith(old) else key
 
     def restored(self, client, read, note, **options):
-        """Put the keys of a dump into a server one by one; what `kw_rdb.restore` found."""
+        """Put the keys of a dump into a server one by one; what `kw_rdb.restore` found, and notes."""
         put = __salt__["kw_redis_keys.restorer"](client, self.renaming(note), **options)
         found = __salt__["kw_rdb.restore"](read, put, self.check)
         put.flush()
-        return found
+        return found, put.notes
 
 
 class _Own(_Place):
@@ -134,7 +134,7 @@ class _Own(_Place):
         return __salt__["kw_redis_keys.groups"](client, b"", sample, dbs)
 
     def load(self, read, note):
-        """Start a second server on a snapshot, beside the one that is live."""
+        """Start a second server on a snapshot, beside the one that is live; the counts, and notes."""
         kept = self.settings()["appendonly"] == "yes"
         as_it_is = note.get("prefix", "").encode() == self.prefix
         path = __salt__["kw_redis_server.fill"](self.instance, self.token, kept)
@@ -146,11 +146,11 @@ class _Own(_Place):
         __salt__["kw_redis_server.start"](self.instance, self.token)
         with self.connect() as client:
             if not as_it_is:
-                found = self.restored(client, read, note)
+                found, _ = self.restored(client, read, note)
             there = sum(int(line.split(",")[0][5:]) for line in client.info("keyspace").values())
         if there < found["lasting"]:
             raise RuntimeError(f"{found['lasting']} keys were loaded, and {there} are there")
-        return found["counts"]
+        return found["counts"], []
 
     def check(self, found):
         """Refuse what the server can't read, or what memory won't hold beside the present keys."""
@@ -250,10 +250,11 @@ class _Shared(_Place):
         return __salt__["kw_redis_keys.groups"](client, self.prefix, sample)
 
     def load(self, read, note):
-        """Put keys beside the present ones. The first one tells that this was begun."""
+        """Put keys beside the present ones, the first of which tells that this was begun; the counts, and notes."""
         with self.connect() as client:
             client.call("SET", self.loaded, "prepared by kraftwerk")
-            return self.restored(client, read, note, prefix=self.loaded, single=True)["counts"]
+            found, notes = self.restored(client, read, note, prefix=self.loaded, single=True)
+        return found["counts"], notes
 
     def activate(self):
         """Have the prepared keys take the place of the present ones."""

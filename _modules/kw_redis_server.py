@@ -265,13 +265,13 @@ def switch(instance, word):
         salt '*' kw_redis_server.switch mysite 0123456789ab
     """
     _point(os.path.join(folder(instance), "live"), word)
-    _point(socket(instance), f"{word}.sock")
     discard(instance)
 
 
 def discard(instance):
     """
-    Stop all servers but the live one, and delete their data.
+    Stop all servers but the live one, and delete their data. The live one is led to where a switch that was cut short
+    left that undone.
 
     instance
         Name of the instance.
@@ -282,6 +282,9 @@ def discard(instance):
 
         salt '*' kw_redis_server.discard mysite
     """
+    word = live(instance)
+    if word and os.path.exists(socket(instance, word)):
+        _point(socket(instance), f"{word}.sock")
     for word in others(instance):
         with contextlib.suppress(RuntimeError), _client(instance, word) as client:
             client.call("CONFIG", "SET", "save", "")  # nobody wants its data: so it ends at once

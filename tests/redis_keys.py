@@ -79,7 +79,7 @@ def rich(prefix="", *, seed=4, size=2_000_000, dbs=True):
         wire("SET", p + b"long name " * 40, "y"),
         wire("SET", p + "ein schöner Schlüssel".encode(), "ä"),
         wire("SET", p + b"expires", "soon", "EXAT", later),
-        wire("PFADD", p + b"visitors", *range(3000)),
+        wire("PFADD", p + b"visitors", *range(2000)),
         wire("SETBIT", p + b"bits", 100000, 1),
         wire("GEOADD", p + b"places", 8.54, 47.37, "zurich", 2.35, 48.85, "paris"),
         wire("ZADD", p + b"infinite", "inf", "a", "-inf", "b", "0.1", "c"),
@@ -87,7 +87,7 @@ def rich(prefix="", *, seed=4, size=2_000_000, dbs=True):
         wire("HSET", p + b"expiring hash", "a", 1),
         wire("PEXPIREAT", p + b"expiring hash", later * 1000 + 123),
     ]
-    for count in (1, 5000):
+    for count in (1, 1200):
         found += [
             wire("RPUSH", p + b"list:%d" % count, *range(count)),
             wire("SADD", p + b"numbers:%d" % count, *range(count)),
@@ -97,7 +97,7 @@ def rich(prefix="", *, seed=4, size=2_000_000, dbs=True):
             ),
             wire("ZADD", p + b"sorted:%d" % count, *[word for n in range(count) for word in (n / 7, f"member {n}")]),
         ]
-    for n in range(600):
+    for n in range(300):
         found.append(wire("XADD", p + b"stream", f"{1000 + n}-1", "number", n, "text", "t" * (n % 50)))
     found += [
         wire("XDEL", p + b"stream", "1005-1"),
@@ -107,7 +107,7 @@ def rich(prefix="", *, seed=4, size=2_000_000, dbs=True):
         wire("XACK", p + b"stream", "readers", "1000-1", "1001-1"),
         wire("XGROUP", "CREATE", p + b"empty stream", "later", "$", "MKSTREAM"),
     ]
-    found += [wire("SET", p + b"session:%d" % n, data[n : n + n % 100], "EXAT", later + n) for n in range(3000)]
+    found += [wire("SET", p + b"session:%d" % n, data[n : n + n % 100], "EXAT", later + n) for n in range(600)]
     if dbs:
         found += [
             wire("FUNCTION", "LOAD", "REPLACE", LIBRARY),
