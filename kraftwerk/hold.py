@@ -71,7 +71,7 @@ class Hold:
     def tell(self, line: str) -> None:
         """Say something to the node's program."""
         assert self.program.stdin is not None  # noqa: S101 - a pipe was asked for
-        with suppress(OSError):  # it has ended: what it said last is what counts
+        with suppress(OSError, ValueError):  # it has ended, or the hold has: what it said last is what counts
             self.program.stdin.write(f"{line}\n".encode())
             self.program.stdin.flush()
 
@@ -157,7 +157,7 @@ def _start(connection: Connection, instance: Instance, wait: int) -> process.Pop
         "asked": [parts.netloc, parts.scheme, path, str(PATIENCE), str(SECOND_THOUGHTS)],
     }
     words = ["python3", "-ISc", program("hold"), json.dumps(options)]
-    return connection.popen(words, stdin=process.PIPE, stdout=process.PIPE)
+    return connection.popen(words, stdin=process.PIPE, stdout=process.PIPE, stderr=process.DEVNULL)
 
 
 def _beat(hold: Hold) -> None:

@@ -373,7 +373,10 @@ def main(options):
 
     child = os.fork()
     if not child:
-        asyncio.run(serve(site, ended))
+        try:
+            asyncio.run(serve(site, ended))
+        except Exception as error:
+            say(failed=str(error) or repr(error))
         os._exit(0)
     os.close(writing)
     os.close(0)
