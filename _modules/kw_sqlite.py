@@ -189,6 +189,8 @@ def activate(instance, token):
         if os.path.isdir(folder) and not os.path.isdir(old):
             os.rename(folder, old)
         os.rename(new, folder)
+    if os.path.isdir(old) and not os.path.isdir(folder):
+        os.rename(old, folder)  # somebody took the new one away
     if os.path.isdir(old):
         _keep_others(instance, old, folder)
         shutil.rmtree(old, ignore_errors=True)
@@ -348,14 +350,13 @@ def _keep_others(instance, old, folder):
 
 def _heal(instance):
     """Clear up after loads and dumps that were interrupted: a swap that has begun ends."""
-    folder = _folder(instance)
-    parent, start = os.path.split(folder)
-    for name in sorted(os.listdir(parent)) if os.path.isdir(parent) else []:
+    parent, start = os.path.split(_folder(instance))
+    found = [name for name in os.listdir(parent) if name.startswith(f"{start}.")] if os.path.isdir(parent) else []
+    for name in found:
         token, _, kind = name.removeprefix(f"{start}.").rpartition(".")
-        if not name.startswith(f"{start}."):
-            continue
         if kind == "old" and TOKEN.fullmatch(token):
             activate(instance, token)
+    for name in found:
         shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
 
 

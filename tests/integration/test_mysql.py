@@ -160,10 +160,8 @@ def test_a_dump_is_of_one_moment_and_holds_up_nobody(blue, green):
 def test_a_killed_swap_leaves_the_old_or_the_new_and_whoever_comes_next_ends_it(blue, step):
     dump(blue)
     new = everything(blue)
-    sql(
-        blue,
-        "DELETE FROM child; DROP VIEW av; CREATE VIEW later AS SELECT 1; CREATE EVENT soon ON SCHEDULE AT '2037-01-01' DO DO 1",
-    )
+    sql(blue, "DELETE FROM child; DROP VIEW av; CREATE VIEW later AS SELECT 1")
+    sql(blue, "CREATE EVENT soon ON SCHEDULE AT '2037-01-01' DO DO 1")
     old = everything(blue)
     call(blue, "prepare", "/root/dump", TOKEN)
     program = KILLED.format(step=step, token=TOKEN).encode()
