@@ -236,6 +236,7 @@ def _is_yaml(value: str) -> bool:
     """Tell whether a value can be written as it was typed: all of it is YAML, and on one line."""
     try:
         node = yamltext.compose(value)
+        yamltext.compose(f"[{value}]")  # it may land in a mapping in {}, where less is allowed: no "?" in a URL
     except KraftwerkError:
         return False
     whole = node is not None and (node.start_mark.index, node.end_mark.index) == (0, len(value))

@@ -53,7 +53,8 @@ class Project:
         Raises:
             KraftwerkError: no such environment (code 2).
         """
-        return Deployment(**_merged(layer.values for layer in self.layers_of(environment)))
+        found = _merged(layer.values for layer in self.layers_of(environment))
+        return Deployment(**{**found, "services": service.settled(found.get("services", {}))})
 
     def foreign(self, environment: str) -> dict[str, Any]:
         """Return the keys of an environment's pillar files that are not kraftwerk's, merged in the same way.

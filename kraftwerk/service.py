@@ -56,6 +56,11 @@ def takes(name: str, root: Path) -> dict[str, Mapping[str, Any]]:
     return _takes(_layers(root), name)
 
 
+def settled(services: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the merged options of services without those that a later file displaced."""
+    return {name: {key: each for key, each in given.items() if each is not None} for name, given in services.items()}
+
+
 def placed(services: Mapping[str, Mapping[str, Any]], node_name: str) -> dict[str, dict[str, Any]]:
     """Return the options of services as they are for an instance on a node; services without any are left out.
 
@@ -159,7 +164,10 @@ def _options(trees: list[Path], name: str, value: Value) -> dict[str, Any]:
                 found[option] = _parser(known[option])(child)
             except Wrong as error:
                 child.wrong(str(error))
-    return found
+    # A place that a file says is the only one: what earlier files said of the other kind doesn't hold any more.
+    other = {NODE: (URL,), URL: (NODE, HOST)}
+    displaced = {each: None for place in other if found.keys() & {NODE, URL} == {place} for each in other[place]}
+    return {**displaced, **found}
 
 
 def _parser(said: Mapping[str, Any]) -> Parser[Any]:

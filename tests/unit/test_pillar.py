@@ -62,3 +62,16 @@ def test_instances_of_other_projects_stand_apart_where_only_some_are_meant(pilla
     found = pillar({"A": "b"}, only=["shop"])
     assert (found["instances"], list(found["others"])) == ({}, ["mysite"])
     assert pillar({"A": "b"})["others"] == {}
+
+
+def test_data_for_other_nodes_stands_beside_the_instances(pillar, tmp_path):
+    pillar({"A": "b"})
+    cipher = secret.encrypt("hush", [secret.public_key()])
+    part = {"name": "shop", "project": "shop", "options": {"postgres": {"password": cipher}}}
+    folder = tmp_path / "home" / ".state" / "instances" / "blue" / "data"
+    folder.mkdir()
+    (folder / "shop.json").write_text(json.dumps(part))
+    found = pillar({"A": "b"}, only=["mysite"])
+    assert found["data"] == {"shop": part}
+    assert found["secrets"] == {"shop": {"options.postgres.password": "hush"}}
+    assert list(found["instances"]) == ["mysite"]

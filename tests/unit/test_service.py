@@ -106,6 +106,15 @@ def test_where_a_service_lives(root):
         found.instance("production", "web1")
 
 
+def test_a_later_file_says_another_place(root):
+    staging = "services: {search: {url: 'search://elsewhere/1'}}"
+    found = parsed(root, "{search: {node: db1, host: 10.0.0.7, size: 1}}", staging=staging)
+    assert found.instance("staging", "web1").options == {"search": {"url": "search://elsewhere/1", "size": "1"}}
+    assert found.instance("production", "web1").options["search"]["node"] == "db1"
+    found = parsed(root, "{search: {url: 'search://x'}}", staging="services: {search: {node: db2}}")
+    assert found.instance("staging", "web1").options == {"search": {"node": "db2"}}
+
+
 def test_config_shows_services_and_their_options(root):
     found = parsed(root, "[files]", production=f"services:\n  search:\n    password: |\n      {CIPHER}")
     leaves = {leaf.as_dict()["key"]: leaf.text() for leaf in configleaf.leaves(found, "production").values()}

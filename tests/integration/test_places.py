@@ -1,0 +1,142 @@
+"""Data that isn't on the site's own node: on another one, and in a server that somebody else set up."""
+
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+from kraftwerk import local
+from kraftwerk.node import get_node
+from kraftwerk.transport import Connection
+
+pytestmark = [pytest.mark.node, pytest.mark.network]
+WEB, DB = "places-web", "places-db"
+FILL = "CREATE TABLE word (id serial PRIMARY KEY, body text); INSERT INTO word (body) SELECT repeat('ä', n) FROM "
+FILL += "generate_series(1, 500) AS n"
+SEEN = "SELECT md5(string_agg(word::text, ' ' ORDER BY id)) FROM word"
+
+
+@pytest.fixture(scope="module")
+def nodes(converged):
+    """Two nodes: connections to them by name."""
+    with ExitStack() as stack:
+        for name in (WEB, DB):
+            stack.callback(local.destroy, name)
+            local.create(name, base=converged)
+        yield {name: Connection(get_node(name)) for name in (WEB, DB)}
+
+
+@pytest.fixture(scope="module")
+def shop(nodes, kraftwerk, tmp_path_factory):
+    """Run kraftwerk in a project whose database is on the second node; deployed on the first one."""
+    work = tmp_path_factory.mktemp("work")
+    kraftwerk("init", "shop", "--template", "wsgi", "--with", "postgres,files", cwd=work)
+    file = work / "shop" / "kraftwerk.yaml"
+    places = f"services: {{postgres: {{node: {DB}}}, files: {{}}}}"
+    file.write_text(file.read_text().replace("services: [postgres, files]", places))
+
+    def run(*words, **options):
+        return kraftwerk(*words, cwd=work / "shop", timeout=300, **options)
+
+    denied = run("deploy", WEB, "--yes", check=False)
+    assert denied.returncode == 2
+    assert "services.postgres: it lives on places-db, and has no password" in denied.stderr
+    run("config", "set", "services.postgres.password", "--generate")
+    plan = json.loads(run("deploy", WEB, "--plan", "--json").stdout)
+    assert any("postgres" in state for state in plan["others"][DB])
+    assert root(nodes[DB], "ls /var/lib/kraftwerk/data 2>/dev/null || true") == ""
+    run("deploy", WEB, "--yes")
+    run.root = work / "shop"
+    return run
+
+
+def root(connection, command):
+    return connection.text(["sh", "-ec", command])
+
+
+def as_site(connection, sql, name="shop"):
+    """Ask as the site does, with the environment that it has."""
+    words = ["setpriv", f"--reuid=web-{name}", f"--regid=web-{name}", "--init-groups", f"/web/{name}/exec"]
+    return connection.text([*words, "sh", "-c", 'psql -XqAt "$DATABASE_URL" -c "$1"', "sh", sql])
+
+
+def test_the_data_is_on_the_other_node_alone(shop, nodes):
+    databases = "cd / && runuser -u postgres -- psql -XqAtl | cut -d'|' -f1"
+    assert "shop" in root(nodes[DB], databases).split()
+    assert "shop" not in root(nodes[WEB], databases).split()
+    assert "web-shop" not in root(nodes[DB], "cut -d: -f1 /etc/passwd").split()
+    listening = root(nodes[DB], "ss -Hltn 'sport = 5432' | awk '{print $4}'").split()
+    assert sorted(listening) == sorted(["127.0.0.1:5432", "[::1]:5432", f"{nodes[DB].node.host}:5432"])
+    allowed = root(nodes[DB], "grep web-shop /etc/postgresql/*/main/pg_hba.conf")
+    assert allowed == f'hostssl all "web-shop" {nodes[WEB].node.host}/32 scram-sha-256'
+    assert f"postgres on {DB} ✓" in shop("status").stdout
+    assert "0 changed" in shop("highstate", DB).stdout
+
+
+def test_the_password_stands_where_it_must_and_nowhere_else(shop, nodes):
+    password = shop("config", "get", "services.postgres.password", "--reveal").stdout.strip()
+    look = "grep -rlF -e \"$(cat)\" /etc /var /tmp /run /root /web /opt 2>/dev/null | grep -v '^/var/lib/postgresql' || true"
+    found = {
+        name: each.run(["sh", "-c", look], input=password.encode()).stdout.decode() for name, each in nodes.items()
+    }
+    file = "/etc/kraftwerk/secrets/shop/services.json"
+    assert {name: sorted(text.split()) for name, text in found.items()} == {WEB: [file, "/web/shop/env"], DB: [file]}
+    assert password not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def test_dump_and_load_just_work(shop, nodes, tmp_path):
+    as_site(nodes[WEB], FILL)
+    before = as_site(nodes[WEB], SEEN)
+    shop("dump", "-o", tmp_path / "shop.kw")
+    as_site(nodes[WEB], "DELETE FROM word WHERE id > 7; CREATE TABLE later ()")
+    shop("load", tmp_path / "shop.kw", "--yes", "--no-backup")
+    assert as_site(nodes[WEB], SEEN) == before
+    assert as_site(nodes[WEB], "INSERT INTO word (body) VALUES ('new') RETURNING id") == "501"
+    assert as_site(nodes[WEB], "SELECT to_regclass('later') IS NULL") == "t"
+
+
+def test_a_server_that_somebody_else_set_up(shop, nodes, tmp_path):
+    """The same node plays it: with a user, a password and an address that kraftwerk knows nothing of."""
+    address = nodes[WEB].node.host
+    root(
+        nodes[DB],
+        "cd / && runuser -u postgres -- psql -XqAt -c \"CREATE ROLE theirs LOGIN CREATEDB PASSWORD 'hu sh'\" "
+        '-c "CREATE DATABASE theirs OWNER theirs"; hba=$(ls /etc/postgresql/*/main/pg_hba.conf); '
+        f'echo "hostssl all theirs {address}/32 scram-sha-256" >>"$hba"; systemctl reload postgresql',
+    )
+    url = f"postgresql://theirs:hu%20sh@{nodes[DB].node.host}:5432/theirs?sslmode=require"
+    denied = shop("config", "set", "services.postgres.url", url, "--env", "staging", check=False)
+    assert "a password in plain text" in denied.stderr
+    set_url = ["config", "set", "services.postgres.url", "--secret", "--env", "staging"]
+    subprocess.run(
+        [sys.executable, "-m", "kraftwerk", *set_url],
+        cwd=shop.root,
+        input=url.encode(),
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    shop("deploy", WEB, "--env", "staging", "--yes")
+    assert "postgres elsewhere ✓" in shop("status", WEB, "--env", "staging").stdout
+    as_site(nodes[WEB], FILL, "shop-staging")
+    before = as_site(nodes[WEB], SEEN, "shop-staging")
+    shop("dump", WEB, "--env", "staging", "-o", tmp_path / "theirs.kw")
+    as_site(nodes[WEB], "DROP TABLE word", "shop-staging")
+    shop("load", tmp_path / "theirs.kw", "--to", WEB, "--env", "staging", "--yes", "--no-backup")
+    assert as_site(nodes[WEB], SEEN, "shop-staging") == before
+    shop("destroy", WEB, "--env", "staging", "--yes")
+    kept = "cd / && runuser -u postgres -- psql -XqAt -d theirs -c 'SELECT count(*) FROM word'"
+    assert root(nodes[DB], kept) == "500"
+
+
+def test_destroy_leaves_nothing_on_the_other_node(shop, nodes):
+    shop("destroy", WEB, "--yes")
+    left = root(
+        nodes[DB],
+        "cd / && runuser -u postgres -- psql -XqAt -c 'SELECT rolname FROM pg_roles' -c 'SELECT datname FROM pg_database'; "
+        "cat /etc/postgresql/*/main/pg_hba.conf; ls /var/lib/kraftwerk/data /etc/kraftwerk/secrets",
+    )
+    assert "mysite" in left and "theirs" in left
+    assert "shop" not in left
