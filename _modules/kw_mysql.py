@@ -9,6 +9,7 @@ takes the instance's name. Errors of the server's programs are raised as ``Runti
 import os
 import platform
 import re
+import urllib.parse
 
 __virtualname__ = "kw_mysql"
 MEMBER, EVENTS = "mysql.sql.zst", "mysql.events.sql"
@@ -67,7 +68,7 @@ def url(instance, host, password):
 
         salt '*' kw_mysql.url mysite 192.0.2.7 secret
     """
-    return f"mysql://web-{instance}:{password}@{host}:3306/{instance}?charset=utf8mb4"
+    return f"mysql://web-{instance}:{urllib.parse.quote(password, safe='')}@{host}:3306/{instance}?charset=utf8mb4"
 
 
 def health(instance):
@@ -139,7 +140,8 @@ def missing(instance):
     if server.outside:
         server.sql("SELECT 1", server.database)
         return []
-    return server.column(MISSING, user=server.user, database=server.database)
+    found = server.column(MISSING, user=server.user, database=server.database)
+    return found + ["clients"] * (not __salt__["kw_mysqlclient.are_right"](instance))
 
 
 def create(instance):
@@ -166,8 +168,9 @@ def create(instance):
     if "database" in parts:
         server.sql(f"CREATE DATABASE {_name(server.database)} CHARACTER SET utf8mb4")
     if "rights" in parts or "account" in parts:
-        database = _name(server.database.replace("_", "\\_"))
-        server.sql(f"GRANT ALL PRIVILEGES ON {database}.* TO {server.account}")
+        server.sql(f"GRANT ALL PRIVILEGES ON {server.pattern(server.database)}.* TO {server.account}")
+    if "clients" in parts:
+        __salt__["kw_mysqlclient.put_right"](instance)
     return parts
 
 
@@ -379,6 +382,7 @@ def drop(instance, what):
     elif what == "database":
         server.sql(f"DROP DATABASE {_name(server.database)}")
     else:
+        __salt__["kw_mysqlclient.remove"](instance)
         server.sql(f"DROP USER {server.account}")
     return True
 

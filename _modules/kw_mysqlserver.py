@@ -173,6 +173,11 @@ class _Server:
         """The server's version, such as ``10.11.19``."""
         return re.match(r"[\d.]*\d", self.column("SELECT VERSION()")[0])[0]
 
+    @staticmethod
+    def pattern(database, end=""):
+        """A database as it stands in GRANT, where these two stand for any character; ``end`` is such a pattern."""
+        return name(database.replace("_", "\\_").replace("%", "\\%") + end)
+
     def databases(self, start):
         """Databases whose names begin so."""
         return self.column(DATABASES, start=start)

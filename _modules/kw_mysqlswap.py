@@ -93,7 +93,7 @@ def make(instance, token, events=""):
     for database in _databases(server, token):
         server.sql(f"CREATE DATABASE {_name(database)} CHARACTER SET utf8mb4")
         if not server.outside:
-            server.sql(f"GRANT ALL PRIVILEGES ON {_pattern(database)}.* TO {server.account}")
+            server.sql(f"GRANT ALL PRIVILEGES ON {server.pattern(database)}.* TO {server.account}")
     if events and os.path.exists(events):
         with open(events, "rb") as stream:
             _write(instance, token, "events", stream.read())
@@ -336,8 +336,3 @@ def _server(instance):
 
 def _name(word):
     return __salt__["kw_mysqlserver.name"](word)
-
-
-def _pattern(database):
-    """A database in GRANT, where these two stand for any character."""
-    return _name(database.replace("_", "\\_").replace("%", "\\%"))
