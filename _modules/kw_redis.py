@@ -107,7 +107,7 @@ def inspect(instance, detail=False):
 
 def missing(instance):
     """
-    What the instance's own server lacks: ``folder``, ``config``, ``boot``, ``server``, ``settings``.
+    What the instance's own server lacks, as ``kw_redis_server.missing`` says.
 
     instance
         Name of the instance.

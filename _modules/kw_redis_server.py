@@ -91,7 +91,7 @@ def version():
 
         salt '*' kw_redis_server.version
     """
-    return re.search(r" v=(\S+)", _run(["redis-server", "--version"]))[1]
+    return _installed("v")
 
 
 def live(instance):
@@ -115,7 +115,8 @@ def live(instance):
 
 def missing(instance, wanted):
     """
-    What the live server lacks: any of ``folder``, ``config``, ``boot``, ``server`` and ``settings``.
+    What the live server lacks: any of ``folder``, ``config``, ``boot``, ``server``, ``settings``, and ``upgrade`` where
+    its package is newer than what runs.
 
     instance
         Name of the instance.
@@ -137,6 +138,8 @@ def missing(instance, wanted):
         with _client(instance) as client:
             if __salt__["kw_redis_settings.different"](client, wanted):
                 parts.append("settings")
+            if client.info("server")["redis_build_id"] != _installed("build"):
+                parts.append("upgrade")
     except RuntimeError:
         parts.append("server")
     return parts
@@ -175,7 +178,7 @@ def create(instance, wanted):
     with _client(instance) as client:
         restart = __salt__["kw_redis_settings.apply"](client, wanted)
     _write(path, text, 0o644)
-    if restart:
+    if restart or "upgrade" in parts:
         _systemctl("restart", unit(instance))
     return parts
 
@@ -328,6 +331,11 @@ def _own(instance, path):
     for parent, folders, names in os.walk(path):
         for name in ["", *folders, *names]:
             os.chown(os.path.join(parent, name), entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+
+
+def _installed(what):
+    """The version of the program (``v``), or the number of its build, which differs in each version of the package."""
+    return re.search(rf" {what}=(\S+)", _run(["redis-server", "--version"]))[1]
 
 
 def _client(instance, word="redis"):

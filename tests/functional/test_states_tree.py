@@ -165,3 +165,24 @@ def test_where_some_projects_are_converged_only_a_look_at_the_node_still_sees_th
     assert list(context["instances"]) == ["mysite", "bare"]
     assert "postgres" in context["checks"]
     assert not [name for name in low if "mysite" in name or name.startswith("services/")]
+
+
+def test_redis_and_memcached_have_a_server_for_each_site_or_none_where_it_is_elsewhere(compile_tree):
+    both = {"services": ["redis", "memcached"], "options": {"memcached": {"memory": "1gb"}}}
+    low = compile_tree({**MYSITE, **both}, {**BARE, "services": ["memcached"]})
+    assert low["services/redis/server/mysite"]["name"] == "mysite" and "services/redis/server/bare" not in low
+    megabytes = [low[f"services/memcached/server/{name}"]["context"]["memory"] for name in ("mysite", "bare")]
+    assert megabytes == [1024, 64]
+    # Before any package: they would start servers with a port.
+    ordered = sorted(low.values(), key=lambda chunk: chunk["order"])
+    names = [chunk["__id__"] for chunk in ordered]
+    for service in ("redis", "memcached"):
+        packages = names.index(next(chunk["__id__"] for chunk in ordered if chunk["state"] == "pkg"))
+        assert names.index(f"services/{service}/package/masked") < packages
+
+    away = {"redis": {"url": "redis://192.0.2.5/1"}, "memcached": {"url": "memcached://192.0.2.5"}}
+    low = compile_tree({**MYSITE, **both, "options": away})
+    assert low["services/redis/package/installed"]["pkgs"] == ["redis-tools", "zstd"]
+    assert not [name for name in low if "masked" in name or "redis/server" in name or "memcached/server/mysite" in name]
+    units = low["health/probes/file"]["context"]["health"]["units"]
+    assert not {"service/redis", "service/memcached"} & set(units)

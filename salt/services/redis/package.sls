@@ -1,5 +1,7 @@
 {%- from "services/redis/map.jinja" import redis, redis_place with context %}
 
+{%- if redis_place.server %}
+
 # Debian's own unit would open a port for every user of the node. Who had a redis here before keeps it.
 services/redis/package/masked:
   file.symlink:
@@ -7,6 +9,7 @@ services/redis/package/masked:
     - target: /dev/null
     - unless: test -e /usr/bin/redis-server
     - order: first
+{%- endif %}
 
 services/redis/package/installed:
   pkg.installed:

@@ -1,4 +1,5 @@
 {%- from "services/redis/map.jinja" import redis_place with context %}
+{%- if redis_place.server %}
 
 # A unit that starts the live server of an instance, and a template for that server and the one that a load prepares.
 services/redis/unit/target:
@@ -36,3 +37,4 @@ services/redis/unit/enabled:
     - enable: True
     - require:
       - cmd: services/redis/unit/loaded
+{%- endif %}
