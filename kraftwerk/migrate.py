@@ -8,7 +8,7 @@ import json
 import time
 from dataclasses import replace
 
-from kraftwerk import gate, highstate, hold, lock, movedata, moverelease, newplace, places, registry, slot
+from kraftwerk import gate, highstate, hold, lock, movedata, moverelease, newplace, places, registry, screen, slot
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.hold import Hold
 from kraftwerk.instance import Instance
@@ -46,9 +46,11 @@ def migrate(plan: Plan, step: OnStep) -> Move:
             open_doors(move)
             tidy(move)
     except KraftwerkError as error:
-        raise KraftwerkError(
-            f"{error.cause}\n{_told(move)}", next_command=_next(move, error), code=error.code
-        ) from error
+        cause = f"{error.cause}\n{_told(move)}"
+        raise KraftwerkError(cause, next_command=_next(move, error), code=error.code) from error
+    except KeyboardInterrupt:
+        screen.warn(f"interrupted: {_told(move)}")
+        raise
     return move
 
 
@@ -107,13 +109,16 @@ def freeze(move: Move) -> None:
 
 def lead(move: Move, held: Hold) -> None:
     """Leave the old node: it notes that the instance has moved, and what waits is answered by the new one."""
-    host = move.plan.into.node.host
+    source, into = move.plan.source.connection, move.plan.into
+    move.led = None
     try:
-        held.forward(host, HTTP, script("moved"), *_moved(move))
+        held.forward(into.node.host, HTTP, script("moved"), *_moved(move))
     finally:
         # What the node noted counts, not what we heard of it.
-        known = registry.sync(move.plan.source.connection).get(move.instance.name)
+        known = registry.sync(source).get(move.instance.name)
         move.led = known is not None and bool(known.moved)
+        if not move.led:
+            into.connection.script(ARRIVING, move.instance.name)
 
 
 def lead_again(move: Move) -> None:
@@ -191,12 +196,14 @@ def _address(host: str) -> str:
 def _told(move: Move) -> str:
     """Return what serves now."""
     source, into, name = move.plan.source.node.name, move.plan.into.node.name, move.instance.name
+    if move.led is None:
+        return f"whether {source} or {into} serves {name} can't be seen from here"
     if move.led:
         return f"{name} is served by {into} already; the rest of the move is not done"
     return f"{source} serves {name} on, untouched; nothing of it runs on {into}"
 
 
 def _next(move: Move, error: KraftwerkError) -> str:
-    if error.next_command and not move.led:
+    if error.next_command and move.led is False:
         return error.next_command
     return f"kraftwerk migrate --from {move.plan.source.node.name} --to {move.plan.into.node.name}, once more"

@@ -24,7 +24,7 @@ class Move:
         step: shows a step by its name, for as long as it takes.
         plans: of the copy of each database.
         copied: seconds that the last copy of all data took.
-        led: the old node has been left.
+        led: the old node has been left; None while nobody here knows.
         held: how long requests waited, and how many; once it is over.
     """
 
@@ -33,7 +33,7 @@ class Move:
     locks: ExitStack = field(default_factory=ExitStack)
     plans: dict[str, replacement.Plan] = field(default_factory=dict)
     copied: float = 0.0
-    led: bool = False
+    led: bool | None = False
     held: Hold | None = None
 
     @property

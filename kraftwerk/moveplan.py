@@ -63,6 +63,8 @@ class Plan:
     def lines(self) -> list[str]:
         """Return the plan as it is printed."""
         here, there, old = self.source.node.name, self.into.node.name, self.source.instance
+        if self.begun:
+            return [f"{old.name} has left {here}, which passes requests on to {there}; what is left to do is done now"]
         data = [(one.service, str(one)) for one in self.coming]
         stays = [(name, f"stays where it is: {place}") for name, place in self.outside.items()]
         rows = [
