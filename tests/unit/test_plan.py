@@ -37,6 +37,15 @@ def test_a_first_deploy():
     ]
 
 
+def test_what_changes_on_other_nodes_stands_before_the_node():
+    others = (Outcome("db1", (state("services.postgres.package", changes={"postgresql": "new"}),), 0.1, test=True),)
+    assert replace(FIRST, others=others).lines()[1:3] == [
+        "  db1       1 state to change (postgres)",
+        "  node      2 states to change (nginx, runit)",
+    ]
+    assert replace(FIRST, others=others).as_dict()["others"] == {"db1": ["an/id"]}
+
+
 def test_a_redeploy_of_code():
     again = replace(
         FIRST,
