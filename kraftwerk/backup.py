@@ -23,7 +23,7 @@ class Point:
 
     Attributes:
         name: when it was made, in UTC, as 20261120T030000.
-        size, stored: bytes of the archive, and of what was made of it.
+        size, stored: bytes of the archive, and of what was made of it; parts: in how many objects.
         services: what it holds: service, version, counts, size.
         verified: what is known of the last rehearsal of a restore of it; None where there was none.
         index: all of it.
@@ -34,6 +34,7 @@ class Point:
     created: datetime
     size: int
     stored: int
+    parts: int
     encrypted: bool
     services: tuple[Mapping[str, Any], ...]
     verified: Mapping[str, Any] | None
@@ -130,7 +131,8 @@ def _point(index: Mapping[str, Any]) -> Point:
             node=index["node"],
             created=datetime.fromisoformat(index["created"]),
             size=int(index["archive"]["size"]),
-            stored=int(index["stored"]) if isinstance(parts, int) else sum(each["size"] for each in parts),
+            stored=sum(each["size"] for each in parts) if isinstance(parts, list) else int(index["stored"]),
+            parts=len(parts) if isinstance(parts, list) else int(parts),
             encrypted=bool(index["encryption"]),
             services=tuple(
                 {key: each[key] for key in ("service", "version", "counts", "size")} for each in index["services"]

@@ -51,12 +51,17 @@ def _stored(backups: Backups, point: Point) -> Iterator[Iterable[bytes]]:
     if backups.local:
         connection, name = backups.connection(point.node), backups.instance.name
         with nodeprogram.start(connection, "kw_backup.send", name, point.name) as sender:
-            assert sender.stdout is not None  # noqa: S101 - it is what is read
-            yield arrival.pieces(sender.stdout)
-            sender.result()
+            yield _sent(sender)
     else:
         with tempfile.TemporaryDirectory(prefix="point-", dir=private(state_home())) as folder:
             yield store.pieces(backups.store(), point.index, Path(folder) / "part")
+
+
+def _sent(sender: nodeprogram.Running) -> Iterator[bytes]:
+    """Yield what a node sends; where that ends too early, it says why."""
+    assert sender.stdout is not None  # noqa: S101 - it is what is read
+    yield from arrival.pieces(sender.stdout)
+    sender.result()
 
 
 def _whole(point: Point, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -118,7 +123,7 @@ def _rehearsed(backups: Backups, point: Point, on: Target, on_progress: OnProgre
         checked: list[str] = nodeprogram.call(
             on.connection, "kw_rehearsal.compare", name, token, asdict(manifest), on_progress=on_progress
         )
-    return [f"{len(point.index['parts'])} parts as they were written", *checked]
+    return [f"{point.stored} bytes in {point.parts} parts as they were written", *checked]
 
 
 def _recorded(backups: Backups, point: Point, how: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ KEY = str(x25519.Identity.generate().to_public())
 
 
 def point(name, node="blue"):
-    return Point(name, node, datetime.now(UTC), 1, 1, False, (), None, {})
+    return Point(name, node, datetime.now(UTC), 1, 1, 1, False, (), None, {})
 
 
 POINTS = [
