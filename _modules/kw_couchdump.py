@@ -12,7 +12,6 @@ import threading
 __virtualname__ = "kw_couchdump"
 LAYOUT = "couchdb 1"
 MEMBER = "couchdb.jsonl.zst"
-PACK = ["zstd", "-T0", "-3", "-q"]
 
 
 def __virtual__():
@@ -43,7 +42,7 @@ def write(server, instance, target):
     """
     tally = _Tally()
     with __salt__["kw_member.writing"](target, MEMBER) as member, _Feed(tally.seen(_lines(server, instance))) as feed:
-        member.run(PACK, stdin=feed.read_end)
+        member.run("zstd", stdin=feed.read_end)
         feed.check()
     return member.describe(), tally.counts()
 

@@ -32,7 +32,6 @@ EXTRACT = [
     "--xattrs",
     "--xattrs-include=user.*",
 ]
-ZSTD = ["zstd", "-T0", "-3", "-q"]
 SERVED_BY = "www-data"
 
 
@@ -128,7 +127,7 @@ def dump(instance, target):
     with __salt__["kw_member.writing"](target, MEMBER) as member, __salt__["kw_filetree.index"]() as index:
         options = [f"--index-file=/dev/fd/{index.descriptor}", f"--directory={folder}"]
         # 1: a file changed or went while it was read, which is what uploads do.
-        said = member.run([*CREATE, *options, "."], accepted=(0, 1), pass_fds=[index.descriptor], filter=ZSTD)
+        said = member.run([*CREATE, *options, "."], accepted=(0, 1), pass_fds=[index.descriptor], filter="zstd")
     left_out = index.others + said.count(": socket ignored")
     consistency = "each file as it was read" + (f"; {left_out} that are no files are left out" if left_out else "")
     return {"version": _version(), "members": [member.describe()], "counts": index.counts, "consistency": consistency}

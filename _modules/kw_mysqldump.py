@@ -11,7 +11,6 @@ import threading
 
 __virtualname__ = "kw_mysqldump"
 MEMBER, EVENTS = "mysql.sql.zst", "mysql.events.sql"
-PACK = ["zstd", "-T0", "-3", "-q"]
 # Rows come as they were at one moment, and nobody waits for it. Values that are bytes go as hexadecimal digits.
 ROWS = ["--single-transaction", "--quick", "--routines", "--triggers", "--hex-blob", "--skip-add-locks"]
 ROWS += ["--no-autocommit", "--no-tablespaces", "--skip-dump-date", "--max-allowed-packet=1G"]
@@ -52,7 +51,7 @@ def write(instance, target):
     """
     server = __salt__["kw_mysqlserver.of"](instance)
     history = HISTORY if server.tables(server.database, "VERSIONED") else []
-    member, found = _write(server, target, MEMBER, [*ROWS, *history], PACK)
+    member, found = _write(server, target, MEMBER, [*ROWS, *history], "zstd")
     members, rows, objects = [member], found["rows"], found["objects"]
     if server.column(ANY_EVENT, database=server.database):
         member, found = _write(server, target, EVENTS, ONLY_EVENTS, None)

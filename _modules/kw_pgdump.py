@@ -9,6 +9,7 @@ import subprocess
 
 __virtualname__ = "kw_pgdump"
 MEMBER, ABOUT_MEMBER = "postgres.dump.zst", "database.json"
+PATIENCE = 300_000  # milliseconds to wait for a table that somebody holds, such as a migration
 # One query counts all tables, in the same snapshot as the dump; those of extensions come with the extension.
 COUNTS = """
 SELECT jsonb_build_object('rows_by_table', (SELECT coalesce(jsonb_object_agg(name, rows), '{}') FROM (
@@ -55,6 +56,7 @@ FROM pg_database d WHERE datname = current_database()
 """
 BEGIN = (
     "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET row_security = off; "
+    f"SET lock_timeout = {PATIENCE}; "
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 )
 
@@ -99,7 +101,8 @@ def dump(instance, target):
         with writing(target, MEMBER) as member:
             user, environment = server.login()
             command = ["pg_dump", "--format=custom", "--compress=0", f"--snapshot={snapshot.name}"]
-            member.run(command, user=user, env=environment, filter=["zstd", "-T0", "-3", "-q"])
+            command.append(f"--lock-wait-timeout={PATIENCE}")
+            member.run(command, user=user, env=environment, filter="zstd")
     members = [about.describe(), member.describe()]
     return {"version": version, "members": members, "counts": counts, "consistency": "one transaction"}
 

@@ -378,7 +378,7 @@ def _packed(member, feed):
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     with os.fdopen(read_end, "rb", buffering=0) as stream:
-        member.run(["zstd", "-T0", "-3", "-q"], stdin=stream)
+        member.run("zstd", stdin=stream)
     thread.join()
     if isinstance(found[0], Exception):
         raise found[0]

@@ -126,7 +126,7 @@ def dump(instance, target):
         counts = _file("counts", _user(instance), copies, check=True)
         with __salt__["kw_member.writing"](target, MEMBER) as member:
             tar = ["tar", "--create", "--directory", copies, "."]
-            member.run(tar, user=_user(instance), filter=["zstd", "-T0", "-3", "-q"])
+            member.run(tar, user=_user(instance), filter="zstd")
     finally:
         shutil.rmtree(copies, ignore_errors=True)
     moment = "one moment" if counts["databases"] == 1 else "each database at one moment"
