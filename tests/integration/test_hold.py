@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -97,6 +98,24 @@ def test_nobody_is_turned_away_while_it_is_held_and_all_runs_again(site):
     wait_for(lambda: states() == ["run", "run", "down"])
 
 
+def test_a_deploy_answers_what_the_old_release_had_in_its_queue(site):
+    _, _, root = site
+    stop, statuses = threading.Event(), []
+
+    def ask():
+        while not stop.is_set():
+            statuses.append(answer("/slow")[0])
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]  # of 0.7 s each, for two workers
+    for thread in threads:
+        thread.start()
+    subprocess.run([sys.executable, "-m", "kraftwerk", "deploy", NODE, "--yes"], cwd=root, check=True, timeout=120)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) == {200}
+
+
 @pytest.mark.parametrize("moment", ["hold: shop-clock", "hold: requests", "held"])
 def test_who_holds_is_killed_and_nobody_is_turned_away(site, moment):
     with visitors.visiting(get_node(NODE).host, HOST) as seen:
@@ -159,6 +178,6 @@ def test_after_a_reboot_nothing_holds(site):
     local.stop(NODE)
     local.start(NODE)
     wait_for(lambda: answer()[0] == 200, 30)
-    assert on(f"readlink /run/kraftwerk/{NAME}/current.sock") == "a.sock"
+    assert on(f"readlink /run/kraftwerk/{NAME}/current.sock") in ("a.sock", "b.sock")
     os.kill(holder.pid, signal.SIGKILL)
     holder.communicate()
