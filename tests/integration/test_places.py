@@ -9,6 +9,8 @@ import pytest
 from kraftwerk import local
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
+from tests import couchdb_server
+from tests.couchdb_server import ask
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 WEB, DB = "places-web", "places-db"
@@ -46,6 +48,13 @@ def shop(nodes, kraftwerk, tmp_path_factory):
     run("deploy", WEB, "--yes")
     run.root = work / "shop"
     return run
+
+
+@pytest.fixture(scope="module")
+def couchdb(nodes, tmp_path_factory):
+    """The URL of a server on this machine that speaks CouchDB's API, at the address that nodes reach it by."""
+    with couchdb_server.running(tmp_path_factory.mktemp("couchdb"), host="10.77.0.1") as url:
+        yield url
 
 
 def root(connection, command):
@@ -93,8 +102,8 @@ def test_dump_and_load_just_work(shop, nodes, tmp_path):
     assert as_site(nodes[WEB], "SELECT to_regclass('later') IS NULL") == "t"
 
 
-def test_a_server_that_somebody_else_set_up(shop, nodes, tmp_path):
-    """The same node plays it: with a user, a password and an address that kraftwerk knows nothing of."""
+def test_servers_that_somebody_else_set_up(shop, nodes, couchdb, tmp_path):
+    """The second node plays one: with a user, a password and an address that kraftwerk knows nothing of."""
     address = nodes[WEB].node.host
     root(
         nodes[DB],
@@ -105,20 +114,28 @@ def test_a_server_that_somebody_else_set_up(shop, nodes, tmp_path):
     url = f"postgresql://theirs:hu%20sh@{nodes[DB].node.host}:5432/theirs?sslmode=require"
     denied = shop("config", "set", "services.postgres.url", url, "--env", "staging", check=False)
     assert "a password in plain text" in denied.stderr
-    set_url = ["config", "set", "services.postgres.url", "--secret", "--env", "staging"]
-    command = [sys.executable, "-m", "kraftwerk", *set_url]
-    subprocess.run(command, cwd=shop.root, input=url.encode(), check=True, capture_output=True, timeout=60)
+    for service, secret in (("postgres", url), ("couchdb", couchdb)):
+        words = ["config", "set", f"services.{service}.url", "--secret", "--env", "staging"]
+        command = [sys.executable, "-m", "kraftwerk", *words]
+        subprocess.run(command, cwd=shop.root, input=secret.encode(), check=True, capture_output=True, timeout=60)
+    database = f"{couchdb}shop-staging_words"
+    ask(database, "PUT")
+    ask(f"{database}/hello", "PUT", {"word": "ä" * 500})
     shop("deploy", WEB, "--env", "staging", "--yes")
-    assert "postgres elsewhere ✓" in shop("status", WEB, "--env", "staging").stdout
+    status = shop("status", WEB, "--env", "staging").stdout
+    assert "postgres elsewhere ✓" in status and "couchdb elsewhere ✓" in status
     as_site(nodes[WEB], FILL, "shop-staging")
     before = as_site(nodes[WEB], SEEN, "shop-staging")
     shop("dump", WEB, "--env", "staging", "-o", tmp_path / "theirs.kw")
     as_site(nodes[WEB], "DROP TABLE word", "shop-staging")
+    ask(database, "DELETE")
     shop("load", tmp_path / "theirs.kw", "--to", WEB, "--env", "staging", "--yes", "--no-backup")
     assert as_site(nodes[WEB], SEEN, "shop-staging") == before
+    assert ask(f"{database}/hello")["word"] == "ä" * 500
     shop("destroy", WEB, "--env", "staging", "--yes")
     kept = "cd / && runuser -u postgres -- psql -XqAt -d theirs -c 'SELECT count(*) FROM word'"
     assert root(nodes[DB], kept) == "500"
+    assert ask(database)["doc_count"] == 1
 
 
 def test_destroy_leaves_nothing_on_the_other_node(shop, nodes):
