@@ -17,6 +17,7 @@ import threading
 __virtualname__ = "kw_redis"
 MEMBER, NOTE = "redis.rdb.zst", "redis.json"
 PARTS = ("tables", "database", "owner")
+PATIENCE = 5  # seconds that a healthy server answers within
 PIECE = 2**20
 WEIGHED = 20000  # keys whose memory is asked for, at most; beyond that each second, third … one
 
@@ -61,13 +62,14 @@ def health(instance):
         place = _place(instance)
         if place.own:
             command = ["redis-cli", "-s", place.socket(), "ping"]
-            said = subprocess.run(command, user=f"web-{instance}", capture_output=True, text=True, check=False)
+            options = {"user": f"web-{instance}", "capture_output": True, "text": True, "timeout": PATIENCE}
+            said = subprocess.run(command, check=False, **options)
             if said.stdout.strip() != "PONG":
                 raise RuntimeError(f"{place.socket()}: {(said.stderr + said.stdout).strip() or 'no answer'}")
-        with place.connect() as client:
+        with place.connect(PATIENCE) as client:
             saved = client.info("persistence")
             memory = int(client.info("memory")["used_memory"])
-    except (RuntimeError, ValueError, OSError, LookupError) as error:
+    except (RuntimeError, ValueError, OSError, LookupError, subprocess.TimeoutExpired) as error:
         return {"ok": False, "detail": str(error)}
     failed = [name for name in ("rdb_last_bgsave_status", "aof_last_write_status") if saved.get(name, "ok") != "ok"]
     if place.own and failed:

@@ -60,9 +60,9 @@ class _Place:
         self.instance, self.options, self.token = instance, options, token
         self.prefix = options["prefix"].encode()
 
-    def connect(self):
+    def connect(self, *timeout):
         """A connection to the server, in the database that is the project's."""
-        return __salt__["kw_redis_wire.connect"](self.url())
+        return __salt__["kw_redis_wire.connect"](self.url(), *timeout)
 
     def with_celery(self, found, url):
         """Variables, and the one that Celery reads by itself where an option asks for it."""
