@@ -64,7 +64,7 @@ def inspect(instance, detail=False):
     instance
         Name of the instance.
     detail
-        Also ``detail``, how often a key was found or not, and how many were thrown out for want of room. Default:
+        Also ``figures``: how often a key was found or not, and how many were thrown out for want of room. Default:
         ``False``.
 
     Raises ``RuntimeError`` where the server doesn't answer.
@@ -79,7 +79,7 @@ def inspect(instance, detail=False):
     found = {"version": said["version"], "size": int(said["bytes"]), "counts": {"items": int(said["curr_items"])}}
     if detail:
         names = ("get_hits", "get_misses", "evictions", "limit_maxbytes")
-        found["detail"] = {name: int(said[name]) for name in names}
+        found["figures"] = {name: int(said[name]) for name in names}
     return found
 
 

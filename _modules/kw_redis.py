@@ -69,7 +69,9 @@ def health(instance):
         with place.connect(PATIENCE) as client:
             saved = client.info("persistence")
             memory = int(client.info("memory")["used_memory"])
-    except (RuntimeError, ValueError, OSError, LookupError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        return {"ok": False, "detail": f"{place.socket()}: no answer for {PATIENCE} seconds"}
+    except (RuntimeError, ValueError, OSError, LookupError) as error:
         return {"ok": False, "detail": str(error)}
     failed = [name for name in ("rdb_last_bgsave_status", "aof_last_write_status") if saved.get(name, "ok") != "ok"]
     if place.own and failed:
@@ -84,7 +86,8 @@ def inspect(instance, detail=False):
     instance
         Name of the instance.
     detail
-        Also ``detail`` with ``keys`` by the first part of their names, and the ``largest`` keys. Default: ``False``.
+        Also ``detail`` with ``keys`` by the first part of their names, and the ``largest`` keys. Where there are many,
+        sizes are estimated, and the first entry says so. Default: ``False``.
 
     CLI Example:
 
@@ -103,7 +106,8 @@ def inspect(instance, detail=False):
         found["size"] = int(client.info("memory")["used_memory"]) if place.own else groups["size"]
     if detail:
         found["largest"] = groups["largest"]
-        found["detail"] = {"keys": groups["keys"], "sampled": sample}
+        estimated = [{"name": f"(sizes: from every {sample}th key)", "count": None, "size": None}] if sample > 1 else []
+        found["detail"] = {"keys": [*estimated, *groups["keys"]]}
     return found
 
 
