@@ -138,7 +138,7 @@ def parse(service: str, found: Mapping[str, Any], dumped: Mapping[str, Any] | No
     if "error" in found:
         return Held(service, error=str(found["error"]), seconds=seconds)
     detail = found.get("detail") or {}
-    kind = next(iter(detail), "")
+    kind = next((key for key in UNITS if isinstance(detail.get(key), list)), "")
     parts = tuple(Part(str(each["name"]), each.get("count"), each.get("size")) for each in detail.get(kind, ()))
     before = None if dumped is None else dumped["counts"]
     return Held(service, str(found["version"]), int(found["size"]), found["counts"], kind, parts, before, seconds)

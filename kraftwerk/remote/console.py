@@ -10,13 +10,17 @@ import os
 import pwd
 import sys
 
+# What was typed may hold people's data, and the users that run sites have no home of their own to keep it in.
+HISTORIES = ("PSQL_HISTORY", "MYSQL_HISTFILE", "REDISCLI_HISTFILE", "SQLITE_HISTORY")
+
 
 def main(path, *arguments):
     """Read how, become the user, and become the program."""
     with open(path, encoding="utf-8") as file:
         os.unlink(path)
         how = json.load(file)
-    environ = {key: os.environ[key] for key in ("TERM", "LANG") if key in os.environ}
+    environ = {"TERM": os.environ.get("TERM", "dumb")}
+    environ |= dict.fromkeys(HISTORIES, "/dev/null")
     environ |= {"LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", **(how.get("environ") or {})}
     user = pwd.getpwnam(how.get("user") or "root")
     os.chdir("/")

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -102,6 +103,7 @@ def test_on_a_terminal_a_client_is_interactive(root):
         os.chdir(root)
         os.environ["TERM"] = "dumb"
         os.execv(sys.executable, [sys.executable, "-m", "kraftwerk", "console", "postgres"])
+    termios.tcsetwinsize(terminal, (24, 80))  # else psql shows each answer in a pager
     seen = b""
     while b"rich=>" not in seen:
         seen += os.read(terminal, 1000)

@@ -52,3 +52,8 @@ def test_a_module_without_detail_names_no_parts():
     held = parse("files", plain)
     assert (held.kind, held.parts, held.headline) == ("", (), "3 files")
     assert held.as_dict()["detail"] == {}
+
+
+def test_a_detail_that_names_no_parts_is_no_parts():
+    held = parse("memcached", {"version": "1.6", "size": 10, "counts": {"items": 3}, "detail": {"items": 3}})
+    assert (held.kind, held.parts) == ("", ())
