@@ -101,8 +101,7 @@ def test_it_goes_through_memory_alone(site):
         [*limited, "--to", "staging", "--yes"], cwd=site, capture_output=True, text=True, timeout=100, check=False
     )
     assert "24/24 files" in done.stdout, done.stderr
-    kept = stage.on("ls -lS /web/mysite-staging/dump/before-copy-* | awk '{print $5}' | head -1")
-    assert int(kept) > 2_000_000  # so large would a file here have been
+    assert same(stage) == live.state()
 
 
 def test_some_services_alone(site):
@@ -165,7 +164,7 @@ def test_a_copy_that_is_killed_at_any_moment_can_be_run_again(site):
         stage.sql(f"UPDATE documents_document SET title = 'try {line}'")
         before = stage.state()
         lines, code = killed_at(site, ["copy", "--to", "staging", "--yes"], line)
-        wait_for(lambda known=before: stage.state() == known or same(stage) == wanted, 5)
+        wait_for(lambda known=before: stage.state() == known or same(stage) == wanted, 20)
         assert stage.get("/documents/")[0] == 200
     assert code == 0 and line > 12, lines
     assert same(stage) == live.state() == wanted
