@@ -19,7 +19,7 @@ MEMBER, NOTE = "redis.rdb.zst", "redis.json"
 PARTS = ("tables", "database", "owner")
 PATIENCE = 5  # seconds that a healthy server answers within
 PIECE = 2**20
-WEIGHED = 20000  # keys whose memory is asked for, at most; beyond that each second, third … one
+WEIGHED = 100_000  # keys whose memory is asked for, at most; beyond that each second, third … one
 
 
 def __virtual__():
@@ -106,7 +106,7 @@ def inspect(instance, detail=False):
         found["size"] = int(client.info("memory")["used_memory"]) if place.own else groups["size"]
     if detail:
         found["largest"] = groups["largest"]
-        estimated = [{"name": f"(sizes: from every {sample}th key)", "count": None, "size": None}] if sample > 1 else []
+        estimated = [{"name": f"(sizes: from 1 key in {sample})", "count": None, "size": None}] if sample > 1 else []
         found["detail"] = {"keys": [*estimated, *groups["keys"]]}
     return found
 

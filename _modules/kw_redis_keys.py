@@ -19,7 +19,6 @@ POLYNOMIAL = 0x95AC9329AC4BC9B5  # of redis' CRC-64 ("Jones"), bits reversed
 FORMATS = {"4": 8, "5": 9, "6": 9, "7.0": 10, "7.2": 11}  # of snapshots, by the server's version; 12 from 7.4 on
 PREFIXES = 10000  # told apart at most
 TOLD = 20
-WEIGHED = 10000  # keys whose memory is asked for, at most; beyond that every second, third … one
 _table = []
 
 
