@@ -14,7 +14,7 @@ import sys
 HISTORIES = ("PSQL_HISTORY", "MYSQL_HISTFILE", "REDISCLI_HISTFILE", "SQLITE_HISTORY")
 
 
-def main(path, *arguments):
+def main(path: str, *arguments: str) -> None:
     """Read how, become the user, and become the program."""
     with open(path, encoding="utf-8") as file:
         os.unlink(path)

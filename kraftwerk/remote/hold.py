@@ -26,7 +26,10 @@ import subprocess
 import sys
 import threading
 import time
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 ONE = ThreadPoolExecutor(1)
 SILENCE = 30  # seconds without a line from the caller, who sends one every few seconds
@@ -43,8 +46,8 @@ PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="view
 class Site:
     """An instance on this node: what of it runs, stops and starts."""
 
-    def __init__(self, options):
-        self.name = options["instance"]
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.name: str = options["instance"]
         self.options = options
         self.run = f"/run/kraftwerk/{self.name}"
         self.root = f"/web/{self.name}"
@@ -54,20 +57,20 @@ class Site:
         self.workers = [service for service in services if self.runs(service)]
         self.entrance, self.inside = folder(self.run), folder(f"{self.root}/slots")
 
-    def runs(self, service):
+    def runs(self, service: str) -> bool:
         """Whether runit keeps it running."""
         return os.path.exists(service) and sv("status", service).stdout.startswith(b"run:")
 
-    def serves(self):
+    def serves(self) -> bool:
         """Whether a release is live whose requests could wait."""
         return bool(self.slot) and os.path.exists(self.web)
 
-    def close(self):
+    def close(self) -> None:
         """Have one-off commands and cron jobs wait which come from now on."""
         if self.entrance is not None:
             fcntl.flock(self.entrance, fcntl.LOCK_EX)
 
-    def empty(self):
+    def empty(self) -> bool:
         """Whether all of them have ended that came before."""
         try:
             if self.inside is not None:
@@ -76,13 +79,13 @@ class Site:
             return False
         return True
 
-    def reopen(self):
+    def reopen(self) -> None:
         """Let them go on."""
         for lock in (self.entrance, self.inside):
             if lock is not None:
                 fcntl.flock(lock, fcntl.LOCK_UN)
 
-    def point(self, socket):
+    def point(self, socket: str) -> None:
         """Lead nginx to another socket, by a rename."""
         new = f"{self.run}/.current.hold"
         with contextlib.suppress(FileNotFoundError):
@@ -90,15 +93,15 @@ class Site:
         os.symlink(socket, new)
         os.rename(new, f"{self.run}/current.sock")
 
-    def start_web(self):
+    def start_web(self) -> tuple[str, str]:
         """Start web again and return what the gate saw: a word and a status."""
         sv("-w", START, "start", self.web)
         command = ["sh", "-seu", "--", self.name, self.slot, *self.options["asked"]]
         done = subprocess.run(command, input=self.options["gate"].encode(), capture_output=True, check=False)
-        word, status, *_ = [*done.stdout.decode(errors="replace").rstrip("\n").split("\t"), "", ""]
-        return word, status
+        said = done.stdout.decode(errors="replace").rstrip("\n").split("\t")
+        return said[0], said[1] if said[1:] else ""
 
-    def restore(self):
+    def restore(self) -> tuple[str, str]:
         """Have all run again as before, whatever was stopped. Returns what the gate saw."""
         seen = ("", "")
         if self.serves():
@@ -109,14 +112,14 @@ class Site:
             sv("-w", START, "start", *self.workers)
         return seen
 
-    def busy(self):
+    def busy(self) -> int:
         """How many requests web has, waiting ones too: connections that are not its listening socket."""
         path = f"{self.run}/{self.slot}.sock"
         with open("/proc/net/unix", encoding="utf-8") as table:
             rows = (line.split() for line in table)
             return sum(row[-1] == path and row[3] != "00010000" for row in rows)
 
-    def commands(self):
+    def commands(self) -> list[str]:
         """The one-off commands and cron jobs that still run."""
         found = []
         for descriptor in glob.glob("/proc/[0-9]*/fd/8"):
@@ -130,15 +133,17 @@ class Site:
 class Waiting:
     """The requests that wait, on a socket of their own in place of web's."""
 
-    def __init__(self, site):
+    def __init__(self, site: Site) -> None:
         self.site = site
         self.path = f"{site.run}/hold-{os.getpid()}.sock"  # another hold may pass on its last requests yet
         self.started = time.monotonic()
         self.open = asyncio.Event()
-        self.server = self.address = None
-        self.all, self.refused, self.running = 0, 0, set()
+        self.server: asyncio.AbstractServer | None = None
+        self.address: tuple[str, int] | None = None
+        self.all, self.refused = 0, 0
+        self.running: set[asyncio.Future[None]] = set()
 
-    async def listen(self):
+    async def listen(self) -> None:
         """Begin to take requests."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
@@ -146,10 +151,11 @@ class Waiting:
         self.server = await asyncio.start_unix_server(self.take, self.path, backlog=4096)
         os.umask(0o077)
 
-    async def take(self, reader, writer):
+    async def take(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Have a request wait, and pass it on; or answer that it took too long."""
         self.all += 1
-        self.running.add(asyncio.current_task())
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.running.add(answered)
         patience = self.site.options["patience"]
         if time.monotonic() - self.started > patience:
             patience = 0
@@ -163,9 +169,10 @@ class Waiting:
             pass  # either end is gone
         finally:
             writer.close()
-            self.running.discard(asyncio.current_task())
+            self.running.discard(answered)
+            answered.set_result(None)
 
-    async def splice(self, reader, writer):
+    async def splice(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Pass all bytes of a connection to where the site is now, and back."""
         if self.address:
             there = await asyncio.open_connection(*self.address)
@@ -178,7 +185,7 @@ class Waiting:
             forth.cancel()
             there[1].close()
 
-    async def refuse(self, reader, writer):
+    async def refuse(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Answer 503, and read what is still sent: who closes before that is a broken connection for nginx."""
         page = maintenance(self.site.root)
         head = (
@@ -191,17 +198,17 @@ class Waiting:
         while await asyncio.wait_for(reader.read(65536), SILENCE):
             pass
 
-    def release(self, address=None):
+    def release(self, address: tuple[str, int] | None = None) -> None:
         """Let all requests go on: to web, or to an address."""
         self.address = address
         self.open.set()
 
-    def figures(self):
+    def figures(self) -> dict[str, Any]:
         """How long requests waited at most, how many did, and how many of them were answered 503."""
         seconds = time.monotonic() - self.started if self.server else 0
         return {"seconds": round(seconds, 2), "waited": self.all, "refused": self.refused}
 
-    async def finish(self, linger):
+    async def finish(self, linger: float) -> None:
         """Wait until what was let through is answered, and for so many seconds for what was on its way here."""
         if self.server:
             await asyncio.sleep(linger)
@@ -215,13 +222,13 @@ class Waiting:
 class Caller:
     """What the caller sends: lines, for as long as it lives."""
 
-    def __init__(self):
-        self.lines = asyncio.Queue()
+    def __init__(self) -> None:
+        self.lines: asyncio.Queue[str] = asyncio.Queue()
         self.heard = time.monotonic()
         self.gone = asyncio.Event()
         threading.Thread(target=self.read, args=(asyncio.get_running_loop(),), daemon=True).start()
 
-    def read(self, loop):
+    def read(self, loop: asyncio.AbstractEventLoop) -> None:
         """Read lines from stdin, in a thread of its own."""
         with contextlib.suppress(RuntimeError):  # the loop has ended
             for line in iter(sys.stdin.readline, ""):
@@ -230,14 +237,14 @@ class Caller:
                     loop.call_soon_threadsafe(self.lines.put_nowait, line)
             loop.call_soon_threadsafe(self.gone.set)
 
-    async def left(self):
+    async def left(self) -> None:
         """Wait until the caller is gone, or silent for too long."""
         while not self.gone.is_set() and time.monotonic() - self.heard < SILENCE:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.gone.wait(), 1)
 
 
-async def pump(reader, writer):
+async def pump(reader: StreamReader, writer: StreamWriter) -> None:
     """Pass bytes on until there are no more."""
     with contextlib.suppress(OSError):
         while chunk := await reader.read(65536):
@@ -247,7 +254,7 @@ async def pump(reader, writer):
             writer.write_eof()
 
 
-async def hold(site, waiting, caller):
+async def hold(site: Site, waiting: Waiting, caller: Caller) -> str:
     """Stop all that changes data, in order, while the site serves as long as it can; then wait for the word to end."""
     for worker in site.workers:  # those that make jobs last, so that they are named last
         say(doing=os.path.basename(worker))
@@ -270,7 +277,7 @@ async def hold(site, waiting, caller):
     return await caller.lines.get()
 
 
-async def drained(site):
+async def drained(site: Site) -> None:
     """Wait until web has answered all that it has; what it hasn't accepted yet would be lost with it."""
     until, idle = time.monotonic() + int(STOP), 0
     while idle < 2 and time.monotonic() < until:
@@ -278,7 +285,7 @@ async def drained(site):
         await asyncio.sleep(0.01)
 
 
-async def serve(site, ended):
+async def serve(site: Site, ended: Callable[[], None]) -> None:
     """Hold, end in one of the ways there are, and see what waited to its end.
 
     ended: is called when there is nothing left to put back.
@@ -304,23 +311,23 @@ async def serve(site, ended):
     await waiting.finish(LINGER if order else 1)
 
 
-async def to_thread(function, *arguments):
+async def to_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call what takes its time, without keeping requests from waiting; one after the other, so that a stop that was
     begun has ended before all is started again."""
     return await asyncio.get_running_loop().run_in_executor(ONE, function, *arguments)
 
 
-def script(text, *arguments):
+def script(text: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Run a shell script."""
     return subprocess.run(["sh", "-seu", "--", *arguments], input=text.encode(), capture_output=True, check=False)
 
 
-def sv(*words):
+def sv(*words: str) -> subprocess.CompletedProcess[bytes]:
     """Call runit's sv."""
     return subprocess.run(["sv", *words], stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
-def link(path):
+def link(path: str) -> str:
     """Where a link leads, or nothing."""
     try:
         return os.readlink(path)
@@ -328,7 +335,7 @@ def link(path):
         return ""
 
 
-def maintenance(root):
+def maintenance(root: str) -> bytes:
     """The page for those who waited too long: the project's own maintenance.html, if it has one."""
     try:
         with open(os.open(f"{root}/current/maintenance.html", os.O_RDONLY | os.O_NOFOLLOW), "rb") as page:
@@ -337,13 +344,13 @@ def maintenance(root):
         return PAGE
 
 
-def say(**fact):
+def say(**fact: object) -> None:
     """Tell the caller, if it is still there."""
     with contextlib.suppress(OSError):
         os.write(1, (json.dumps(fact) + "\n").encode())
 
 
-def folder(path):
+def folder(path: str) -> int | None:
     """A folder, opened to be locked; None where there is none."""
     try:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -351,7 +358,7 @@ def folder(path):
         return None
 
 
-def main(options):
+def main(options: str) -> None:
     """Hold in a child; should it be killed, have all run again."""
     site = Site(json.loads(options))
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -367,7 +374,7 @@ def main(options):
         return
     reading, writing = os.pipe()
 
-    def ended():
+    def ended() -> None:
         os.write(writing, b"1")
         fcntl.flock(guard, fcntl.LOCK_UN)
 

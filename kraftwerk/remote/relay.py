@@ -16,18 +16,19 @@ ALLOWED = ("--delete",)
 SHELL = 'shift; printf "%s\\n" "$*" >&4; exec 5<&0; cat <&5 >&4 & cat <&3'
 
 
-def send(folder, target, *options):
+def send(folder: str, target: str, *options: str) -> int:
     """Run rsync with our stdin and stdout as its way to the other node; return its exit code."""
     os.dup2(0, 3)
     os.dup2(1, 4)
     shell = "sh -c 'eval \"$RELAY\"' relay"
     command = ["rsync", *options, "-e", shell, f"{folder}/", f"node:{target}/"]
     environ = {**os.environ, "RELAY": SHELL}
-    streams = {"stdin": subprocess.DEVNULL, "stdout": 2, "pass_fds": (3, 4)}
-    return subprocess.run(command, **streams, env=environ, check=False).returncode
+    nothing = subprocess.DEVNULL
+    done = subprocess.run(command, stdin=nothing, stdout=2, pass_fds=(3, 4), env=environ, check=False)
+    return done.returncode
 
 
-def receive(target):
+def receive(target: str) -> int:
     """Become the rsync that the other node asks for."""
     line = b""
     while not line.endswith(b"\n"):
@@ -44,4 +45,4 @@ def receive(target):
 
 
 if __name__ == "__main__":
-    sys.exit({"send": send, "receive": receive}[sys.argv[1]](*sys.argv[2:]))
+    sys.exit(send(*sys.argv[2:]) if sys.argv[1] == "send" else receive(sys.argv[2]))
