@@ -72,7 +72,7 @@ def create(instance, wait=60, owner="kraftwerk backup", kraftwerk="unknown"):
         salt '*' kw_backup.create mysite
     """
     settings, start = _settings(instance), time.monotonic()
-    with _recorded(instance, "failure", wait), _alone(instance, wait) as work:
+    with _alone(instance, wait) as work, _recorded(instance, "failure", wait):
         path = os.path.join(work, "archive.kw")
         with __salt__["kw_lock.held"](instance, owner, wait=wait):
             done = __salt__["kw_archive.create"](instance, path, node=settings["node"], kraftwerk=kraftwerk)
@@ -104,7 +104,7 @@ def prune(instance, test=False):
         salt '*' kw_backup.prune mysite test=True
     """
     settings = _settings(instance)
-    with _recorded(instance, "prune"), _alone(instance, PATIENCE):
+    with _alone(instance, PATIENCE), contextlib.nullcontext() if test else _recorded(instance, "prune"):
         plan = __salt__["kw_prune.plan"](settings["store"], settings["instance"], settings["keep"], settings["node"])
         if not test:
             __salt__["kw_prune.carry_out"](settings["store"], plan)
@@ -154,7 +154,7 @@ def verify(instance, point="", wait=60):
         salt '*' kw_backup.verify mysite
     """
     settings, start = _settings(instance), time.monotonic()
-    with _recorded(instance, "sums" if settings["recipients"] else "verify", wait), _alone(instance, wait) as work:
+    with _alone(instance, wait) as work, _recorded(instance, "sums" if settings["recipients"] else "verify", wait):
         index = _chosen(settings, point)
         path = os.path.join(work, "fetched")
         __salt__["kw_archive.check_room"](work, sum(part["size"] for part in index["parts"]))

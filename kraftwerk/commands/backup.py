@@ -21,7 +21,7 @@ def command(context: click.Context) -> None:
     A point is made on the node and kept in a store: a folder of the node, or a bucket elsewhere. Alone: create.
     """
     if context.invoked_subcommand is None:
-        context.invoke(create)
+        create.main([], standalone_mode=False)
 
 
 @command.command()

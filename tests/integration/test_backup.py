@@ -169,6 +169,7 @@ def test_killed_at_every_step(store, site):
     assert re.search(r"backup ✗ was killed \d+ s ago", status(site, code=1))
     for step, visible in HELD.items():
         store.reset()
+        blue.on(f"rm -f {RECORD}")  # a rehearsal is due again
         store.faults(hold=step)
         with running("kw_backup.scheduled"):
             wait_for(store.held)
@@ -183,13 +184,15 @@ def test_killed_at_every_step(store, site):
 
 
 def test_who_works_on_the_site_is_waited_for_or_named(store, site):
-    connection = Connection(get_node(BLUE))
-    with running("kw_backup.create"):
-        with lock.held(connection, "mysite"):
-            assert "mysite is locked by" in kraftwerk("backup", "create", BLUE, cwd=site, code=1)
+    with ExitStack() as somebody:
+        somebody.enter_context(lock.held(Connection(get_node(BLUE)), "mysite"))
+        assert "mysite is locked by" in kraftwerk("backup", "create", BLUE, cwd=site, code=1)
+        assert status(site)  # who was told to come back later has not failed
+        with running("kw_backup.create"):
             wait_for(lambda: "waiting for" in blue.on("cat /tmp/said"))
             assert store.objects() == {}
-        wait_for(lambda: points(site))
+            somebody.close()
+            wait_for(lambda: points(site))
     assert status(site)
 
 
