@@ -236,7 +236,8 @@ def _running(command, accepted=(0,), **options):
 
 
 def _last_words(program, errors):
-    """What a program said last, short enough for one message."""
+    """What a program said last, from its last error on, short enough for one message."""
     errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4000))
     lines = [line.strip() for line in errors.read().decode(errors="replace").splitlines() if line.strip()]
-    return " / ".join(line.removeprefix(f"{program}: ") for line in lines[-3:]) or "failed without a word"
+    last = max((number for number, line in enumerate(lines) if "error:" in line.lower()), default=len(lines) - 3)
+    return " / ".join(line.removeprefix(f"{program}: ") for line in lines[max(0, last) :][:3]) or "failed without a word"

@@ -117,7 +117,8 @@ CREATE TABLE secretive (id integer PRIMARY KEY, owner text);
 INSERT INTO secretive VALUES (1, 'a'), (2, 'b');
 ALTER TABLE secretive ENABLE ROW LEVEL SECURITY;
 ALTER TABLE secretive FORCE ROW LEVEL SECURITY;
-CREATE POLICY own ON secretive AS RESTRICTIVE FOR SELECT TO reader, :"role" USING (owner = CURRENT_USER OR owner IN ('TO x', ';'));
+CREATE POLICY own ON secretive AS RESTRICTIVE FOR SELECT TO :"role" USING (owner = CURRENT_USER OR owner IN ('TO x', ';'));
+CREATE POLICY theirs ON secretive FOR SELECT TO reader USING (id = 1);
 CREATE POLICY everybody ON secretive USING (true) WITH CHECK (id > 0);
 
 GRANT SELECT (id, name), UPDATE (name) ON people TO reader;

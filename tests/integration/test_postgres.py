@@ -1,0 +1,325 @@
+"""PostgreSQL on real servers: a rich data set comes through to the last row and grant, whatever is killed or full."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kraftwerk import nodeprogram
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.paths import share
+from tests.integration.conftest import node_factory
+
+pytestmark = pytest.mark.node
+SQL = Path(__file__).with_name("postgres")
+INSTANCE, OTHER, TOKEN = "mysite", "mysite-staging", "postgres0001"
+URL = "postgresql://far:p%40ss%2Fw%3Ard@127.0.0.1:5432/far?sslmode=disable&conn_max_age=60"
+# A table whose rows take their time to be loaded, so that there is a moment to kill something in.
+SLOW = """
+CREATE FUNCTION slow(integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+CREATE TABLE slow_rows (id integer CHECK (slow(id)));
+INSERT INTO slow_rows SELECT generate_series(1, 100);
+CREATE OR REPLACE FUNCTION slow(integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true FROM pg_sleep(0.02)';
+CREATE TABLE parted (id integer) PARTITION BY RANGE (id);
+"""
+
+
+WORDS = """
+DROP SCHEMA public; CREATE SCHEMA "lätin";
+CREATE TABLE "lätin".words (word) AS VALUES ('Ärger'), ('Zorn'), ('Arg'), ('§');
+"""
+SORTED = """SELECT string_agg(word, ' ' ORDER BY word) FROM "lätin".words"""
+# A server elsewhere: here the node's own, with a role that logs in by password, and what was in its database before.
+FAR = """
+DROP DATABASE IF EXISTS far WITH (FORCE); DROP DATABASE IF EXISTS "far.kw.postgres0001.old"; DROP ROLE IF EXISTS far;
+CREATE ROLE far LOGIN PASSWORD 'p@ss/w:rd'; CREATE DATABASE far OWNER far;
+"""
+OLD = """
+SET ROLE far; CREATE TABLE people (old integer); CREATE VIEW a_few AS TABLE people; CREATE TYPE mood AS ENUM ('?');
+CREATE SCHEMA old; CREATE TABLE old.x (); SELECT lo_create(99);
+"""
+# What the role of a server elsewhere may not have, for want of a superuser.
+SUPER = "DROP EXTENSION kwtest; DROP EXTENSION postgres_fdw CASCADE; ALTER TABLE secretive NO FORCE ROW LEVEL SECURITY"
+
+
+class Node:
+    """A node with PostgreSQL on it, as these tests use it."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def call(self, verb, *arguments, instance=INSTANCE):
+        """Call a function of the service."""
+        return nodeprogram.call(self.connection, f"kw_postgres.{verb}", instance, *arguments, timeout=120)
+
+    def root(self, command, *arguments):
+        """Run shell commands as root, and return what they printed."""
+        return self.connection.script(f"cd /\n{command}", *arguments).stdout.decode()
+
+    def sql(self, text, database=INSTANCE, user="postgres", **names):
+        """Run SQL with psql, and return what it printed."""
+        sets = [f"--set={key}={value}" for key, value in names.items()]
+        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "env", "-C", "/", "LC_ALL=C.UTF-8"]
+        command = [*become, "psql", "-XqAt", "--set=ON_ERROR_STOP=1", *sets, "-d", database]
+        return self.connection.run(command, input=text.encode()).stdout.decode()
+
+    def contents(self, database=INSTANCE):
+        """All that a database holds and is, as lines of text; the names of its owners are left out."""
+        rows = self.sql((SQL / "contents.sql").read_text(), database)
+        schema = self.root('runuser -u postgres -- pg_dump --schema-only "$1" | grep -v restrict', database)
+        return (rows + schema).replace(f"web-{OTHER}", f"web-{INSTANCE}").splitlines()
+
+    def fill(self):
+        """Make the rich data set in the database of the instance, which is empty."""
+        names = {"role": f"web-{INSTANCE}", "name": INSTANCE}
+        self.root((SQL / "extension.sh").read_text())
+        self.sql((SQL / "admin.sql").read_text(), **names)
+        self.sql((SQL / "role.sql").read_text(), user=f"web-{INSTANCE}", **names)
+
+    def dumped(self, folder="/tmp/dump"):
+        """Dump the database into a folder, and return what that said."""
+        self.root('rm -rf "$1"; mkdir "$1"', folder)
+        return self.call("dump", folder)
+
+
+@pytest.fixture(scope="module")
+def source(converged):
+    """A node whose database has the rich data set in it, and a dump of it in /tmp/dump."""
+    with node_factory() as make:
+        node = Node(make("pgsource", base=converged))
+        node.fill()
+        node.said = node.dumped()
+        node.before = node.contents()
+        yield node
+
+
+@pytest.fixture(scope="module")
+def target(converged, source):
+    """Another node, with the source's dump in /tmp/dump, and a second instance as far as PostgreSQL knows one."""
+    with node_factory() as make:
+        node = Node(make("pgtarget", base=converged))
+        node.root((SQL / "extension.sh").read_text() + f"useradd --system web-{OTHER}\n")
+        node.connection.run(
+            ["tar", "-C", "/tmp", "-xf", "-"],
+            input=source.connection.run(["tar", "-C", "/tmp", "-cf", "-", "dump"]).stdout,
+        )
+        yield node
+
+
+def without(lines, *starts):
+    """Lines but for the blocks of comment and statement that pg_dump writes for some objects."""
+    text = "\n".join(lines).split("\n\n--\n")
+    return [block.rstrip("-\n ") for block in text if not any(start in block for start in starts)]
+
+
+def test_all_of_a_database_comes_through(source, target):
+    prepared = target.call("prepare", "/tmp/dump", TOKEN)
+    assert prepared["counts"] == source.said["counts"]
+    assert source.said["counts"]["large objects"] == 2
+    assert prepared["notes"][-1] == "left out: SUBSCRIPTION - elsewhere postgres (not loaded)"
+    assert target.call("inspect")["counts"]["rows"] == 0
+    assert target.call("activate", TOKEN) is True
+    assert target.call("activate", TOKEN) is False
+    target.call("discard", TOKEN)
+    wanted = without(source.before, "Type: SUBSCRIPTION")
+    assert without(target.contents()) == wanted
+    assert len(source.before) > 2000
+
+
+def test_the_role_of_another_instance_becomes_the_own_one(source, target):
+    assert target.call("load", "/tmp/dump", instance=OTHER) == source.said["counts"]
+    assert without(target.contents(OTHER)) == without(source.before, "Type: SUBSCRIPTION")
+    # What an app does after a load: it owns all, and sequences go on.
+    role = {"user": f"web-{OTHER}", "database": OTHER}
+    assert target.sql("SELECT nextval('invoice'), nextval('untouched')", **role) == "4979|42\n"
+    target.sql("ALTER TABLE people ADD extra text; REFRESH MATERIALIZED VIEW by_mood; DROP TABLE booking", **role)
+    assert "reader" in target.sql("SELECT rolname FROM pg_roles WHERE NOT rolcanlogin")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'",
+        "LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'de-u-co-phonebk'",
+    ],
+)
+def test_a_database_keeps_its_encoding_and_order(target, options):
+    target.call("drop", "database")
+    target.sql(f'CREATE DATABASE {INSTANCE} OWNER "web-{INSTANCE}" {options} TEMPLATE template0', "postgres")
+    target.call("create")
+    target.sql(WORDS, user=f"web-{INSTANCE}")
+    before = [*target.contents(), target.sql(SORTED)]
+    target.dumped("/tmp/other")
+    target.sql('DROP TABLE "lätin".words')
+    target.call("load", "/tmp/other")
+    assert [*target.contents(), target.sql(SORTED)] == before
+
+
+def test_an_extension_that_the_server_lacks_is_named_before_anything_is_touched(target):
+    target.root("cd /usr/share/postgresql/*/extension && mv kwtest.control kwtest.away")
+    with pytest.raises(KraftwerkError, match="lacks the extensions that the dump needs: kwtest"):
+        target.call("prepare", "/tmp/dump", TOKEN)
+    target.root("cd /usr/share/postgresql/*/extension && mv kwtest.away kwtest.control")
+    assert ".kw." not in target.sql("SELECT datname FROM pg_database")
+
+
+def test_a_dump_of_a_newer_server_is_refused(target):
+    target.root("""cp -r /tmp/dump /tmp/newer; sed -i 's/"version": "1/"version": "9/' /tmp/newer/database.json""")
+    with pytest.raises(KraftwerkError, match=r"the dump is of PostgreSQL 9\d\.\d+, which 1\d\.\d+ can't read"):
+        target.call("prepare", "/tmp/newer", TOKEN)
+
+
+@pytest.fixture
+def far(source):
+    """The source's database without what needs a superuser, dumped in /tmp/far; the other instance's is elsewhere."""
+    source.sql(FAR.replace("; ", ";\n"), "postgres")
+    source.root(f"id web-{OTHER} 2>/dev/null || useradd --system web-{OTHER}")
+    folder = f"/etc/kraftwerk/secrets/{OTHER}"
+    options = json.dumps({"postgres": {"url": URL}})
+    source.root('mkdir -p -m 700 "$1"; printf %s "$2" >"$1/services.json"', folder, options)
+    source.sql(OLD, "far")
+    yield source
+    source.root('rm -r "$1"', folder)
+
+
+@pytest.mark.parametrize("right", ["CREATEDB", "NOCREATEDB"])
+def test_a_server_elsewhere_is_loaded_by_the_url_s_role_alone(far, right):
+    far.sql(f"ALTER ROLE far {right}", "postgres")
+    if far.sql("SELECT count(*) FROM pg_extension WHERE extname = 'kwtest'") != "0\n":
+        far.sql(SUPER)
+    counts = far.dumped("/tmp/far")["counts"]
+    assert far.call("environ", instance=OTHER) == {"DATABASE_URL": URL}
+    assert far.call("health", instance=OTHER)["ok"] is True
+    prepared = far.call("prepare", "/tmp/far", TOKEN, instance=OTHER)
+    assert prepared["counts"] == counts
+    assert any("one transaction in place" in note for note in prepared["notes"]) == (right == "NOCREATEDB")
+    far.call("script", TOKEN, "UPDATE people SET email = NULL", instance=OTHER)
+    assert far.sql("SELECT count(*) FROM old.x", "far") == "0\n"
+    assert far.call("activate", TOKEN, instance=OTHER) is True
+    assert far.call("activate", TOKEN, instance=OTHER) is False
+    far.call("discard", TOKEN, instance=OTHER)
+    assert far.call("inspect", instance=OTHER)["counts"] == counts
+    assert far.sql("SELECT count(email) FROM people", "far") == "0\n"
+    rows, schema = (SQL / "contents.sql").read_text(), "SELECT nspname FROM pg_namespace WHERE nspname = 'old'"
+    assert far.sql(schema, "far") == ""
+    far.sql("UPDATE people SET email = NULL")
+    wanted = far.sql(rows.split("SELECT oid,")[0])
+    assert far.sql(rows.split("SELECT oid,")[0], "far") == wanted
+    far.call("dump", far.root("mktemp -d").strip(), instance=OTHER)
+
+
+def test_a_load_in_place_that_fails_leaves_the_old_data(far):
+    far.sql("ALTER ROLE far NOCREATEDB", "postgres")
+    far.call("prepare", "/tmp/far", TOKEN, instance=OTHER)
+    before = far.contents("far")
+    far.call("script", TOKEN, "DELETE FROM nowhere", instance=OTHER)
+    with pytest.raises(KraftwerkError, match='relation "nowhere" does not exist'):
+        far.call("activate", TOKEN, instance=OTHER)
+    assert far.contents("far") == before
+
+
+def test_no_password_is_seen_in_the_list_of_processes(far):
+    watch = "until [ -e /tmp/enough ]; do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; done >/tmp/seen"
+    with far.connection.popen(["sh", "-c", watch], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as watcher:
+        far.call("dump", far.root("mktemp -d").strip(), instance=OTHER)
+        far.root("touch /tmp/enough")
+        watcher.wait()
+    seen = far.root("grep -ao 'pg_dump --format' /tmp/seen | sort -u; grep -ac 'p@ss\\|p%40ss' /tmp/seen || true")
+    assert seen == "pg_dump --format\n0\n"
+
+
+@pytest.fixture
+def slow(target):
+    """A database that takes a second or two to load, dumped in /tmp/slow; what it holds is returned."""
+    target.call("drop", "database")
+    target.call("create")
+    target.sql(SLOW, user=f"web-{INSTANCE}")
+    target.dumped("/tmp/slow")
+    target.sql("CREATE TABLE newer ()", user=f"web-{INSTANCE}")
+    return target.contents()
+
+
+def killed(target, moment, victim, verb, *arguments):
+    """Call a function of the service in the node's own python; once a program is seen there, kill -9 one."""
+    script = f"""cd /root/modules; python3 kw_call.py "$@" >/dev/null 2>/tmp/said & module=$!
+        until pgrep -f '{moment}' >/dev/null; do kill -0 $module; sleep 0.02; done
+        kill -9 $(pgrep -f '{victim}')
+        wait $module && exit 3
+        cat /tmp/said"""
+    return target.connection.script(script, f"kw_postgres.{verb}", INSTANCE, *arguments).stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def modules(target):
+    """The modules in a folder on the node, as backups keep them there."""
+    target.root("mkdir /root/modules")
+    files = subprocess.run(
+        ["tar", "-C", str(share("_modules")), "-cf", "-", "."], capture_output=True, check=True
+    ).stdout
+    target.connection.run(["tar", "-C", "/root/modules", "-xf", "-"], input=files)
+
+
+@pytest.mark.parametrize("victim", ["pg_restore .*dbname", "kw_call.py"])
+def test_a_load_that_is_killed_leaves_the_old_data_and_the_next_succeeds(target, modules, slow, victim):
+    killed(target, "pg_restore .*dbname", victim, "prepare", "/tmp/slow", TOKEN)
+    assert target.contents() == slow
+    counts = target.call("load", "/tmp/slow")
+    assert counts["rows_by_table"] == {"public.slow_rows": 100}
+    assert ".kw." not in target.sql("SELECT datname FROM pg_database")
+
+
+def test_a_swap_that_is_killed_is_done_by_the_next_call(target, modules, slow):
+    target.call("prepare", "/tmp/slow", TOKEN)
+    hold = f"BEGIN; COMMENT ON DATABASE {INSTANCE} IS 'held'; SELECT pg_sleep(60)"
+    become = ["runuser", "-u", "postgres", "--", "psql", "-d", "postgres", "-c", hold]
+    holder = target.connection.popen(become, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    target.root("until pgrep -f 'pg_sleep.60' >/dev/null; do sleep 0.05; done")
+    killed(target, "psql .*--set=old", "kw_call.py|psql .*--set=old", "activate", TOKEN)
+    target.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; COMMENT%'", "postgres")
+    holder.wait()
+    assert target.contents() == slow
+    assert target.call("activate", TOKEN) is True
+    target.call("discard", TOKEN)
+    assert target.call("inspect")["counts"]["rows"] == 100
+
+
+@pytest.mark.parametrize("victim", ["pg_dump --format", "zstd -T0", "kw_call.py"])
+def test_a_dump_that_is_killed_is_simply_made_again(target, modules, slow, victim):
+    target.root("rm -rf /tmp/again; mkdir /tmp/again")
+    hold = [
+        "runuser",
+        "-u",
+        "postgres",
+        "--",
+        "psql",
+        "-d",
+        INSTANCE,
+        "-c",
+        "BEGIN; LOCK parted; SELECT pg_sleep(60)",
+    ]
+    holder = target.connection.popen(hold, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    target.root("until pgrep -f 'pg_sleep.60' >/dev/null; do sleep 0.05; done")
+    killed(target, "pg_dump --format", victim, "dump", "/tmp/again")
+    target.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'", "postgres")
+    holder.wait()
+    assert target.call("dump", "/tmp/again")["counts"]["rows"] == 100
+
+
+def test_a_full_disk_leaves_the_old_data_and_the_server_alive(target, slow):
+    """On a small file system: what doesn't fit is refused with figures, or stopped before the disk is full."""
+    target.root("""systemctl stop postgresql@* postgresql; cd /var/lib/postgresql; size=$(du -sm . | cut -f1)
+        mount -t tmpfs -o size=$((size + 200))M small /mnt; cp -a . /mnt; mount --bind /mnt /var/lib/postgresql
+        systemctl start postgresql""")
+    target.sql("CREATE TABLE large AS SELECT repeat(md5(n::text), 200) FROM generate_series(1, 20000) AS n")
+    target.sql('ALTER TABLE large ALTER COLUMN repeat SET STORAGE EXTERNAL; ALTER TABLE large OWNER TO "web-mysite"')
+    target.dumped("/tmp/large")
+    target.sql("UPDATE large SET repeat = md5('') || repeat")
+    before = target.contents()
+    with pytest.raises(KraftwerkError, match=r"the database needs \d+ MB beside the present one, and \d+ are free"):
+        target.call("prepare", "/tmp/large", TOKEN)
+    target.root('sed -i \'s/"size": .*/"size": 0,/\' /tmp/large/database.json')
+    with pytest.raises(KraftwerkError, match="disk is full"):
+        target.call("prepare", "/tmp/large", TOKEN)
+    assert target.contents() == before
+    target.root("systemctl stop postgresql@* postgresql; umount /var/lib/postgresql /mnt; systemctl start postgresql")
