@@ -13,7 +13,7 @@ __virtualname__ = "kw_mysqldump"
 MEMBER, EVENTS = "mysql.sql.zst", "mysql.events.sql"
 # Rows come as they were at one moment, and nobody waits for it. Values that are bytes go as hexadecimal digits.
 ROWS = ["--single-transaction", "--quick", "--routines", "--triggers", "--hex-blob", "--skip-add-locks"]
-ROWS += ["--no-autocommit", "--no-tablespaces", "--skip-dump-date", "--max-allowed-packet=1G"]
+ROWS += ["--no-tablespaces", "--skip-dump-date", "--max-allowed-packet=1G"]
 WRITTEN_BY = re.compile(rb"(?m)^-- Server version\s+([\d.]*\d)")
 ONLY_EVENTS = ["--no-data", "--no-create-info", "--skip-triggers", "--events"]
 HISTORY = ["--dump-history"]  # rows of system-versioned tables come with what they were before
