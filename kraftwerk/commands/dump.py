@@ -10,6 +10,8 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.manifest import ServiceDump
 from kraftwerk.options import environment_option, json_option, optional_node_argument, yes_option
 
+TELLING = 10_000_000  # bytes from which on a rate says something
+
 
 @click.command()
 @optional_node_argument
@@ -55,9 +57,9 @@ def command(
         return
     for service in done.skipped:
         screen.say(f"{service} is a cache only: not dumped")
-    rate = f"{screen.size(done.size / max(done.seconds, 0.001))}/s"
+    rate = f", {screen.size(done.size / done.seconds)}/s" if done.size > TELLING else ""
     where = f"{there.node.name}:{done.path}" if on_node else done.path
-    screen.say(f"→  {where}  ({screen.size(done.size)} in {done.seconds:.1f}s, {rate})")
+    screen.say(f"→  {where}  ({screen.size(done.size)} in {done.seconds:.1f}s{rate})")
     if on_node:
         screen.hint("It is only on that node.", f"kraftwerk archive fetch {where}")
 
