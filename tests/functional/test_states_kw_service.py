@@ -76,7 +76,9 @@ def test_without_pillar_the_node_s_own_file_tells(managed, pillar, loaders):
 
 
 def test_data_for_other_nodes_joins_the_instance_s_own_options(managed, pillar, loaders):
-    part = {"options": {"redis": {"password": CIPHER, "clients": {"web2": "192.0.2.3"}, "listen": {"web2": "192.0.2.2"}}}}
+    part = {
+        "options": {"redis": {"password": CIPHER, "clients": {"web2": "192.0.2.3"}, "listen": {"web2": "192.0.2.2"}}}
+    }
     pillar(others={"options": {"redis": {"db": "3"}}}, data=part, secrets={"options.redis.password": "hush"})
     found = loaders.modules["kw_service.options"]("mysite", "redis")
     assert found == {"db": "3", "password": "hush", "clients": {"web2": "192.0.2.3"}, "listen": ["192.0.2.2"]}
