@@ -68,11 +68,9 @@ def restore(read, put, check=None):
     """
     Walk through a snapshot, and hand over its keys with their values as ``RESTORE`` takes them, but for the checksum.
 
-    read, check
-        As for ``walk``.
-    put
-        Is called for each key that hasn't expired, with its database, its name (bytes), when it expires
-        (milliseconds since 1970, or 0), and a file of its value, written to its end.
+    read, put, check
+        As for ``walk``; put is called for each key that hasn't expired, with its database, its name (bytes), when it
+        expires (milliseconds since 1970, or 0), and a file of its value, written to its end.
 
     Returns and raises what ``walk`` does.
 

@@ -17,9 +17,10 @@ ALL = 20  # parts that a service names at most
 @environment_option
 @json_option
 def command(service: str | None, node: str | None, environment: str, as_json: bool) -> int:
-    """Show what the project's services hold: sizes, tables and rows, keys, docs, files, and growth since the last dump.
+    """Show what the project's services hold: tables, keys, docs, files, and how they have grown.
 
-    With SERVICE more of its largest parts. The exit code is 1 if a service doesn't answer.
+    Growth is counted from the last dump. With SERVICE more of its largest parts. The exit code is 1 if a service
+    doesn't answer.
     """
     here = project.find()
     if service and not node and service in all_nodes() and service not in here.deployment(environment).services:

@@ -19,11 +19,11 @@ from kraftwerk.options import complete_nodes, environment_option, json_option, y
 def command(
     folder: Path | None, source: str, into: str, environment: str, only_plan: bool, yes: bool, as_json: bool
 ) -> int:
-    """Move the project from one node to another: the release that is live, its data, its workers, cron and backups.
+    """Move the project from one node to another, with its data.
 
-    It is copied while it serves; then requests wait for a moment, in which the rest is copied and the new node takes
-    over. The old one keeps its data, runs nothing and passes requests on. Until it takes over, whatever fails or is
-    killed, the old node serves on; call it again then.
+    The release that is live goes, its data, workers, cron and backups. It is copied while it serves; then requests
+    wait for a moment, in which the rest is copied and the new node takes over. The old one keeps its data, runs nothing
+    and passes requests on. Until it takes over, whatever fails or is killed, the old one serves on; then call it again.
     """
     this = project.find(folder)
     with screen.working("Looking at both nodes"):
