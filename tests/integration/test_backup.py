@@ -93,7 +93,7 @@ def running(function):
     program = f"python3 -I /usr/local/lib/kraftwerk/kw_call.py {function} mysite"
     pid = blue.on(f"setsid {program} >/tmp/said 2>&1 </dev/null & echo $!").strip()
     yield
-    blue.on(f"kill -9 {pid}; while [ -d /proc/{pid} ]; do sleep 0.02; done")
+    blue.on(f"kill -9 {pid} 2>/dev/null || true; while [ -d /proc/{pid} ]; do sleep 0.02; done")
 
 
 def test_the_local_store_works_without_being_told_anything(site):
