@@ -35,16 +35,15 @@ class Listed(dict[str, Any]):
 
 def parse(value: Value) -> dict[str, dict[str, Any]]:
     """Parse `services`: a name, a list of names and of mappings, or a mapping of names to their options."""
-    entries = _entries(value)
     found = {}
-    for name, child, options in entries:
+    for name, child, options in _entries(value):
         try:
             trees = _trees(name, child)
         except Wrong as error:
             child.wrong(str(error))
             continue
         found[name] = _options(trees, name, options) if options is not None else {}
-    return found if hasattr(value.node, "value") and _is_mapping(value) else Listed(found)
+    return found if _is_mapping(value) else Listed(found)
 
 
 def takes(name: str, root: Path) -> dict[str, Mapping[str, Any]]:
