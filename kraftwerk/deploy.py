@@ -1,5 +1,6 @@
 """Deploy: a flat list of named phases. Whatever fails before `switch` leaves the old release serving untouched."""
 
+import re
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -29,7 +30,7 @@ def check(run: Rollout) -> None:
         raise KraftwerkError(missing, next_command="python: '3' in kraftwerk.yaml is Debian's own", code=2)
     uploads.check_space(run.history.free, uploads.size(run.project.root, run.files))
     if lacking := secret.reveal(run.instance.as_dict())[1]:
-        named = (path.replace("options.", "services.", 1) for path in lacking)  # as files call them
+        named = (re.sub(r"^options\.", "services.", path) for path in lacking)  # as files call them
         words = f"{', '.join(named)}: encrypted, but not for you; {run.target.node.name} keeps the values that it has"
         screen.warn(f"{words} → kraftwerk config recipients, and a colleague's kraftwerk config rekey")
 
