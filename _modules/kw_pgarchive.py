@@ -204,7 +204,7 @@ class Archive:
         done, full = threading.Event(), threading.Event()
 
         def watch():
-            while not done.wait(0.3):
+            while not done.wait(0.1):
                 free = self._free()
                 if free is not None and free < SPARE:
                     full.set()

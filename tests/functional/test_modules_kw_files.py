@@ -3,8 +3,13 @@
 import getpass
 import grp
 import hashlib
+import io
 import os
 import shutil
+import socket
+import stat
+import subprocess
+import tarfile
 
 import pytest
 
@@ -114,3 +119,176 @@ def test_drop_goes_as_far_as_it_is_told(files, uploads):
 def test_a_name_is_no_path(files, name):
     with pytest.raises(ValueError, match="not the name"):
         files.drop(name, "database")
+
+
+TOKEN = "abcd1234"
+
+
+def described(folder):
+    """All that is to come through, of every entry: kind and mode, size, blocks, time to the nanosecond, links."""
+    found = {}
+    for parent, folders, names in os.walk(os.fsencode(folder)):
+        for name in folders + names:
+            path = os.path.join(parent, name)
+            status = os.lstat(path)
+            link = os.readlink(path) if stat.S_ISLNK(status.st_mode) else b""
+            about = (status.st_mode & ~0o6000, status.st_mtime_ns, status.st_nlink, link)
+            found[os.path.relpath(path, os.fsencode(folder))] = (*about, status.st_size, status.st_blocks)
+    return {name: about[:4] if stat.S_ISDIR(about[0]) else about for name, about in found.items()}
+
+
+@pytest.fixture
+def odd(uploads):
+    """Uploads with everything that a file system knows."""
+    for name in (b"bad \xff\xfe", b"-rf", b" lead", b"back\\slash", b"n" * 255, b"*", b"./x", b'quo"te'):
+        with open(os.path.join(os.fsencode(uploads), name), "wb") as stream:
+            stream.write(name)
+    with (uploads / "sparse").open("wb") as stream:
+        stream.write(b"start")
+        stream.truncate(5_000_000)
+        stream.seek(0, os.SEEK_END)
+        stream.write(b"end")
+    (uploads / "empty").mkdir()
+    (uploads / "absolute").symlink_to("/etc/hostname")
+    (uploads / "dangling").symlink_to("nowhere/at/all")
+    os.utime(uploads / "sparse", ns=(1, 1_700_000_000_123_456_789))
+    os.chmod(uploads / "hard", 0o6755)
+    return uploads
+
+
+def test_every_kind_of_file_comes_through(files, odd, tmp_path, monkeypatch):
+    before = described(odd)
+    os.mkfifo(odd / "fifo")
+    with monkeypatch.context() as patch, socket.socket(socket.AF_UNIX) as plug:
+        patch.chdir(odd)  # the path is longer than a socket's may be
+        plug.bind("socket")
+    answer = files.dump("mysite", str(tmp_path))
+    assert answer["consistency"] == "each file as it was read; 2 that are no files are left out"
+    assert answer["counts"] == files.inspect("mysite")["counts"]
+    shutil.rmtree(odd)
+    odd.mkdir()
+    prepared = files.prepare("mysite", str(tmp_path), TOKEN)
+    assert prepared["counts"] == answer["counts"]
+    assert prepared["environ"]["MEDIA_ROOT"] == f"{odd}.kw.{TOKEN}"
+    assert list(odd.iterdir()) == []
+    assert files.activate("mysite", TOKEN) is True
+    assert files.activate("mysite", TOKEN) is False
+    files.discard("mysite", TOKEN)
+    assert described(odd) == before
+    assert [path.name for path in odd.parent.iterdir()] == ["uploads"]
+    assert not [path for path in odd.rglob("*") if path.lstat().st_mode & 0o4000]
+
+
+def test_inspect_tells_of_the_largest_folders(files, uploads):
+    (uploads / "2026" / "01").mkdir(parents=True)
+    (uploads / "2026" / "01" / "large").write_bytes(bytes(5000))
+    folders = files.inspect("mysite", detail=True)["detail"]["folders"]
+    assert folders[0] == {"name": "2026", "count": 1, "size": 5000}
+    assert {each["name"] for each in folders} == {"2026", ".", "a folder"}
+
+
+def hostile(path, *members):
+    """An archive with members that no dump of ours has: names with what makes them (type, link, mode)."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        for name, about in members:
+            info = tarfile.TarInfo(name)
+            for key, value in about.items():
+                setattr(info, key, value)
+            info.size = 4 if info.isreg() else 0
+            archive.addfile(info, io.BytesIO(b"evil"))
+    subprocess.run(["zstd", "-q", "-f", "-o", str(path)], input=raw.getvalue(), check=True)
+
+
+LINK, HARD, DEVICE = ({"type": kind} for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [("../evil", {})],
+        [("a/../../evil", {})],
+        [("out", {**LINK, "linkname": ".."}), ("out/evil", {})],
+        [("out", {**LINK, "linkname": "/proc/self/cwd/.."}), ("out/evil", {})],
+        [("out", {**LINK, "linkname": "in"}), ("in", {**LINK, "linkname": ".."}), ("out/evil", {})],
+        [("evil", {**HARD, "linkname": "../../secret"})],
+        [("out", {**LINK, "linkname": "../../secret"}), ("evil", {**HARD, "linkname": "out"}), ("out", {})],
+    ],
+    ids=lambda members: " ".join(name for name, _ in members),
+)
+def test_an_archive_reaches_nothing_outside(files, uploads, tmp_path, members):
+    before = listing(uploads)
+    secret = tmp_path / "web" / "secret"
+    secret.write_text("secret")
+    hostile(tmp_path / "uploads.tar.zst", *members)
+    try:
+        files.load("mysite", str(tmp_path))
+    except RuntimeError:
+        assert listing(uploads) == before
+    assert secret.read_text() == "secret"
+    assert secret.stat().st_nlink == 1
+    assert sorted(path.name for path in (tmp_path / "web").iterdir()) == ["mysite", "secret"]
+    assert [path.name for path in uploads.parent.iterdir()] == ["uploads"]
+
+
+def test_absolute_names_stay_inside_and_devices_stay_out(files, uploads, tmp_path):
+    hostile(
+        tmp_path / "uploads.tar.zst",
+        ("/etc/evil", {"mode": 0o6777}),
+        ("null", {**DEVICE, "devmajor": 1, "devminor": 3}),
+    )
+    assert files.load("mysite", str(tmp_path)) == {"files": 1, "bytes": 4}
+    assert stat.S_IMODE((uploads / "etc" / "evil").stat().st_mode) == 0o777
+    assert not (uploads / "null").exists()
+    assert not os.path.exists("/etc/evil")
+
+
+def test_files_that_come_and_go_while_they_are_read_do_no_harm(files, uploads, tmp_path):
+    for number in range(2000):
+        (uploads / f"f{number}").write_bytes(bytes(100))
+    churn = "import os, itertools\nfor n in itertools.count():\n i = n % 2000\n p = f'f{i}'\n"
+    churn += " os.path.exists(p) and os.unlink(p)\n open(p, 'wb').write(bytes(n % 9000))"
+    busy = subprocess.Popen(["python3", "-c", churn], cwd=uploads)
+    try:
+        answer = files.dump("mysite", str(tmp_path))
+    finally:
+        busy.kill()
+        busy.wait()
+    assert files.prepare("mysite", str(tmp_path), TOKEN)["counts"] == answer["counts"]
+    files.discard("mysite", TOKEN)
+
+
+def test_a_load_killed_between_its_renames_goes_on(files, uploads, tmp_path):
+    answer = files.dump("mysite", str(tmp_path))
+    files.prepare("mysite", str(tmp_path), TOKEN)
+    uploads.rename(f"{uploads}.kw.{TOKEN}.old")
+    assert files.activate("mysite", TOKEN) is True
+    files.discard("mysite", TOKEN)
+    assert files.inspect("mysite")["counts"] == answer["counts"]
+
+
+def test_uploads_may_be_a_link_to_a_larger_disk(files, uploads, tmp_path):
+    answer = files.dump("mysite", str(tmp_path))
+    elsewhere = tmp_path / "disk" / "files"
+    elsewhere.parent.mkdir()
+    uploads.rename(elsewhere)
+    uploads.symlink_to(elsewhere)
+    assert files.load("mysite", str(tmp_path)) == answer["counts"]
+    assert uploads.is_symlink()
+    assert [path.name for path in elsewhere.parent.iterdir()] == ["files"]
+
+
+def test_what_an_operator_put_beside_stays(files, uploads, tmp_path):
+    mine = uploads.with_name("uploads.20240101")
+    mine.mkdir()
+    files.dump("mysite", str(tmp_path))
+    files.load("mysite", str(tmp_path))
+    assert mine.is_dir()
+
+
+def test_nothing_is_activated_that_isn_t_prepared(files, uploads):
+    with pytest.raises(RuntimeError, match="no load abcd1234 is prepared"):
+        files.activate("mysite", TOKEN)
+    files.discard("mysite", TOKEN)
+    with pytest.raises(ValueError, match="a token is"):
+        files.activate("mysite", "../x")
