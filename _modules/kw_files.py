@@ -161,11 +161,15 @@ def prepare(instance, source, token):
     discard(instance, token)
     new = _beside(folder, token)
     part = f"{new}.part"
-    os.mkdir(part, 0o700)  # until all has its owner nobody but root comes in
+    owner, group = pwd.getpwnam(_user(instance)), grp.getgrnam(SERVED_BY).gr_gid
+    os.mkdir(part, 0o700)
     try:
+        os.chown(part, owner.pw_uid, group)
+        # As the instance's own user: an archive can do no more than a visitor of the site could, and all has its owner.
+        identity = {"user": owner.pw_uid, "group": group, "extra_groups": [owner.pw_gid]} if os.geteuid() == 0 else {}
         with __salt__["kw_member.reading"](source, MEMBER) as pipe:
-            _run([*EXTRACT, f"--directory={part}"], stdin=pipe)
-        counts = __salt__["kw_filetree.own"](part, pwd.getpwnam(_user(instance)).pw_uid, grp.getgrnam(SERVED_BY).gr_gid)
+            _run(EXTRACT, stdin=pipe, cwd=part, **identity)
+        counts = __salt__["kw_filetree.settle"](part)
         os.rename(part, new)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -336,9 +340,10 @@ def _user(instance):
     return f"web-{instance}"
 
 
-def _run(command, stdin=subprocess.DEVNULL):
+def _run(command, **options):
     """Run a program, and return its output."""
-    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, errors="replace", check=False)
+    options = {"stdin": subprocess.DEVNULL, "errors": "replace", **options}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     if done.returncode:
         words = " / ".join(done.stderr.strip().splitlines()[-3:]) or "failed without a word"
         raise RuntimeError(f"{command[0]}: {words.removeprefix(f'{command[0]}: ')}")

@@ -1,5 +1,5 @@
 """
-What lies below a folder, and in an archive that tar writes of it: counted, and given to its owner. For kw_files.
+What lies below a folder, and in an archive that tar writes of it: counted, and made fit. For kw_files.
 """
 
 import contextlib
@@ -43,18 +43,14 @@ def tally(folder):
     return {"counts": found.counts, "folders": found.folders}
 
 
-def own(folder, owner, group):
+def settle(folder):
     """
-    Give what was unpacked to a user and a group; folders hand the group on to new files.
+    Make unpacked files fit to be served: folders hand their group on to new files, nothing runs with another's rights.
 
-    Nothing can run with another's rights any more, and what is neither file, folder nor link is removed.
+    What is neither file, folder nor link is removed.
 
     folder
-        Its path. Nobody but root may have come into it until now.
-    owner
-        Number of the user.
-    group
-        Number of the group.
+        Its path.
 
     Returns the counts, as ``tally`` does.
 
@@ -62,7 +58,7 @@ def own(folder, owner, group):
 
     .. code-block:: bash
 
-        salt '*' kw_filetree.own /web/mysite/uploads.kw.abcd1234.part 998 33
+        salt '*' kw_filetree.settle /web/mysite/uploads.kw.abcd1234.part
     """
     found = _Tally(folder)
     for path, status in _walk(folder):
@@ -70,12 +66,10 @@ def own(folder, owner, group):
         if kind not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
             os.unlink(path)
             continue
-        os.chown(path, owner, group, follow_symlinks=False)
         wanted = mode & 0o777 | (0o2000 if kind == stat.S_IFDIR else 0)
         if kind != stat.S_IFLNK and wanted != mode:
             os.chmod(path, wanted)
         found.add(path, status)
-    os.chown(folder, owner, group)
     os.chmod(folder, 0o2750)  # noqa: S103 - nginx reads through the group
     return found.counts
 

@@ -200,7 +200,7 @@ def hostile(path, *members):
     subprocess.run(["zstd", "-q", "-f", "-o", str(path)], input=raw.getvalue(), check=True)
 
 
-LINK, HARD, DEVICE = ({"type": kind} for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE))
+LINK, HARD, PIPE = ({"type": kind} for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE))
 
 
 @pytest.mark.parametrize(
@@ -231,11 +231,11 @@ def test_an_archive_reaches_nothing_outside(files, uploads, tmp_path, members):
     assert [path.name for path in uploads.parent.iterdir()] == ["uploads"]
 
 
-def test_absolute_names_stay_inside_and_devices_stay_out(files, uploads, tmp_path):
+def test_absolute_names_stay_inside_and_pipes_stay_out(files, uploads, tmp_path):
     hostile(
         tmp_path / "uploads.tar.zst",
         ("/etc/evil", {"mode": 0o6777}),
-        ("null", {**DEVICE, "devmajor": 1, "devminor": 3}),
+        ("null", PIPE),
     )
     assert files.load("mysite", str(tmp_path)) == {"files": 1, "bytes": 4}
     assert stat.S_IMODE((uploads / "etc" / "evil").stat().st_mode) == 0o777
