@@ -91,9 +91,7 @@ def make(instance, token, events=""):
     _write(instance, "", "done", b"")
     server = _server(instance)
     for database in _databases(server, token):
-        server.sql(f"CREATE DATABASE {_name(database)} CHARACTER SET utf8mb4")
-        if not server.outside:
-            server.sql(f"GRANT ALL PRIVILEGES ON {server.pattern(database)}.* TO {server.account}")
+        _create(server, database)
     if events and os.path.exists(events):
         with open(events, "rb") as stream:
             _write(instance, token, "events", stream.read())
@@ -175,6 +173,19 @@ def empty(instance):
     tables = server.tables(server.database, *MOVING)
     drops = [f"DROP TABLE {_name(table)}" for table in tables]
     server.sql(";\n".join(["SET foreign_key_checks = 0", *_drops(server), *drops]), server.database)
+
+
+def _create(server, database):
+    """Make an empty database for the instance's account."""
+    try:
+        server.sql(f"CREATE DATABASE {_name(database)} CHARACTER SET utf8mb4")
+    except RuntimeError as error:
+        if not server.outside:
+            raise
+        rights = f"GRANT ALL ON {server.pattern(server.database, '~%')}.* TO {server.login_name}"
+        raise RuntimeError(f"{error}; a load fills a database beside, which takes: {rights}") from error
+    if not server.outside:
+        server.sql(f"GRANT ALL PRIVILEGES ON {server.pattern(database)}.* TO {server.account}")
 
 
 def _begin(server, token):
@@ -270,7 +281,7 @@ def _drops(server, database="", kinds=tuple(OBJECTS)):
 
 def _forget(server, token):
     """Remove what a load made."""
-    for database in _databases(server, token):
+    for database in server.databases(f"{server.database}~{token}"):
         server.sql(f"DROP DATABASE IF EXISTS {_name(database)}")
     if not server.outside:
         for pattern in server.column(RIGHTS, user=server.user):

@@ -241,3 +241,6 @@ def test_a_server_elsewhere_is_dumped_and_loaded_by_its_url(blue, green):
     variables = [f"{key}={value}" for key, value in console["environ"].items()]
     assert blue.text(["env", *variables, *console["argv"], "-Ne", "SELECT count(*) FROM t"]) == "100"
     assert call(blue, "remnants", instance="far") == ["tables"]
+    sql(green, "REVOKE ALL ON `a-far~%`.* FROM far@'%'")
+    with pytest.raises(KraftwerkError, match=r"Access denied.*which takes: GRANT ALL ON `a-far~%`\.\* TO far"):
+        call(blue, "prepare", "/root/far", TOKEN, instance="far")
