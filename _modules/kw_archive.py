@@ -70,18 +70,21 @@ def create(instance, path=None, node=None, kraftwerk="unknown", frozen=False):
     return {**done, "path": path, "size": os.path.getsize(path), "sha256": digest}
 
 
-def send(instance, node=None, kraftwerk="unknown", frozen=False, only=None, descriptor=1):
+def send(instance, node=None, kraftwerk="unknown", frozen=False, only=None, frames=True, descriptor=1):
     """
-    Write an archive to stdout, in frames, for kraftwerk; not for the command line.
+    Write an archive to stdout, for kraftwerk; not for the command line.
 
     instance, node, kraftwerk, frozen
         As in ``create``.
     only
         Services that it shall hold; all by default.
+    frames
+        Whether it goes to another node. Else it is to become a file, and ``incoming.complete`` makes it whole.
     descriptor
         What it is written to.
 
-    Returns ``skipped``, ``seconds`` and ``manifest``. Raises ``RuntimeError`` where a service fails.
+    Returns ``skipped``, ``seconds``, ``manifest`` and ``reserved``, the bytes held free for that. Raises
+    ``RuntimeError`` where a service fails.
 
     CLI Example:
 
@@ -89,7 +92,8 @@ def send(instance, node=None, kraftwerk="unknown", frozen=False, only=None, desc
 
         salt '*' kw_archive.send mysite
     """
-    return _build(instance, "kw_tar.frames", descriptor, node or os.uname().nodename, kraftwerk, frozen, only)
+    kind = "kw_tar.frames" if frames else "kw_tar.stream"
+    return _build(instance, kind, descriptor, node or os.uname().nodename, kraftwerk, frozen, only)
 
 
 def receive(instance, token, only=None):
@@ -248,7 +252,7 @@ def _build(instance, kind, descriptor, node, kraftwerk, frozen, only=None):
     seconds = round(time.monotonic() - start, 3)
     if only is None:
         _record(instance, manifest, length)
-    return {"manifest": manifest, "skipped": skipped, "seconds": seconds}
+    return {"manifest": manifest, "skipped": skipped, "seconds": seconds, "reserved": tar.reserved}
 
 
 def _dump(tar, instance, service, scratch):

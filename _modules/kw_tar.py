@@ -2,9 +2,10 @@
 Writes the tar of an archive in one pass, into a file or into a stream of frames. For ``kw_archive``.
 
 Known at the end only are the members' sizes and the manifest: they are written over what was held free for them. In a
-file that is done in place. In a stream the reader does it: after a first block that says what it is, it consists of
-frames, each a letter, the length of what follows in eight bytes, and that. ``H`` is a tar header as yet without a size,
-``D`` data, ``E`` the same header when the member is complete, ``M`` the manifest, ``Z`` the end of the archive.
+file that is done in place; of a plain stream its reader makes a file, and does it there. For a reader that makes none
+there are frames: after a first block that says what it is, each is a letter, the length of what follows in eight bytes,
+and that. ``H`` is a tar header as yet without a size, ``D`` data, ``E`` the same header when the member is complete,
+``M`` the manifest, ``Z`` the end of the archive.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ __virtualname__ = "kw_tar"
 BLOCK = tarfile.BLOCKSIZE
 PIECE = 2**20
 RESERVED = 2**15  # bytes that manifest.json gets at least; where it becomes larger than that, all behind it moves
+SETTLED = 2**25  # bytes after which the disk is set to work, so that little is left to wait for at the end
 MAGIC = b"kraftwerk archive in frames, layout 2\n".ljust(BLOCK, b"\0")
 MANIFEST, CHECKSUMS = "manifest.json", "SHA256SUMS"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,47}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,47})?")
@@ -50,6 +52,22 @@ def file(descriptor, mtime, room=0):
         salt '*' kw_tar.file 3 0
     """
     return _Tar(_File(descriptor), mtime, room)
+
+
+def stream(descriptor, mtime, room=0):
+    """
+    A writer of an archive into a stream whose reader lays sizes and manifest over it (see ``_Tar``).
+
+    descriptor, mtime, room
+        As in ``file``, of a pipe.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_tar.stream 1 0
+    """
+    return _Tar(_Stream(descriptor), mtime, room)
 
 
 def frames(descriptor, mtime, room=0):
@@ -109,7 +127,7 @@ class _File:
     """A sink that is a file: what was held free is written over in place."""
 
     def __init__(self, descriptor):
-        self.descriptor, self.at, self.size = descriptor, 0, 0
+        self.descriptor, self.at, self.size, self.settled = descriptor, 0, 0, 0
 
     def header(self, block):
         """Begin a member."""
@@ -120,6 +138,9 @@ class _File:
         """Append bytes; returns how many were taken."""
         written = os.write(self.descriptor, piece)
         self.size += written
+        if self.size - self.settled > SETTLED:
+            os.posix_fadvise(self.descriptor, self.settled, self.size - self.settled, os.POSIX_FADV_DONTNEED)
+            self.settled = self.size
         return written
 
     def end(self, block):
@@ -153,8 +174,29 @@ class _File:
         self.size += distance
 
 
+class _Stream(_File):
+    """A sink that is a stream: whoever reads it writes over what was held free, knowing from the manifest where."""
+
+    def data(self, piece):
+        """Append bytes; returns how many were taken."""
+        written = os.write(self.descriptor, piece)
+        self.size += written
+        return written
+
+    def end(self, block):
+        """Complete a member."""
+        self._all(bytes(-self.size % BLOCK))
+
+    def manifest(self, block, content, reserved):
+        """Leave its place as it is."""
+
+    def finish(self):
+        """End the archive."""
+        self._all(bytes(2 * BLOCK))
+
+
 class _Frames:
-    """A sink that is a stream: whoever reads it writes over what was held free."""
+    """A sink that is a stream for who can't go back in it: another node."""
 
     def __init__(self, descriptor):
         self.descriptor = descriptor

@@ -1,6 +1,6 @@
 """Dump all data of an instance, from each of its services, into one archive: here, or on its node.
 
-The node's `kw_archive` writes it in one pass while the services answer. It arrives in frames (`incoming`).
+The node's `kw_archive` writes it in one pass while the services answer. ssh writes it here (`incoming`).
 """
 
 import json
@@ -87,31 +87,30 @@ def _receive(
     target: Target, instance: Instance, path: Path, freeze: bool, watch: Watch
 ) -> tuple[Manifest, tuple[str, ...]]:
     # One name for each instance: the leftover of a killed dump is overwritten by the next one.
-    part = path.with_name(f".{instance.name}-{target.node.name}.kw.part")
-    words: dict[str, Any] = {"node": target.node.name, "kraftwerk": __version__, "frozen": freeze}
+    part = f".{instance.name}-{target.node.name}.kw.part"
+    words: dict[str, Any] = {"node": target.node.name, "kraftwerk": __version__, "frozen": freeze, "frames": False}
     doing = _Doing(watch.on_progress)
-    with nodeprogram.start(
-        target.connection,
-        "kw_archive.send",
-        instance.name,
-        on_progress=doing.name,
-        on_report=watch.report,
-        **words,
-    ) as running:
-        assert running.stdout is not None  # noqa: S101 - it is one that is read
-        try:
-            manifest = incoming.receive(running.stdout, path, part=part, on_bytes=doing.count)
-        except incoming.Broken:
-            running.result()
-            raise
-        return manifest, tuple(running.result()["skipped"])
+    with incoming.part(path, part) as file:
+        words |= {"stdout": file, "on_progress": doing.name, "on_report": watch.report}
+        with nodeprogram.start(target.connection, "kw_archive.send", instance.name, **words) as running:
+            settled = incoming.Settling(file)
+            while not running.ended(0.2):
+                doing.count(settled())
+            done = running.result()
+        manifest = _manifest(done)
+        incoming.complete(file, manifest, int(done["reserved"]))
+    return manifest, tuple(done["skipped"])
+
+
+def _manifest(done: dict[str, Any]) -> Manifest:
+    return parse_manifest(json.dumps(done["manifest"]).encode())
 
 
 class _Doing:
-    """Tells what is being done, a few times a second: the service, and how many bytes have come by now."""
+    """Tells what is being done: the service, and how many bytes have come by now."""
 
     def __init__(self, on_progress: OnProgress) -> None:
-        self.on_progress, self.what, self.next = on_progress, "", 0.0
+        self.on_progress, self.what = on_progress, ""
 
     def name(self, text: str) -> None:
         """Take what the node says that it does."""
@@ -119,9 +118,7 @@ class _Doing:
 
     def count(self, size: int) -> None:
         """Take how many bytes have come."""
-        if time.monotonic() >= self.next:
-            self.next = time.monotonic() + 0.2
-            self.on_progress(f"{self.what} {screen.size(size)}")
+        self.on_progress(f"{self.what} {screen.size(size)}")
 
 
 def keep(target: Target, *, freeze: bool = False, watch: Watch | None = None) -> Outcome:
@@ -147,9 +144,8 @@ def keep(target: Target, *, freeze: bool = False, watch: Watch | None = None) ->
                 on_progress=watch.on_progress,
                 on_report=watch.report,
             )
-    manifest = parse_manifest(json.dumps(done["manifest"]).encode())
-    skipped = tuple(done["skipped"])
-    return Outcome(PurePosixPath(done["path"]), done["size"], manifest, skipped, time.monotonic() - start)
+    path, skipped = PurePosixPath(done["path"]), tuple(done["skipped"])
+    return Outcome(path, done["size"], _manifest(done), skipped, time.monotonic() - start)
 
 
 @contextmanager

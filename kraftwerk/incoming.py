@@ -1,157 +1,112 @@
-"""An archive that a node sends while it writes it (`_modules/kw_tar.py`): frames, which become a file here.
+"""An archive that a node sends while it writes it: ssh writes it straight into a file here, which is completed then.
 
-What the node knows only at the end, sizes and the manifest, is written over what was held free for it. The file
-appears under its name when it is complete and on the disk; a killed dump leaves a `.part`, which the
-next one overwrites.
+What the node knows only at the end, sizes and the manifest, is laid over what was held free for it. The file appears
+under its name when it is complete and on the disk; a killed dump leaves a `.part`, which the next one overwrites.
+Checksums aren't made again: the node has made them of what it sent, and ssh lets no byte change on its way
+(docs/decisions/0017).
 """
 
-import fcntl
 import os
-import struct
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from kraftwerk import archive
-from kraftwerk.archive import BLOCK, CHECKSUMS, CHUNK, MANIFEST, MANIFEST_LIMIT
+from kraftwerk.archive import BLOCK, CHECKSUMS, CHUNK, MANIFEST, header, made
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.manifest import Manifest, parse
+from kraftwerk.manifest import Manifest
 
-MAGIC = b"kraftwerk archive in frames, layout 2\n".ljust(BLOCK, b"\0")
-
-OnBytes = Callable[[int], None]
-
-
-def receive(stream: IO[bytes], path: Path, *, part: Path, on_bytes: OnBytes = lambda count: None) -> Manifest:
-    """Write the archive that arrives to a file, and return its manifest.
-
-    Args:
-        stream: what `kw_archive.send` writes.
-        path: the file; it must not exist.
-        part: the file that it is until it is complete.
-        on_bytes: is called with how many bytes have come.
-
-    Raises:
-        Broken: the stream ended too early.
-        KraftwerkError: it isn't what it should be, or the file can't be written.
-    """
-    if path.exists():
-        raise KraftwerkError(f"{path} exists already", next_command="name another file with --output", code=2)
-    try:
-        with _created(part) as descriptor:
-            manifest = _Incoming(stream, descriptor, on_bytes).read()
-            os.fsync(descriptor)
-        part.rename(path)
-    except OSError as error:
-        raise KraftwerkError(f"{path} can't be written: {error.strerror}") from error
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
-    return manifest
+FULL = 1 << 20  # bytes: with less than that free, what broke off did so since the disk is full
+FOREIGN = "what the node sent is not what its manifest says"
 
 
 @contextmanager
-def _created(path: Path) -> Iterator[int]:
-    with suppress(FileNotFoundError):
-        path.unlink()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+def part(path: Path, name: str) -> Iterator[IO[bytes]]:
+    """Open the file that an archive is until it is complete; at the end it gets its name, or is removed.
+
+    Args:
+        path: the archive; it must not exist.
+        name: of the file meanwhile, in the same folder.
+
+    Raises:
+        KraftwerkError: it can't be written, or the disk is full.
+    """
+    temporary = path.with_name(name)
+    if path.exists():
+        raise KraftwerkError(f"{path} exists already", next_command="name another file with --output", code=2)
     try:
-        yield descriptor
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with os.fdopen(os.open(temporary, flags, 0o600), "rb+", buffering=0) as file:
+            yield file
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except OSError as error:
+        raise KraftwerkError(f"{path} can't be written: {error.strerror}") from error
+    except KraftwerkError as error:
+        if shutil.disk_usage(path.parent).free < FULL:
+            raise KraftwerkError(f"{path} can't be written: No space left on device") from error
+        raise
     finally:
-        os.close(descriptor)
+        with suppress(FileNotFoundError):
+            temporary.unlink()
 
 
-class Broken(KraftwerkError):
-    """The stream ended before the archive did: what the node says of it is the reason."""
+class Settling:
+    """Sets the disk to work while a file grows, so that little is left to wait for at the end."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.size = file, 0
+
+    def __call__(self) -> int:
+        """Have written what has come since the last time, and return the file's size."""
+        size = os.fstat(self.file.fileno()).st_size
+        os.posix_fadvise(self.file.fileno(), self.size, size - self.size, os.POSIX_FADV_DONTNEED)
+        self.size = size
+        return size
 
 
-class _Incoming:
-    """The file that is being written, and what is known of it by now."""
+def complete(file: IO[bytes], manifest: Manifest, reserved: int) -> None:
+    """Lay the manifest and the members' sizes over what was held free for them.
 
-    def __init__(self, stream: IO[bytes], descriptor: int, on_bytes: OnBytes) -> None:
-        self.source, self.descriptor, self.on_bytes = stream.fileno(), descriptor, on_bytes
-        self.buffer = memoryview(bytearray(CHUNK))
-        self.size = 0
-        self.found: list[tuple[str, int]] = []  # members: path and size
-        with suppress(OSError):  # users have a limit; a small pipe does it, too
-            fcntl.fcntl(self.source, fcntl.F_SETPIPE_SZ, CHUNK)
+    Args:
+        file: what came, from its beginning to its end.
+        manifest: what it shall say.
+        reserved: bytes that were held free for it.
 
-    def read(self) -> Manifest:
-        """Read to the end, and return the manifest, which is right about all that came."""
-        if self._exactly(BLOCK) != MAGIC:
-            raise KraftwerkError("what the node sent is no archive")
-        while (kind := self._exactly(1)) == b"H":
-            self._member()
-        if kind != b"M":
-            raise KraftwerkError(f"the node sent a frame {kind!r}, which is not known")
-        content = self._exactly(self._length(MANIFEST_LIMIT))
-        manifest = parse(content)
-        self._check(manifest, content)
-        self._place(archive.header(MANIFEST, len(content), archive.made(manifest)) + content)
-        if self._exactly(9) != b"Z" + bytes(8):
-            raise KraftwerkError("the node sent no end")
-        os.ftruncate(self.descriptor, self.size + 2 * BLOCK)
-        return manifest
+    Raises:
+        KraftwerkError: what came isn't what the manifest says.
+    """
+    descriptor, time = file.fileno(), made(manifest)
+    content = manifest.as_bytes(reserved)
+    sums = manifest.checksums(len(content))
+    sizes = [(f"{dump.service}/{one.name}", one.size) for dump in manifest.services for one in dump.members]
+    at = _expect(descriptor, 0, header(MANIFEST, 0, time)) + reserved
+    for name, size in [*sizes, (CHECKSUMS, len(sums))]:
+        _expect(descriptor, at, header(name, 0, time))
+        os.pwrite(descriptor, header(name, size, time), at)
+        at += BLOCK + size + -size % BLOCK
+    _expect(descriptor, at - len(sums) - -len(sums) % BLOCK, sums + bytes(-len(sums) % BLOCK + 2 * BLOCK))
+    if os.fstat(descriptor).st_size != at + 2 * BLOCK:
+        raise KraftwerkError(FOREIGN)
+    head = header(MANIFEST, len(content), time) + content + bytes(-len(content) % BLOCK)
+    _move(descriptor, BLOCK + reserved, max(0, len(head) - BLOCK - reserved))
+    os.pwrite(descriptor, head, 0)
 
-    def _member(self) -> None:
-        """Write a member: its header is known when its last byte has come.
 
-        The node has made the checksums of what it sent, and ssh lets no byte change on its way. Making them again
-        here would be the largest part of our work (docs/decisions/0017).
-        """
-        at = self.size
-        self._write(self._exactly(self._length(BLOCK)))
-        while (kind := self._exactly(1)) == b"D":
-            for piece in self._pieces(self._length(1 << 60)):
-                self._write(piece)
-        if kind != b"E":
-            raise KraftwerkError("the node sent a member without an end")
-        block, size = self._exactly(self._length(BLOCK)), self.size - at - BLOCK
-        self._write(bytes(-size % BLOCK))
-        os.pwrite(self.descriptor, block, at)
-        name = block[:100].rstrip(b"\0").decode("ascii", "replace")
-        self.found.append((name, size))
+def _expect(descriptor: int, at: int, content: bytes) -> int:
+    """Make sure that these bytes stand there, and return where they end."""
+    if os.pread(descriptor, len(content), at) != content:
+        raise KraftwerkError(FOREIGN)
+    return at + len(content)
 
-    def _check(self, manifest: Manifest, content: bytes) -> None:
-        members = [(f"{one.service}/{member.name}", member.size) for one in manifest.services for member in one.members]
-        sums = (CHECKSUMS, len(manifest.checksums(len(content))))
-        if manifest.as_bytes(len(content)) != content or self.found[1:] != [*members, sums]:
-            raise KraftwerkError("what the node sent is not what its manifest says")
 
-    def _place(self, head: bytes) -> None:
-        """Write the manifest where room was held free; if that is too small, all behind it moves."""
-        head += bytes(-len(head) % BLOCK)
-        start = BLOCK + self.found[0][1]
-        distance, at = max(0, len(head) - start), self.size
-        while distance and at > start:
-            begin = max(start, at - CHUNK)
-            os.pwrite(self.descriptor, os.pread(self.descriptor, at - begin, begin), begin + distance)
-            at = begin
-        self.size += distance
-        os.pwrite(self.descriptor, head, 0)
-
-    def _length(self, limit: int) -> int:
-        length: int = struct.unpack(">Q", self._exactly(8))[0]
-        if length > limit:
-            raise KraftwerkError("the node sent a frame that is too long")
-        return length
-
-    def _exactly(self, size: int) -> bytes:
-        return b"".join(bytes(piece) for piece in self._pieces(size))
-
-    def _pieces(self, size: int) -> Iterator[memoryview]:
-        """Yield that many bytes in pieces; each is overwritten by the next."""
-        while size:
-            count = os.readv(self.source, [self.buffer[: min(size, CHUNK)]])
-            if not count:
-                raise Broken("the node stopped in the middle")
-            size -= count
-            yield self.buffer[:count]
-
-    def _write(self, piece: bytes | memoryview) -> None:
-        while piece:
-            count = os.write(self.descriptor, piece)
-            self.size += count
-            piece = piece[count:]
-        self.on_bytes(self.size)
+def _move(descriptor: int, start: int, distance: int) -> None:
+    """Move what stands from an offset on towards the end, the last piece first: a manifest needs more room."""
+    at = os.fstat(descriptor).st_size
+    while distance and at > start:
+        begin = max(start, at - CHUNK)
+        os.pwrite(descriptor, os.pread(descriptor, at - begin, begin), begin + distance)
+        at = begin

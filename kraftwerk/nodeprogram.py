@@ -62,6 +62,7 @@ def start(
     function: str,
     *arguments: Any,
     feeds: bool = False,
+    stdout: process.Stream = process.PIPE,
     on_progress: OnProgress | None = None,
     on_report: OnReport | None = None,
     **keywords: Any,
@@ -72,15 +73,15 @@ def start(
 
     Args:
         feeds: stdin is the function's; else its end tells the node that we are gone.
+        stdout: a file for the stream, that ssh itself writes to.
         function, arguments, on_progress, on_report, keywords: as in `call`.
 
     Raises:
         KraftwerkError: the node can't be reached.
     """
-    streams = {"feeds": feeds, "reads": not feeds}
-    running = Running(
-        connection, function, arguments, keywords, on_progress=on_progress, on_report=on_report, **streams
-    )
+    handlers = {"on_progress": on_progress, "on_report": on_report}
+    stdout = process.DEVNULL if feeds else stdout
+    running = Running(connection, function, arguments, keywords, feeds=feeds, stdout=stdout, **handlers)
     with _ended(running):
         yield running
 
@@ -101,7 +102,7 @@ class Running:
         keywords: dict[str, Any],
         *,
         feeds: bool = False,
-        reads: bool = False,
+        stdout: process.Stream = process.DEVNULL,
         on_progress: OnProgress | None = None,
         on_report: OnReport | None = None,
     ) -> None:
@@ -111,7 +112,6 @@ class Running:
         self._words = b""
         self._failure: BaseException | None = None
         words = ["python3", "-Ic", program("nodeprogram")]
-        stdout = process.PIPE if reads else process.DEVNULL
         self._process = connection.popen(words, stdin=process.PIPE, stdout=stdout, stderr=process.PIPE)
         assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
         self.stdin: IO[bytes] = self._process.stdin
@@ -144,6 +144,11 @@ class Running:
             raise unreachable(self.node, words)
         last = words.strip().splitlines()[-1:] or [f"exit code {code}"]
         raise KraftwerkError(f"{self.node.name}: {self.function} failed: {last[0]}")
+
+    def ended(self, seconds: float) -> bool:
+        """Wait for its end so long at most, and tell whether it came."""
+        self._listener.join(seconds)
+        return not self._listener.is_alive()
 
     def end(self) -> None:
         """Have it stopped, if it still runs, and wait until it has undone what was half done."""

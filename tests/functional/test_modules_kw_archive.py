@@ -12,8 +12,10 @@ import pytest
 
 from kraftwerk import archive, incoming
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.manifest import parse
 from tests.nodemodules import functions
 
+MAGIC = b"kraftwerk archive in frames, layout 2\n".ljust(512, b"\0")
 # Three services as others may write them: one that streams, one of the first kind, which wants a folder, and a cache.
 STREAMS = """
 def dump(instance, target):
@@ -88,8 +90,8 @@ class Node:
         self.salt.get(f"{module}.dump")
         vars(sys.modules[module]).update(values)
 
-    def send(self):
-        """Return all that the node sends."""
+    def send(self, **options):
+        """Return all that the node sends, and what it says of it."""
         reading, writing = os.pipe()
         pieces = []
 
@@ -100,11 +102,11 @@ class Node:
         reader = threading.Thread(target=read)
         reader.start()
         try:
-            self.salt["kw_archive.send"]("mysite", "blue", descriptor=writing)
+            said = self.salt["kw_archive.send"]("mysite", "blue", descriptor=writing, **options)
         finally:
             os.close(writing)
             reader.join()
-        return pieces[0]
+        return pieces[0], said
 
     def receive(self, data, **options):
         """Have the node read what was sent."""
@@ -128,10 +130,14 @@ def node(tmp_path):
         yield Node(salt, tmp_path)
 
 
-def take(data, path):
+def take(sent, path):
     """Have the admin write what was sent."""
-    with piped(data) as stream:
-        return incoming.receive(stream, path, part=path.with_name(".part"))
+    data, said = sent
+    manifest = parse(json.dumps(said["manifest"]).encode())
+    with incoming.part(path, ".part") as file:
+        file.write(data)
+        incoming.complete(file, manifest, said["reserved"])
+    return manifest
 
 
 def test_an_archive_on_the_node_is_one_that_the_admin_reads(node, tmp_path):
@@ -155,12 +161,12 @@ def test_an_archive_on_the_node_is_one_that_the_admin_reads(node, tmp_path):
 
 
 def test_what_is_sent_is_the_same_on_the_admin_and_on_another_node(node, tmp_path):
-    data = node.send()
-    manifest = take(data, tmp_path / "x.kw")
+    data = node.send()[0]
+    manifest = take(node.send(frames=False), tmp_path / "x.kw")
     assert archive.verify(tmp_path / "x.kw") == manifest
     assert not (tmp_path / ".part").exists()
 
-    assert node.receive(data) == json.loads(manifest.as_bytes())
+    assert {**node.receive(data), "created": manifest.created} == json.loads(manifest.as_bytes())
     streamed = node.received()
     assert len(streamed) == 4
     assert node.receive((tmp_path / "x.kw").read_bytes()) == json.loads(manifest.as_bytes())
@@ -176,13 +182,13 @@ def test_what_is_sent_is_the_same_on_the_admin_and_on_another_node(node, tmp_pat
 
 def test_a_manifest_that_outgrows_its_place_moves_what_is_behind_it(node, tmp_path):
     node.patch("kw_streams", COUNTS={"rows": 0, "by": {f"public.table_{number}": number for number in range(5000)}})
-    manifest = take(node.send(), tmp_path / "x.kw")
+    manifest = take(node.send(frames=False), tmp_path / "x.kw")
     assert len(manifest.as_bytes()) > 100_000
     assert archive.verify(tmp_path / "x.kw") == manifest
     node.record.unlink()
     assert archive.verify(Path(node.salt["kw_archive.create"]("mysite")["path"])).services == manifest.services
     again = tmp_path / "y.kw"  # now its place is large enough from the beginning
-    assert archive.verify(take(node.send(), again) and again).services == manifest.services
+    assert archive.verify(take(node.send(frames=False), again) and again).services == manifest.services
     assert archive.positions(again)[0].offset > archive.positions(tmp_path / "x.kw")[0].offset
 
 
@@ -223,18 +229,21 @@ def test_a_module_that_names_other_members_than_it_wrote_is_refused(node):
 
 
 def test_a_stream_that_breaks_anywhere_leaves_nothing(node, tmp_path):
-    data = node.send()
-    for size in [0, 100, 512, 513, 1100, 40_000, len(data) // 2, len(data) - 10, len(data) - 1]:
-        with pytest.raises(incoming.Broken):
-            take(data[:size], tmp_path / "x.kw")
+    frames = node.send()[0]
+    plain, said = node.send(frames=False)
+    for end in [0, 100, 512, 513, 1100, 40_000, -2_000_000, -10, -1]:
+        with pytest.raises(KraftwerkError, match="not what its manifest says"):
+            take((plain[:end], said), tmp_path / "x.kw")
         assert not list(tmp_path.glob("*.kw")) and not list(tmp_path.glob(".part"))
         with pytest.raises(RuntimeError, match=r"truncated"):
-            node.receive(data[:size])
+            node.receive(frames[:end])
         assert list(node.dump.iterdir()) == []
+    with pytest.raises(KraftwerkError, match="not what its manifest says"):
+        take((plain + b"x", said), tmp_path / "x.kw")
 
 
 def test_a_stream_that_was_altered_brings_the_same_or_nothing(node):
-    data = node.send()
+    data = node.send()[0]
     manifest, members = node.receive(data), node.received()
     refused = 0
     places = [*range(0, 512, 40), *range(33_000, len(data), len(data) // 100), *range(len(data) - 2000, len(data), 50)]
@@ -254,17 +263,17 @@ def test_a_stream_that_was_altered_brings_the_same_or_nothing(node):
 def test_a_frame_leads_nowhere_else(node, name):
     block = name.encode().ljust(100, b"\0") + archive.header("streams/two", 0)[100:]
     with pytest.raises(RuntimeError, match="no proper name"):
-        node.receive(incoming.MAGIC + b"H" + len(block).to_bytes(8, "big") + block + b"D" + bytes(7) + b"\1x")
+        node.receive(MAGIC + b"H" + len(block).to_bytes(8, "big") + block + b"D" + bytes(7) + b"\1x")
     assert list(node.dump.iterdir()) == []
 
 
 def test_a_file_that_is_there_is_kept(node, tmp_path):
     (tmp_path / "x.kw").write_text("mine")
     with pytest.raises(KraftwerkError, match="exists already"):
-        take(node.send(), tmp_path / "x.kw")
+        take(node.send(frames=False), tmp_path / "x.kw")
     assert (tmp_path / "x.kw").read_text() == "mine"
 
 
 def test_a_disk_that_cannot_be_written_to_is_one_line(node):
     with pytest.raises(KraftwerkError, match="can't be written: No such file or directory"):
-        take(node.send(), Path("/nowhere/x.kw"))
+        take(node.send(frames=False), Path("/nowhere/x.kw"))
