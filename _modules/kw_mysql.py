@@ -328,7 +328,7 @@ def console(instance):
     server = _server(instance)
     found = server.variables(server.database)
     secrets = {key: found[key] for key in ("MYSQL_HOST", "MYSQL_TCP_PORT", "MYSQL_PWD") if key in found}
-    place = [] if server.outside else ["--protocol=socket"]
+    place = ["--loose-ssl-verify-server-cert=0"] if server.outside else ["--protocol=socket"]
     argv = ["mariadb", "--no-defaults", *place, f"--user={found['MYSQL_USER']}", server.database]
     return {"argv": argv, "environ": secrets, "user": server.user}
 
