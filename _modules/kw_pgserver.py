@@ -240,4 +240,6 @@ def _last_words(program, errors):
     errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4000))
     lines = [line.strip() for line in errors.read().decode(errors="replace").splitlines() if line.strip()]
     last = max((number for number, line in enumerate(lines) if "error:" in line.lower()), default=len(lines) - 3)
-    return " / ".join(line.removeprefix(f"{program}: ") for line in lines[max(0, last) :][:3]) or "failed without a word"
+    return (
+        " / ".join(line.removeprefix(f"{program}: ") for line in lines[max(0, last) :][:3]) or "failed without a word"
+    )
