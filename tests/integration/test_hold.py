@@ -17,7 +17,7 @@ from kraftwerk.transport import Connection
 from tests import visitors
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
-NODE, NAME = "hold-one", "shop"
+NODE, NAME = "hold-one", "booth"
 HOST = f"{NAME}.{NODE}"
 YAML = """\
 wsgi: shop
@@ -98,25 +98,7 @@ def test_nobody_is_turned_away_while_it_is_held_and_all_runs_again(site):
     wait_for(lambda: states() == ["run", "run", "down"])
 
 
-def test_a_deploy_answers_what_the_old_release_had_in_its_queue(site):
-    _, _, root = site
-    stop, statuses = threading.Event(), []
-
-    def ask():
-        while not stop.is_set():
-            statuses.append(answer("/slow")[0])
-
-    threads = [threading.Thread(target=ask) for _ in range(12)]  # of 0.7 s each, for two workers
-    for thread in threads:
-        thread.start()
-    subprocess.run([sys.executable, "-m", "kraftwerk", "deploy", NODE, "--yes"], cwd=root, check=True, timeout=120)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert set(statuses) == {200}
-
-
-@pytest.mark.parametrize("moment", ["hold: shop-clock", "hold: requests", "held"])
+@pytest.mark.parametrize("moment", ["hold: booth-clock", "hold: requests", "held"])
 def test_who_holds_is_killed_and_nobody_is_turned_away(site, moment):
     with visitors.visiting(get_node(NODE).host, HOST) as seen:
         holder = subprocess.Popen([sys.executable, "-c", HOLDER, NODE, NAME], stdout=subprocess.PIPE, text=True)
@@ -133,7 +115,7 @@ def test_who_holds_is_killed_and_nobody_is_turned_away(site, moment):
 
 def test_the_nodes_program_is_killed_and_all_runs_again(site):
     connection, instance, _ = site
-    broken = pytest.raises(KraftwerkError, match="what was held of shop is started again")
+    broken = pytest.raises(KraftwerkError, match="what was held of booth is started again")
     with broken, hold.held(connection, instance):
         on("kill -9 $(pgrep -f 'hold.py OPTIONS' | tail -n 1)")  # the child, which is the younger one
         wait_for(lambda: answer()[0] == 200)
@@ -169,6 +151,24 @@ def test_who_waited_too_long_sees_the_projects_page(site):
         assert (response.status, response.read()) == (503, b"<h1>We paint the shop</h1>")
     assert held.refused == 5
     assert answer()[0] == 200
+
+
+def test_a_deploy_answers_what_the_old_release_had_in_its_queue(site):
+    _, _, root = site
+    stop, statuses = threading.Event(), []
+
+    def ask():
+        while not stop.is_set():
+            statuses.append(answer("/slow")[0])
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]  # of 0.7 s each, for two workers
+    for thread in threads:
+        thread.start()
+    subprocess.run([sys.executable, "-m", "kraftwerk", "deploy", NODE, "--yes"], cwd=root, check=True, timeout=120)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) == {200}
 
 
 def test_after_a_reboot_nothing_holds(site):

@@ -16,7 +16,7 @@ from kraftwerk.transport import Connection
 from tests import visitors
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
-OLD, NEW, NAME = "move-old", "move-new", "shop"
+OLD, NEW, NAME = "move-old", "move-new", "stall"
 HOST = f"{NAME}.{OLD}"
 # As visitors know it; and /order/N writes a row and a file before it says so.
 SITE = (
@@ -152,7 +152,7 @@ def root(make_shared_node, converged, tmp_path_factory):
 
 def test_the_plan_changes_nothing(root):
     printed = kraftwerk("migrate", "--from", OLD, "--to", NEW, "--plan", cwd=root)
-    assert f"shop moves from {OLD} to {NEW} (production)" in printed
+    assert f"stall moves from {OLD} to {NEW} (production)" in printed
     assert "postgres  1 tables 0 rows" in printed
     assert f"    -    nodes: [{OLD}]  # where it is\n    +    nodes: [{NEW}]  # where it is\n" in printed
     assert NAME not in registry.sync(Connection(get_node(NEW)))
@@ -184,7 +184,7 @@ def test_killed_after_that_the_new_node_serves_and_the_next_call_finishes_it(roo
         printed = kraftwerk("migrate", "--from", OLD, "--to", NEW, "--yes", cwd=root)
         count = len(taken)
         wait_for(lambda: len(taken) > count + 3)
-    assert f"shop is on {NEW}   http://{NAME}.{NEW}" in printed
+    assert f"stall is on {NEW}   http://{NAME}.{NEW}" in printed
     print(f"longest answer {seen.longest:.1f} s, {seen.answers} answers, {len(taken)} orders")
     assert not seen.failed
     rows, files = orders(NEW)
