@@ -24,9 +24,7 @@ def serve(loaders, monkeypatch):
 
     def put(server):
         for name in ("missing", "remnants"):
-            monkeypatch.setitem(
-                loaders.modules, f"kw_mysql.{name}", lambda instance, n=name: list(getattr(server, n))
-            )
+            monkeypatch.setitem(loaders.modules, f"kw_mysql.{name}", lambda instance, n=name: list(getattr(server, n)))
         monkeypatch.setitem(loaders.modules, "kw_mysql.create", server.create)
         monkeypatch.setitem(loaders.modules, "kw_mysql.drop", server.drop)
         return server
