@@ -31,7 +31,10 @@ def node_factory():
 
         def make(name, **options):
             stack.callback(local.destroy, name)
-            return Connection(local.create(name, **options))
+            connection = Connection(local.create(name, **options))
+            if "base" in options:  # ssh answers before the servers that the base has
+                connection.run(["systemctl", "is-system-running", "--wait"], check=False)
+            return connection
 
         yield make
 
