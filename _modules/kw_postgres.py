@@ -12,6 +12,16 @@ import urllib.parse
 __virtualname__ = "kw_postgres"
 PARTS = ("tables", "database", "owner")
 LARGEST = 20
+# Whether there is anything of the instance's own in its database.
+FILLED = """
+SELECT EXISTS (SELECT FROM pg_largeobject_metadata) OR EXISTS (SELECT FROM (
+    SELECT 'pg_class'::regclass AS class, oid, relnamespace AS space FROM pg_class
+    UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace FROM pg_proc
+    UNION ALL SELECT 'pg_type'::regclass, oid, typnamespace FROM pg_type WHERE typtype IN ('e', 'd', 'r')) AS own
+  JOIN pg_namespace n ON n.oid = space
+  WHERE nspname !~ '^(pg_|information_schema)'
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = class AND objid = own.oid AND deptype = 'e'))
+"""
 # What an instance lacks, as a list of words.
 MISSING = """
 SELECT to_json(array_remove(
@@ -349,8 +359,8 @@ def remnants(instance):
         return []  # what is elsewhere isn't the node's to delete
     if "database" in gone:
         return [] if "role" in gone else ["owner"]
-    tables = server.sql("SELECT 1 FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)' LIMIT 1")
-    return ["tables"] * bool(tables) + ["database"] + ["owner"] * ("role" not in gone)
+    filled = server.sql(FILLED) == "t"
+    return ["tables"] * filled + ["database"] + ["owner"] * ("role" not in gone)
 
 
 def drop(instance, what):
