@@ -124,8 +124,8 @@ def missing(instance):
 
         salt '*' kw_redis.missing mysite
     """
-    place = _place(instance)
-    return __salt__["kw_redis_server.missing"](instance, place.settings()) if place.own else []
+    place = _place(instance, server=True)
+    return __salt__["kw_redis_server.missing"](instance, place.settings(), place.options) if place.own else []
 
 
 def create(instance):
@@ -143,8 +143,26 @@ def create(instance):
 
         salt '*' kw_redis.create mysite
     """
-    place = _place(instance)
-    return __salt__["kw_redis_server.create"](instance, place.settings()) if place.own else []
+    place = _place(instance, server=True)
+    return __salt__["kw_redis_server.create"](instance, place.settings(), place.options) if place.own else []
+
+
+def url(instance, host, password):
+    """
+    Where another node finds the instance's keys.
+
+    instance
+        Name of the instance.
+    host, password
+        The host of their node as it stands in a URL, and the password among the service's options.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis.url mysite 192.0.2.7 hush  # not of use there
+    """
+    return __salt__["kw_redis_network.url"](instance, host, password)
 
 
 def dump(instance, target):
@@ -331,7 +349,7 @@ def remnants(instance):
 
         salt '*' kw_redis.remnants mysite
     """
-    return _place(instance).remnants()
+    return _place(instance, server=True).remnants()
 
 
 def drop(instance, what):
@@ -353,7 +371,7 @@ def drop(instance, what):
     """
     if what not in PARTS:
         raise ValueError(f"{what!r}: what to drop is one of {', '.join(PARTS)}")
-    place = _place(instance)
+    place = _place(instance, server=True)
     if what not in place.remnants():
         return False
     place.discard()
@@ -364,9 +382,9 @@ def drop(instance, what):
     return True
 
 
-def _place(instance, token=""):
-    """Where the instance's keys are, or those of a load."""
-    return __salt__["kw_redis_place.of"](instance, token)
+def _place(instance, token="", server=False):
+    """Where the instance's keys are, or those of a load, or its own server as a whole."""
+    return __salt__["kw_redis_place.of"](instance, token, server)
 
 
 def _packed(member, feed):

@@ -21,6 +21,7 @@ LOADING = b"kraftwerk.load."
 SPARE = 32 * 2**20  # bytes of memory that a load leaves to others
 EMPTY = b"REDIS0009\xff" + bytes(8)  # a snapshot without keys
 PIECE = 2**20
+UNCHECKED = ("none", "optional", "cert_none", "cert_optional")
 
 
 def __virtual__():
@@ -30,7 +31,7 @@ def __virtual__():
     return __virtualname__
 
 
-def of(instance, token=""):
+def of(instance, token="", server=False):
     """
     The place of an instance's keys, or the one beside it where a load puts its own.
 
@@ -38,6 +39,8 @@ def of(instance, token=""):
         Name of the instance.
     token
         That of the load. Default: the place of the present keys.
+    server
+        The server itself, also where other nodes use it, too. Default: ``False``.
 
     Raises ``ValueError`` for options that can't be, or a token that is none.
 
@@ -50,6 +53,9 @@ def of(instance, token=""):
     if token and not (8 <= len(token) <= 16 and token.isalnum() and token.isascii() and token == token.lower()):
         raise ValueError(f"{token!r}: a token is 8 to 16 small letters and digits")
     options = {**DEFAULTS, **__salt__["kw_service.options"](instance, "redis")}
+    if options.get("clients") and not server:
+        options["url"] = f"unix://{__salt__['kw_redis_server.socket'](instance)}"
+        options["user"] = options.get("user") or __salt__["kw_redis_network.user"](instance)
     return (_Shared if options.get("url") else _Own)(instance, options, token)
 
 
@@ -62,7 +68,11 @@ class _Place:
 
     def connect(self, *timeout):
         """A connection to the server, in the database that is the project's."""
-        return __salt__["kw_redis_wire.connect"](self.url(), *timeout)
+        return __salt__["kw_redis_wire.connect"](self.address(), *timeout)
+
+    def address(self):
+        """What root connects to."""
+        return self.url()
 
     def with_celery(self, found, url):
         """Variables, and the one that Celery reads by itself where an option asks for it."""
@@ -98,6 +108,11 @@ class _Own(_Place):
     def socket(self):
         """The path of its socket."""
         return __salt__["kw_redis_server.socket"](self.instance, self.token or "redis")
+
+    def address(self):
+        """The server's socket, with root's password where it has one."""
+        folder = __salt__["kw_redis_server.folder"](self.instance)
+        return f"{__salt__['kw_redis_network.address'](folder, self.socket())}?db={self.options['db'] or 0}"
 
     def url(self):
         """As redis-py, Django and RQ take it."""
@@ -206,7 +221,7 @@ class _Shared(_Place):
     def __init__(self, instance, options, token):
         super().__init__(instance, options, token)
         self.parts = __salt__["kw_redis_wire.parts"](options["url"])
-        for name in ("user", "password", "db"):
+        for name in ("user", "password", "db", "port"):
             self.parts[name] = options.get(name) or self.parts[name]
         self.db = int(self.parts["db"])
         self.loaded = self.prefix + LOADING + f"{token}:".encode()
@@ -293,6 +308,8 @@ class _Shared(_Place):
         where = ["-s", part["path"]] if part["scheme"] == "unix" else ["-h", part["host"], "-p", str(part["port"])]
         login = ["--user", part["user"]] if part["user"] else []
         tls = ["--tls"] if part["scheme"] == "rediss" else []
+        if part["query"].get("ssl_cert_reqs", "").lower() in UNCHECKED:
+            tls += ["--insecure"]
         if "ssl_ca_certs" in part["query"]:
             tls += ["--cacert", part["query"]["ssl_ca_certs"]]
         argv = ["redis-cli", *where, *login, *tls, "-n", str(self.db)]

@@ -2,7 +2,8 @@
 A project's own redis servers under systemd: the live one, and beside it the one that a load has prepared.
 
 Each has a folder and a socket named by a word of its own (``first``, then the token of a load), and a link says which
-of them is live. So a load changes the data by renaming a link. Servers run as the instance's user and have no port.
+of them is live. So a load changes the data by renaming a link. Servers run as the user that their unit names: the
+instance's, or one of their own where only other nodes use them (``kw_redis_network``).
 """
 
 import contextlib
@@ -22,6 +23,8 @@ SNAPSHOT = "dump.rdb"  # as kw_redis_settings says
 BASE = "appendonly.aof.1.base.rdb"  # what a server with an append-only file starts from
 MANIFEST = f"file {BASE} seq 1 type b\n"
 FIRST = "first"
+CLIENTS = "\n# For "  # where the lines for clients begin
+SERVER_USER = "keys-"  # and the instance's name, as services/redis/map.jinja says
 
 
 def __virtual__():
@@ -113,25 +116,29 @@ def live(instance):
         return ""
 
 
-def missing(instance, wanted):
+def missing(instance, wanted, options):
     """
-    What the live server lacks: any of ``folder``, ``config``, ``boot``, ``server``, ``settings``, and ``upgrade`` where
-    its package is newer than what runs.
+    What the live server lacks: any of ``folder``, ``config``, ``clients``, ``boot``, ``server``, ``settings``, and
+    ``upgrade`` where its package is newer than what runs.
 
     instance
         Name of the instance.
-    wanted
-        Its settings.
+    wanted, options
+        Its settings, and the options that say who its clients are.
 
     CLI Example:
 
     .. code-block:: bash
 
-        salt '*' kw_redis_server.missing mysite '{}'
+        salt '*' kw_redis_server.missing mysite '{}' '{}'
     """
-    parts = [] if live(instance) and os.path.isdir(folder(instance, live(instance))) else ["folder"]
-    if _read(os.path.join(folder(instance), CONFIG)) != __salt__["kw_redis_settings.text"](wanted):
+    parts = [] if live(instance) and _is_own(instance, folder(instance, live(instance))) else ["folder"]
+    present = _read(os.path.join(folder(instance), CONFIG))
+    network = __salt__["kw_redis_network.text"](instance, folder(instance), options)
+    if present != __salt__["kw_redis_settings.text"](wanted, network):
         parts.append("config")
+    if present and present.partition(CLIENTS)[2] != network.partition(CLIENTS)[2]:
+        parts.append("clients")
     if _systemctl("is-enabled", unit(instance), check=False) != "enabled":
         parts.append("boot")
     try:
@@ -145,14 +152,14 @@ def missing(instance, wanted):
     return parts
 
 
-def create(instance, wanted):
+def create(instance, wanted, options):
     """
     Have the live server run with its settings, now and from boot on. The units are there already.
 
     instance
         Name of the instance.
-    wanted
-        Its settings.
+    wanted, options
+        As for ``missing``.
 
     Returns what was missing. Raises ``RuntimeError`` with the server's words.
 
@@ -160,26 +167,31 @@ def create(instance, wanted):
 
     .. code-block:: bash
 
-        salt '*' kw_redis_server.create mysite '{}'
+        salt '*' kw_redis_server.create mysite '{}' '{}'
     """
-    parts = missing(instance, wanted)
-    path, text = os.path.join(folder(instance), CONFIG), __salt__["kw_redis_settings.text"](wanted)
+    parts, word = missing(instance, wanted, options), live(instance) or FIRST
+    path = os.path.join(folder(instance), CONFIG)
     if "folder" in parts:
-        _own(instance, _make_folder(instance, FIRST))
-        _point(os.path.join(folder(instance), "live"), FIRST)
+        _own(instance, _make_folder(instance, word))
+        _point(os.path.join(folder(instance), "live"), word)
+    network = __salt__["kw_redis_network.make"](
+        instance, folder(instance), options, pwd.getpwnam(_user(instance)).pw_gid
+    )
+    text = __salt__["kw_redis_settings.text"](wanted, network)
     # A server that starts without its append-only file mustn't be told to read one, nor the other way round: where that
     # changes, it starts as it was, changes while it runs, and is told so for its next start.
-    if f"\nappendonly {wanted['appendonly']}\n" in (_read(path) or text):
+    if "clients" not in parts and f"\nappendonly {wanted['appendonly']}\n" in (_read(path) or text):
         _write(path, text, 0o644)
     if "boot" in parts:
         _systemctl("enable", unit(instance))
-    if "server" in parts:
+    if {"server", "folder"} & set(parts):
         _systemctl("restart", unit(instance))
     with _client(instance) as client:
         restart = __salt__["kw_redis_settings.apply"](client, wanted)
+    if restart or {"upgrade", "clients"} & set(parts):
+        _systemctl("stop", unit(instance))  # so that one who is cut short here finds it wanting
     _write(path, text, 0o644)
-    if restart or "upgrade" in parts:
-        _systemctl("restart", unit(instance))
+    _systemctl("start", unit(instance))
     return parts
 
 
@@ -198,12 +210,16 @@ def remove(instance):
     """
     _systemctl("disable", "--now", unit(instance), check=False)
     _systemctl("stop", f"{unit(instance)}@*", check=False)
+    __salt__["kw_redis_network.close"](instance, folder(instance))
+    user = _user(instance)
     for path in (folder(instance), os.path.dirname(socket(instance))):
         shutil.rmtree(path, ignore_errors=True)
     for name in (f"{unit(instance)}.service", f"{unit(instance)}@.service"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(UNITS, name))
     _systemctl("daemon-reload")
+    if user.startswith(SERVER_USER):
+        _run(["userdel", user], check=False)
 
 
 def fill(instance, word, kept):
@@ -333,13 +349,22 @@ def _own(instance, path):
             os.chown(os.path.join(parent, name), entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
+def _is_own(instance, path):
+    """Whether a folder belongs to the user that the server runs as."""
+    try:
+        return os.stat(path).st_uid == pwd.getpwnam(_user(instance)).pw_uid
+    except (FileNotFoundError, KeyError):
+        return False
+
+
 def _installed(what):
     """The version of the program (``v``), or the number of its build, which differs in each version of the package."""
     return re.search(rf" {what}=(\S+)", _run(["redis-server", "--version"]))[1]
 
 
 def _client(instance, word="redis"):
-    return __salt__["kw_redis_wire.connect"](f"unix://{socket(instance, word)}")
+    address = __salt__["kw_redis_network.address"](folder(instance), socket(instance, word))
+    return __salt__["kw_redis_wire.connect"](address)
 
 
 def _read(path):
@@ -369,8 +394,9 @@ def _point(path, target):
 
 
 def _user(instance):
-    """The system user that the instance runs as."""
-    return f"web-{instance}"
+    """The system user that the servers run as: their unit says."""
+    found = re.search(r"(?m)^User=(\S+)$", _read(os.path.join(UNITS, f"{unit(instance)}@.service")))
+    return found[1] if found else f"web-{instance}"
 
 
 def _systemctl(*words, check=True):

@@ -96,12 +96,14 @@ def different(client, wanted):
     return {name: value for name, value in wanted.items() if answers[name][1:] != [value.encode()]}
 
 
-def text(wanted):
+def text(wanted, network=""):
     """
     The configuration file.
 
     wanted
         The settings.
+    network
+        Lines for clients on other nodes. Default: none.
 
     CLI Example:
 
@@ -111,7 +113,7 @@ def text(wanted):
     """
     lines = [f"{name} {value or EMPTY}" for name, value in sorted(wanted.items())]
     head = ["# Written by kraftwerk: no port, a Unix socket for the site's own user.", "port 0", "unixsocketperm 770"]
-    return "\n".join([*head, "dbfilename dump.rdb", *lines, ""])
+    return "\n".join([*head, "dbfilename dump.rdb", *lines, network])
 
 
 def _wait(client, *busy, status):

@@ -44,7 +44,7 @@ def present(name):
 
 def absent(name, what=()):
     """
-    Delete what is left of an instance's data, as far as it is named.
+    Delete what is left of an instance's data, as far as it is named; what stays is open to no other node any more.
 
     name
         Name of the instance.
@@ -59,15 +59,19 @@ def absent(name, what=()):
     """
     try:
         left = [part for part in __salt__["kw_redis.remnants"](name) if part in what]
-        if not left:
+        open_ = "database" not in left and "clients" in __salt__["kw_redis.missing"](name)
+        changes = dict.fromkeys(left, "deleted") | ({"clients": "set"} if open_ else {})
+        if not changes:
             return _ret(name, True, "Nothing to delete")
         if __opts__["test"]:
-            return _ret(name, None, "Data would be deleted", dict.fromkeys(left, "deleted"))
+            return _ret(name, None, "Data would be deleted", changes)
         for part in left:
             __salt__["kw_redis.drop"](name, part)
+        if open_:
+            __salt__["kw_redis.create"](name)
     except RuntimeError as error:
         return _ret(name, False, str(error))
-    return _ret(name, True, "Data was deleted", dict.fromkeys(left, "deleted"))
+    return _ret(name, True, "Data was deleted", changes)
 
 
 def _ret(name, result, comment, changes=None):

@@ -5,7 +5,7 @@ include:
   - node.folder
 
 # Options of services, with what opens them: for the services' modules, by root alone.
-{%- for name in (instances | list) + (parts | list) | unique %}
+{%- for name in ((instances | list) + (parts | list)) | unique %}
 
 project/service/{{ name }}:
   {%- if name in instances or parts[name].present or "owner" not in parts[name].remove %}

@@ -116,7 +116,7 @@ class Peaks:
         if ours:
             wanted, end = "\0kraftwerk\0dump\0" in words and name != "ssh", self.admin
         else:
-            wanted, end = name in ("pg_dump", "zstd", "tar") or "kw_call" in words, self.node
+            wanted, end = name in ("pg_dump", "zstd", "tar") or (name == "python3" and "kw_call" in words), self.node
         if wanted:
             lines = (folder / "status").read_text().splitlines()
             peak = int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024

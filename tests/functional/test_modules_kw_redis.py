@@ -90,6 +90,47 @@ def test_no_password_is_an_argument(redis):
     }
 
 
+CLIENTS = {"clients": {"web1": "192.0.2.1", "web2": "2001:db8::1"}, "listen": ["192.0.2.7"], "password": "hu sh/"}
+
+
+def test_another_node_finds_the_same_port_always(redis):
+    assert redis().url("mysite", "192.0.2.7", "hu sh/") == (
+        "rediss://web-mysite:hu%20sh%2F@192.0.2.7:26977/0?ssl_cert_reqs=none"
+    )
+    away = redis(url=redis().url("mysite", "192.0.2.7", "hush"), node="db1", password="hush", port="7000", celery="yes")
+    address = "rediss://web-mysite:hush@192.0.2.7:7000/0?ssl_cert_reqs=none"
+    assert away.environ("mysite") == {"REDIS_URL": address, "CELERY_BROKER_URL": address}
+    assert {"--tls", "--insecure"} < set(away.console("mysite")["argv"])
+
+
+def test_with_clients_an_instance_here_logs_in_too(redis):
+    assert redis(**CLIENTS).environ("mysite") == {"REDIS_URL": f"unix://web-mysite:hu%20sh%2F@{SOCKET}?db=0"}
+
+
+def test_no_password_is_in_the_files_for_clients(loaders, tmp_path):
+    network, folder = loaders.modules.kw_redis_network, str(tmp_path)
+    assert network.make("my-site", folder, {}, 0) == network.text("my-site", folder, {"clients": {}}) == ""
+    assert network.address(folder, SOCKET) == f"unix://{SOCKET}"
+    text = network.make("my-site", folder, CLIENTS, 0)
+    assert text == network.make("my-site", folder, CLIENTS, 0) == network.text("my-site", folder, CLIENTS)
+    admin = (tmp_path / "admin").read_text()
+    assert network.address(folder, SOCKET) == f"unix://default:{admin}@{SOCKET}"
+    assert len(admin) == 64 and admin not in text and "hu sh/" not in text
+    assert {file.name: f"{file.stat().st_mode & 0o777:o}" for file in tmp_path.iterdir()} == {
+        "admin": "600",
+        "clients.nft": "600",
+        "tls.key": "640",
+        "tls.crt": "644",
+    }
+    rules = (tmp_path / "clients.nft").read_text()
+    assert "ip saddr 192.0.2.1 accept; tcp dport" in rules and "ip6 saddr 2001:db8::1 accept" in rules
+    assert rules.endswith("reject with tcp reset; }\n}\n")
+    assert text != network.text("my-site", folder, {**CLIENTS, "password": "other"})
+    assert text != network.text("my-site", folder, {**CLIENTS, "clients": {"web1": "192.0.2.1"}})
+    with pytest.raises(RuntimeError, match="no password"):
+        network.text("my-site", folder, {**CLIENTS, "password": ""})
+
+
 def test_settings_follow_from_options(loaders):
     follow = loaders.modules.kw_redis_settings.follow
     given = {"maxmemory": "64mb", "eviction": "allkeys-lru", "appendonly": "no", "databases": "16"}

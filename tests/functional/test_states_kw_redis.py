@@ -67,6 +67,16 @@ def test_absent_deletes_what_is_named_in_order_then_has_nothing_to_do(serve, sta
     assert (ret["result"], ret["changes"]) == (True, {})
 
 
+def test_absent_shuts_out_other_nodes_from_what_stays(serve, state):
+    server = serve(Server(missing=["config", "clients"], remnants=["tables", "database"]))
+    assert state("kw_redis.absent", test=True, name="mysite")["changes"] == {"clients": "set"}
+    assert state("kw_redis.absent", name="mysite")["changes"] == {"clients": "set"}
+    assert server.done == ["config", "clients"]
+    server = serve(Server(missing=["clients"], remnants=["database"]))
+    assert state("kw_redis.absent", name="mysite", what=["database"])["changes"] == {"database": "deleted"}
+    assert server.done == ["database"]
+
+
 def test_absent_keeps_what_isn_t_named(serve, state):
     server = serve(Server(remnants=["tables", "database"]))
     assert state("kw_redis.absent", name="mysite")["changes"] == {}

@@ -167,6 +167,18 @@ def test_where_some_projects_are_converged_only_a_look_at_the_node_still_sees_th
     assert not [name for name in low if "mysite" in name or name.startswith("services/")]
 
 
+def test_a_redis_for_other_nodes_alone_has_a_user_of_its_own(compile_tree):
+    given = {"clients": {"web1": "192.0.2.1"}, "listen": {"web1": "192.0.2.7"}, "password": "x"}
+    part = {**BARE, "services": ["redis"], "options": {"redis": given}, "environment": "production", "remove": []}
+    low = compile_tree(data={"bare": part})
+    assert low["services/redis/server/bare/user"]["name"] == "keys-bare"
+    assert low["services/redis/unit/bare"]["context"] == {"name": "bare", "user": "keys-bare", "clients": ["192.0.2.1"]}
+    assert {"nftables", "openssl"} < set(low["services/redis/package/installed"]["pkgs"])
+    low = compile_tree({**BARE, "services": ["redis"]}, data={"bare": part})
+    assert "services/redis/server/bare/user" not in low
+    assert low["services/redis/unit/bare"]["context"]["user"] == "web-bare"
+
+
 def test_redis_and_memcached_have_a_server_for_each_site_or_none_where_it_is_elsewhere(compile_tree):
     both = {"services": ["redis", "memcached"], "options": {"memcached": {"memory": "1gb"}}}
     low = compile_tree({**MYSITE, **both}, {**BARE, "services": ["memcached"]})

@@ -46,23 +46,23 @@ def make_node(home):
         yield make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def make_shared_node(home):
-    """Make nodes that are removed after the run."""
+    """Make nodes that are removed after the file's tests: those of the next find no other's sites."""
     with node_factory() as make:
         yield make
 
 
 @contextmanager
-def kept_base(make, name, instance, **options):
+def kept_base(name, instance, **options):
     """Keep what a node has on it with an instance as a base, for as long as the body runs."""
-    connection = make(name, **options)
-    outcome = highstate.converge(connection.node, instance)
-    assert not outcome.failed, highstate.report(outcome)
-    connection.close()
-    local.stop(name)
-    snapshot.keep(name, name)
-    local.destroy(name)
+    with node_factory() as make:
+        connection = make(name, **options)
+        outcome = highstate.converge(connection.node, instance)
+        assert not outcome.failed, highstate.report(outcome)
+        connection.close()
+        local.stop(name)
+        snapshot.keep(name, name)
     yield name
     snapshot.remove(name)
 
@@ -74,13 +74,13 @@ def plain_instance(name, *services, **keys):
 
 
 @pytest.fixture(scope="session")
-def converged(home, make_shared_node):
+def converged(home):
     """Return the name of a base that has on it what a converged node has; its only instance is `mysite`, not deployed.
 
     Clones of it are made with `make_node(name, base=converged)` and have all packages already.
     """
     instance = plain_instance("mysite", "postgres", "files")
-    with kept_base(make_shared_node, f"converged-{os.getpid()}", instance) as base:
+    with kept_base(f"converged-{os.getpid()}", instance) as base:
         yield base
 
 
@@ -92,10 +92,10 @@ def node(converged):
 
 
 @pytest.fixture(scope="session")
-def stocked(converged, make_shared_node):
+def stocked(converged):
     """Return the name of a base like `converged`, with a second instance `rich` that has every service."""
     instance = plain_instance("rich", *SERVICES)
-    with kept_base(make_shared_node, f"stocked-{os.getpid()}", instance, base=converged) as base:
+    with kept_base(f"stocked-{os.getpid()}", instance, base=converged) as base:
         yield base
 
 

@@ -1,5 +1,6 @@
 {%- from "services/redis/map.jinja" import redis, redis_place with context %}
 
+{%- set more = redis.network_packages if redis_place.listen else [] %}
 {%- if redis_place.server %}
 
 # Debian's own unit would open a port for every user of the node. Who had a redis here before keeps it.
@@ -13,7 +14,7 @@ services/redis/package/masked:
 
 services/redis/package/installed:
   pkg.installed:
-    - pkgs: {{ (redis.packages if redis_place.server else redis.client_packages) | tojson }}
+    - pkgs: {{ ((redis.packages if redis_place.server else redis.client_packages) + more) | tojson }}
     - install_recommends: False
     - aggregate: True
 

@@ -3,6 +3,20 @@
 include:
   - project
 {%- for name, one in redis_place.here.items() %}
+  {%- if not one.local %}
+
+services/redis/server/{{ name }}/user:
+  user.present:
+    - name: {{ one.keeper }}
+    - home: /nonexistent
+    - createhome: False
+    - system: True
+    - usergroup: True
+    - shell: /usr/sbin/nologin
+    - fullname: redis of {{ name }} of kraftwerk
+    - require_in:
+      - kw_redis: services/redis/server/{{ name }}
+  {%- endif %}
 
 services/redis/server/{{ name }}:
   kw_redis.present:
@@ -10,8 +24,10 @@ services/redis/server/{{ name }}:
     - require:
       - pkg: services/redis/package/installed
       - service: services/redis/unit/enabled
-      - user: project/user/{{ name }}
       - kw_service: project/service/{{ name }}
+    {%- if one.local %}
+      - user: project/user/{{ name }}
     - require_in:
       - kw_environ: project/env/{{ name }}
+    {%- endif %}
 {%- endfor %}

@@ -18,7 +18,7 @@ services/redis/unit/{{ name }}:
         - source: salt://services/redis/files/server.jinja
     - template: jinja
     - mode: '0644'
-    - context: {{ {"name": name, "user": one.user} | tojson }}
+    - context: {{ {"name": name, "user": one.keeper, "clients": one.clients.values() | unique | sort} | tojson }}
     - onchanges_in:
       - cmd: services/redis/unit/loaded
     - require_in:
