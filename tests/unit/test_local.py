@@ -1,6 +1,7 @@
 """Where local nodes can't run: one line says why, and what to use instead."""
 
 import json
+import os
 import subprocess
 import sys
 
