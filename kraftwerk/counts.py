@@ -11,8 +11,13 @@ def headline(service: str, counts: Counts) -> str:
     """Return counts in a few words: `postgres 10 tables 31 rows`, `files 0`; bytes and numbers by name are left out."""
     numbers = {name: count for name, count in counts.items() if isinstance(count, int) and name != "bytes"}
     return " ".join(
-        [service, *(str(count) if name == service else f"{count} {name}" for name, count in numbers.items())]
+        [service, *(f"{count:,}" if name == service else counted(count, name) for name, count in numbers.items())]
     )
+
+
+def counted(count: int, name: str) -> str:
+    """Return a count with its name: `1,034 files`, `1 file`."""
+    return f"{count:,} {name.removesuffix('s') if count == 1 else name}"
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Comparison:
 
     def __str__(self) -> str:
         """Return it as it is printed: `31/31 rows`."""
-        return f"{'?' if self.found is None else self.found}/{self.wanted} {self.name}"
+        return f"{'?' if self.found is None else f'{self.found:,}'}/{self.wanted:,} {self.name}"
 
 
 def counts_of(found: dict[str, Any]) -> Counts:

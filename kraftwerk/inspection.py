@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kraftwerk import dump, nodeprogram, screen
-from kraftwerk.counts import Counts, flatten, headline
+from kraftwerk.counts import Counts, counted, flatten, headline
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.target import Target
 
@@ -58,7 +58,7 @@ class Held:
             return ""
         now, then = flatten(self.counts), flatten(self.before)
         told = [key for key in now if ":" not in key and key != "bytes" and key in then]
-        return " ".join(f"{now[key] - then[key]:+} {key}" for key in told if now[key] != then[key]) or "as dumped"
+        return " ".join(f"{now[key] - then[key]:+,} {key}" for key in told if now[key] != then[key]) or "as dumped"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""
@@ -155,7 +155,7 @@ def _service_lines(held: Held, shown: int) -> Iterator[str]:
     unit, width = UNITS.get(held.kind, held.kind), max((len(part.name) for part in parts), default=0)
     for part in parts:
         size = "" if part.size is None else screen.size(part.size)
-        count = "" if part.count is None else f"{part.count} {unit[:-1] if part.count == 1 else unit}"
+        count = "" if part.count is None else counted(part.count, unit)
         yield f"  {part.name.ljust(max(width, 16))} {size:>8}  {count}".rstrip()
     if len(held.parts) > shown:
         yield f"  … {len(held.parts) - shown} more → kraftwerk inspect {held.service}"

@@ -65,7 +65,7 @@ def wait_for(condition, seconds=20):
 def test_each_service_is_told_and_the_whole(site, node, tmp_path):
     printed = dump(site, "-o", tmp_path / "x.kw")
     size = r"\d+ MB in [\d.]+s, [\d.]+ MB/s"
-    assert re.search(rf"^postgres 1 tables 500000 rows ✓ [\d.]+s\nfiles 1 ✓ [\d.]+s\n→  \S+x\.kw  \({size}\)$", printed)
+    assert re.search(rf"^postgres 1 table 500,000 rows ✓ [\d.]+s\nfiles 1 ✓ [\d.]+s\n→  \S+x\.kw  \({size}\)$", printed)
     manifest = archive.verify(tmp_path / "x.kw")
     assert [one.consistency for one in manifest.services] == ["one transaction", "each file as it was read"]
     assert (tmp_path / "x.kw").stat().st_mode & 0o777 == 0o600

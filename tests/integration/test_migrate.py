@@ -153,7 +153,7 @@ def root(make_shared_node, converged, tmp_path_factory):
 def test_the_plan_changes_nothing(root):
     printed = kraftwerk("migrate", "--from", OLD, "--to", NEW, "--plan", cwd=root)
     assert f"stall moves from {OLD} to {NEW} (production)" in printed
-    assert "postgres  1 tables 0 rows" in printed
+    assert "postgres  1 table 0 rows" in printed
     assert f"    -    nodes: [{OLD}]  # where it is\n    +    nodes: [{NEW}]  # where it is\n" in printed
     assert NAME not in registry.sync(Connection(get_node(NEW)))
     assert (root / "kraftwerk.yaml").read_text() == YAML

@@ -22,3 +22,8 @@ def test_what_is_told_when_all_is_right():
 def test_headline():
     assert headline("postgres", POSTGRES) == "postgres 2 tables 31 rows"
     assert headline("files", {"files": 3, "bytes": 100}) == "files 3"
+
+
+def test_large_numbers_and_single_things_are_told_as_people_do():
+    assert headline("", {"tables": 1, "rows": 1234567}).strip() == "1 table 1,234,567 rows"
+    assert str(compare("files", {"files": 1034}, {"files": 1033})[0]) == "1,033/1,034 files"
