@@ -79,8 +79,8 @@ class Backups:
         """
         return storekeys.opened(self.backup, admin.load().stores)
 
-    def connection(self, node: str | None) -> Connection:
-        """Return the way to the node that keeps the points itself: this one, or the only one."""
+    def connection(self, node: str) -> Connection:
+        """Return the way to a node that keeps points itself."""
         return target.deployed(self.project, self.environment, node).connection
 
     def node_of(self, point: Point) -> str | None:

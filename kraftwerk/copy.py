@@ -84,7 +84,9 @@ def ends(project: Project, source: End, into: End) -> tuple[Target, Target]:
         KraftwerkError: no such environment or node, several to choose from, it isn't deployed there, or both are the
             same (code 2).
     """
-    here, there = target.deployed(project, *source), target.deployed(project, *into)
+    words = f"kraftwerk copy --from {source[0]} --to {into[0]}"
+    here = target.deployed(project, *source, by=f"{words} --from-node NODE")
+    there = target.deployed(project, *into, by=f"{words} --to-node NODE")
     if (here.node.name, here.instance.name) == (there.node.name, there.instance.name):
         raise KraftwerkError(
             f"{here.instance.name} on {here.node.name} would be copied onto itself",

@@ -21,7 +21,7 @@ from kraftwerk.manifest import parse as parse_manifest
 from kraftwerk.paths import private, state_home
 from kraftwerk.room import check_room
 from kraftwerk.screen import OnProgress
-from kraftwerk.target import Target
+from kraftwerk.target import Target, not_deployed
 
 STAMP = "%Y%m%dT%H%M"
 LAST = "files"  # dumped and loaded after the databases, so that no row names a missing file
@@ -174,12 +174,9 @@ def deployed(target: Target) -> Instance:
     Raises:
         KraftwerkError: it isn't deployed there.
     """
-    name, node = target.instance.name, target.node.name
-    found = registry.sync(target.connection).get(name)
+    found = registry.sync(target.connection).get(target.instance.name)
     if found is None or not found.present:
-        production = target.instance.environment == "production"
-        option = "" if production else f" --env {target.instance.environment}"
-        raise KraftwerkError(f"{name} is not deployed on {node}", next_command=f"kraftwerk deploy {node}{option}")
+        raise not_deployed(target)
     return found
 
 

@@ -20,7 +20,7 @@ class Target:
     connection: Connection
 
 
-def resolve(project: Project, environment: str, node_name: str | None = None) -> Target:
+def resolve(project: Project, environment: str, node_name: str | None = None, *, by: str = "") -> Target:
     """Return where a command of a project goes.
 
     Args:
@@ -28,45 +28,53 @@ def resolve(project: Project, environment: str, node_name: str | None = None) ->
         environment: production, staging ….
         node_name: as the user gave it; else the environment's node in kraftwerk.yaml, else the only node where the
             instance is deployed, else the only node that there is.
+        by: how the command line names a node, such as `kraftwerk dump NODE`: for the error.
 
     Raises:
         KraftwerkError: no such node, none or several to choose from, or the name is another project's there (code 2).
     """
-    node = get_node(node_name or choose(project, environment))
+    node = get_node(node_name or choose(project, environment, by))
     instance = project.instance(environment, node.name)
     neighbours.check_owner(instance, registry.instances(node), node.name)
     return Target(node, instance, Connection(node))
 
 
-def deployed(project: Project, environment: str, node_name: str | None = None) -> Target:
+def deployed(project: Project, environment: str, node_name: str | None = None, *, by: str = "") -> Target:
     """Return where a command goes that needs the instance to be there.
 
     Args:
-        project, environment, node_name: as in `resolve`.
+        project, environment, node_name, by: as in `resolve`.
 
     Raises:
         KraftwerkError: as `resolve`; or it isn't deployed there.
     """
-    there = resolve(project, environment, node_name)
+    there = resolve(project, environment, node_name, by=by)
     name, node = there.instance.name, there.node
     # Somebody else may have deployed it: the node is asked before it is denied.
     if name not in _present(node) and not getattr(registry.sync(there.connection).get(name), "present", False):
-        option = "" if environment == "production" else f" --env {environment}"
-        raise KraftwerkError(
-            f"{name} is not deployed on {node.name}", next_command=f"kraftwerk deploy {node.name}{option}"
-        )
+        raise not_deployed(there)
     return there
 
 
-def choose(project: Project, environment: str) -> str:
+def not_deployed(there: Target) -> KraftwerkError:
+    """Return the error for a command that needs an instance where it isn't."""
+    name, environment, node = there.instance.name, there.instance.environment, there.node.name
+    option = "" if environment == "production" else f" --env {environment}"
+    return KraftwerkError(f"{name} is not deployed on {node}", next_command=f"kraftwerk deploy {node}{option}")
+
+
+def choose(project: Project, environment: str, by: str = "") -> str:
     """Return the name of the node that is meant when none is given.
+
+    Args:
+        by: as in `resolve`.
 
     Raises:
         KraftwerkError: none or several to choose from (code 2).
     """
     named = project.nodes(environment)
     instance = instance_name(project.name, environment)
-    return pick(instance, named, () if named else tuple(_deployed(instance)), tuple(all_nodes()))
+    return pick(instance, named, () if named else tuple(_deployed(instance)), tuple(all_nodes()), by)
 
 
 def is_obvious(project: Project, environment: str, node: Node) -> bool:
@@ -113,7 +121,7 @@ def _deployed(instance: str) -> list[str]:
     return [name for name, node in all_nodes().items() if instance in _present(node)]
 
 
-def pick(instance: str, named: Sequence[str], deployed: Sequence[str], roster: Sequence[str]) -> str:
+def pick(instance: str, named: Sequence[str], deployed: Sequence[str], roster: Sequence[str], by: str = "") -> str:
     """Return the only candidate of the first list that has any.
 
     Args:
@@ -121,6 +129,7 @@ def pick(instance: str, named: Sequence[str], deployed: Sequence[str], roster: S
         named: the environment's nodes in kraftwerk.yaml.
         deployed: nodes where the instance is known to be.
         roster: all nodes.
+        by: as in `resolve`.
 
     Raises:
         KraftwerkError: none or several (code 2).
@@ -133,7 +142,7 @@ def pick(instance: str, named: Sequence[str], deployed: Sequence[str], roster: S
         listed = ", ".join(sorted(candidates))
         raise KraftwerkError(
             f"which node is meant for {instance}? {where} {listed}",
-            next_command="name it (run: --node, copy: --to-node), or below environments in kraftwerk.yaml",
+            next_command=f"{by + ', or ' if by else ''}name it below environments in kraftwerk.yaml",
             code=2,
         )
     return candidates[0]

@@ -30,7 +30,7 @@ def command(context: click.Context) -> None:
 @options.json_option
 def create(node: str | None, environment: str, as_json: bool) -> None:
     """Make a point now, on the node."""
-    there = targets.deployed(project.find(), environment, node)
+    there = targets.deployed(project.find(), environment, node, by="kraftwerk backup create NODE")
     with screen.working(f"Backing up {there.instance.name} on {there.node.name}") as step:
         made = backup.create(there, step.progress)
     if as_json:
@@ -70,7 +70,7 @@ def bring_back(
     It goes the way of `kraftwerk load`: verified, laid beside the old data, compared, swapped in.
     """
     backups, found = _found(environment, point)
-    there = targets.deployed(backups.project, environment, node)
+    there = targets.deployed(backups.project, environment, node, by=f"kraftwerk backup restore {found.name} --to NODE")
     origin, held = restore.of_point(found)
     chosen = replacement.chosen(held, only, skip)
     restore.carry_out(backups, found, there, replacement.plan(there, origin, chosen), keep=keep, yes=yes)
@@ -93,7 +93,8 @@ def verify(point: str, node: str | None, environment: str, place: str | None, as
         if place:
             how = spare.rehearse(backups, found, step.progress)
         else:
-            there = targets.deployed(backups.project, environment, node or backups.node_of(found))
+            named = node or backups.node_of(found)
+            there = targets.deployed(backups.project, environment, named, by="kraftwerk backup verify --to NODE")
             how = restore.rehearse(backups, found, there, step.progress)
     if as_json:
         screen.emit_json(how)

@@ -20,4 +20,5 @@ def command(node: str | None, environment: str, service: str, arguments: tuple[s
     it reads stdin: `kraftwerk console postgres -- -c "SELECT 1"`, `kraftwerk console postgres < script.sql`.
     """
     words = arguments[1:] if arguments[:1] == ("--",) else arguments
-    console.open_client(target.deployed(project.find(), environment, node), service, words)
+    there = target.deployed(project.find(), environment, node, by=f"kraftwerk console --node NODE {service}")
+    console.open_client(there, service, words)

@@ -24,7 +24,7 @@ def command(node: str | None, environment: str, plan_only: bool, wait: int, yes:
     if as_json and not plan_only:
         raise KraftwerkError("--json prints the plan alone", next_command="kraftwerk deploy --plan --json", code=2)
     here = project.find()
-    run = rollout.Rollout(here, target.resolve(here, environment, node), patience=wait)
+    run = rollout.Rollout(here, target.resolve(here, environment, node, by="kraftwerk deploy NODE"), patience=wait)
     deploy.check(run)
     if not yes or plan_only:
         with screen.working("Planning") as step:

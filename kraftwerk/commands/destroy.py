@@ -18,7 +18,7 @@ def command(node: str | None, environment: str, keep_data: bool, yes: bool) -> N
     its owner. Whatever is answered, the project stops being served. --yes removes everything.
     """
     this = project.find()
-    here = target.resolve(this, environment, node)
+    here = target.resolve(this, environment, node, by="kraftwerk destroy NODE")
     name = here.instance.name
     found = removal.look(here)
     screen.say("\n".join(found.lines(here.node.name)))

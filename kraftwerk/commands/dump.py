@@ -45,7 +45,7 @@ def command(
         return
     if on_node and output:
         raise KraftwerkError("--output is a file here, and --on-node keeps the archive there", code=2)
-    there = target.resolve(project.find(), environment, node)
+    there = target.resolve(project.find(), environment, node, by="kraftwerk dump NODE")
     with screen.working(f"Dumping {there.instance.name} on {there.node.name}") as step:
         watch = dump.Watch(on_progress=step.progress, on_service=lambda *done: None if as_json else _line(*done))
         if on_node:

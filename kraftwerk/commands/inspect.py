@@ -27,7 +27,7 @@ def command(service: str | None, node: str | None, environment: str, as_json: bo
         service, node = None, service  # `kraftwerk inspect blue`
     began = time.monotonic()
     with screen.working("Looking") as step:
-        there = target.deployed(here, environment, node)
+        there = target.deployed(here, environment, node, by=f"kraftwerk inspect {f'{service} ' if service else ''}NODE")
         step.progress(f"{there.instance.name} on {there.node.name}")
         found = inspection.look(there, (service,) if service else ())
     if as_json:

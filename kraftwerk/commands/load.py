@@ -34,7 +34,7 @@ def command(
     here = project.find()
     with screen.step("verify"):
         manifest, way = arrival.of_archive(file)
-    there = target.resolve(here, environment, node)
+    there = target.resolve(here, environment, node, by=f"kraftwerk load {file} --to NODE")
     with lock.held(there.connection, there.instance.name):
         origin, held = replacement.of_archive(manifest)
         plan = replacement.plan(there, origin, replacement.chosen(held, only, skip))

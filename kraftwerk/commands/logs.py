@@ -22,6 +22,6 @@ from kraftwerk.options import environment_option, optional_node_argument
 @click.option("--process", metavar="NAME", default="", help="web, nginx or a worker; all, if not given.")
 def command(node: str | None, environment: str, follow: bool, lines: int, process: str) -> None:
     """Show the logs of web, workers and nginx."""
-    here = target.deployed(project.find(), environment, node)
+    here = target.deployed(project.find(), environment, node, by="kraftwerk logs NODE")
     paths = logs.files(here.instance, process)
     oneoff.become(here.connection, logs.words(paths, lines=lines, follow=follow))

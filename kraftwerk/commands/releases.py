@@ -14,7 +14,7 @@ from kraftwerk.options import environment_option, json_option, optional_node_arg
 @json_option
 def command(node: str | None, environment: str, as_json: bool) -> None:
     """List the releases that are kept on the node, the last one first."""
-    here = target.resolve(project.find(), environment, node)
+    here = target.resolve(project.find(), environment, node, by="kraftwerk releases NODE")
     history = release.read(here.connection, here.instance)
     found = sorted(history.releases.values(), key=lambda each: -each.number)
     if as_json:

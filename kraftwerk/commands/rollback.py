@@ -17,7 +17,7 @@ def command(number: int | None, node: str | None, environment: str) -> None:
     It boots beside the live one and goes through the same gate. The database stays as it is.
     """
     here = project.find()
-    run = rollout.Rollout(here, target.resolve(here, environment, node))
+    run = rollout.Rollout(here, target.resolve(here, environment, node, by="kraftwerk rollback --node NODE"))
     deploy.find_earlier(run, number)
     with Tokens() as tokens:
         rollout.go(run, deploy.ROLLBACK, tokens)

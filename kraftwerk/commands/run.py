@@ -24,5 +24,5 @@ def command(node: str | None, environment: str, user: str | None, words: tuple[s
     if user == oneoff.ROOT and node:
         oneoff.become(Connection(get_node(node)), words)
     find = target.resolve if user == oneoff.ROOT else target.deployed
-    here = find(project.find(), environment, node)
+    here = find(project.find(), environment, node, by="kraftwerk run --node NODE")
     oneoff.become(here.connection, oneoff.words(here.instance, words, user or oneoff.PROJECT))

@@ -13,5 +13,5 @@ from kraftwerk.options import environment_option, optional_node_argument
 def command(node: str | None, environment: str, user: str | None) -> None:
     """Open a shell on the node, in the project's live release, with its virtualenv and environment."""
     find = target.resolve if user == oneoff.ROOT else target.deployed
-    here = find(project.find(), environment, node)
+    here = find(project.find(), environment, node, by="kraftwerk shell NODE")
     oneoff.become(here.connection, oneoff.shell(here.instance, user or oneoff.PROJECT))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from kraftwerk import cli, node
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.target import pick
 
@@ -31,3 +32,35 @@ def test_several_or_none_is_a_clear_error(named, deployed, roster, message):
     with pytest.raises(KraftwerkError, match=message) as caught:
         pick("mysite", named, deployed, roster)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["deploy"], "kraftwerk deploy NODE"),
+        (["dump"], "kraftwerk dump NODE"),
+        (["destroy"], "kraftwerk destroy NODE"),
+        (["releases"], "kraftwerk releases NODE"),
+        (["logs"], "kraftwerk logs NODE"),
+        (["shell"], "kraftwerk shell NODE"),
+        (["inspect"], "kraftwerk inspect NODE"),
+        (["inspect", "postgres"], "kraftwerk inspect postgres NODE"),
+        (["console", "postgres"], "kraftwerk console --node NODE postgres"),
+        (["run", "--", "true"], "kraftwerk run --node NODE"),
+        (["rollback"], "kraftwerk rollback --node NODE"),
+        (["backup", "create"], "kraftwerk backup create NODE"),
+        (["copy", "--to", "staging"], "kraftwerk copy --from production --to staging --from-node NODE"),
+    ],
+)
+def test_each_command_says_how_its_own_words_name_a_node(words, hint, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("KRAFTWERK_HOME", str(tmp_path / "home"))
+    for name in ("blue", "green"):
+        node.save_node(node.Node(name, "192.0.2.7", "ssh"))
+    root = tmp_path / "mysite"
+    root.mkdir()
+    (root / "kraftwerk.yaml").write_text("wsgi: mysite.wsgi:application\nservices: [postgres]\n")
+    monkeypatch.chdir(root)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert ended.value.code == 2
+    assert f"→ {hint}, or name it below environments in kraftwerk.yaml\n" in capsys.readouterr().err
