@@ -159,7 +159,8 @@ def verify(instance, point="", wait=60):
         path = os.path.join(work, "fetched")
         __salt__["kw_archive.check_room"](work, sum(part["size"] for part in index["parts"]))
         size = __salt__["kw_point.fetch"](settings["store"], index, path)
-        checked = [f"{size} bytes in {len(index['parts'])} parts as they were written"]
+        parts = len(index["parts"])
+        checked = [f"{size:,} bytes in {parts} part{'s' if parts != 1 else ''}, as they were written"]
         if not index["encryption"]:
             with __salt__["kw_lock.held"](instance, "backup verify", wait=wait), open(path, "rb") as archive:
                 checked += __salt__["kw_rehearsal.run"](instance, archive.fileno())

@@ -61,7 +61,7 @@ def compare(instance, token, manifest):
     services = [each["service"] for each in manifest["services"]]
     folder = os.path.join(__salt__["kw_archive.folder"](instance), token)
     try:
-        phrases = [f"{len(services)} services whole by their sums"]
+        phrases = [f"{_told('services', len(services))}, all checksums right"]
         for each in manifest["services"]:
             __salt__["kw_call.progress"](each["service"])
             source = os.path.join(folder, each["service"])
@@ -79,8 +79,13 @@ def _one(dump, prepared):
     wrong = [f"{name} {found.get(name, 0)} of {count}" for name, count in wanted.items() if found.get(name) != count]
     if wrong:
         raise RuntimeError(f"{dump['service']} was loaded, but is not what its manifest says: {', '.join(wrong[:5])}")
-    told = [f"{count} {name}" for name, count in wanted.items() if ": " not in name and name != "bytes"]
+    told = [_told(name, count) for name, count in wanted.items() if ": " not in name and name != "bytes"]
     return f"{dump['service']}: loaded, {', '.join(told) or 'nothing'} as in the manifest"
+
+
+def _told(name, count):
+    """A count with its name: ``1,034 files``, ``1 file``."""
+    return f"{count:,} {name[:-1] if count == 1 and name.endswith('s') else name}"
 
 
 def _flat(counts):

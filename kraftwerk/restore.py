@@ -14,6 +14,7 @@ from typing import Any
 from kraftwerk import arrival, load, lock, nodeprogram, replacement, safety, secret, store
 from kraftwerk.arrival import Arrive
 from kraftwerk.backup import Backups, Point
+from kraftwerk.counts import counted
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.manifest import Manifest
 from kraftwerk.paths import private, state_home
@@ -123,7 +124,7 @@ def _rehearsed(backups: Backups, point: Point, on: Target, on_progress: OnProgre
         checked: list[str] = nodeprogram.call(
             on.connection, "kw_rehearsal.compare", name, token, asdict(manifest), on_progress=on_progress
         )
-    return [f"{point.stored} bytes in {point.parts} parts as they were written", *checked]
+    return [f"{point.stored:,} bytes in {counted(point.parts, 'parts')}, as they were written", *checked]
 
 
 def _recorded(backups: Backups, point: Point, how: dict[str, Any]) -> dict[str, Any]:
