@@ -54,3 +54,10 @@ def rehearsed(how: Mapping[str, Any]) -> list[str]:
 def plan_row(line: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a line of what pruning would do."""
     return line["point"], line["node"], screen.size(line["size"]), line["action"], line["why"]
+
+
+def pruned(points: int, gone: int) -> str:
+    """Return what is told when pruning is over: how many points there were, and how many of them are gone."""
+    if not points:
+        return "There is no point yet."
+    return f"Deleted {gone} of {points} points." if gone else "Nothing was deleted."

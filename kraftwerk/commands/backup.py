@@ -5,7 +5,7 @@ import click
 from kraftwerk import backup, backupreport, backupschedule, cadence, options, project, replacement, restore, screen
 from kraftwerk import target as targets
 from kraftwerk import throwaway as spare
-from kraftwerk.backup import Backups, Point
+from kraftwerk.verbgroup import VerbGroup
 
 to_option = click.option(
     "--to", "node", metavar="NODE", shell_complete=options.complete_nodes, help="The node, if several."
@@ -13,15 +13,13 @@ to_option = click.option(
 test_option = click.option("--test", is_flag=True, help="Say what would happen, and change nothing.")
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def command(context: click.Context) -> None:
+@click.group(cls=VerbGroup, usual="create")
+def command() -> None:
     """Make backup points of all data, list, verify and restore them.
 
-    A point is made on the node and kept in a store: a folder of the node, or a bucket elsewhere. Alone: create.
+    A point is made on the node and kept in a store: a folder of the node, or a bucket elsewhere. Where no COMMAND is
+    named, it is create: `kraftwerk backup`, `kraftwerk backup blue`.
     """
-    if context.invoked_subcommand is None:
-        create.main([], standalone_mode=False)
 
 
 @command.command()
@@ -62,17 +60,16 @@ def show(environment: str, as_json: bool) -> None:
 @options.skip_option
 @click.option("--backup/--no-backup", "keep", default=True, help="Keep a safety dump of what is replaced.")
 @options.yes_option
-def bring_back(
-    point: str, node: str | None, environment: str, only: tuple[str, ...], skip: tuple[str, ...], keep: bool, yes: bool
-) -> None:
+def bring_back(point: str, node: str | None, environment: str, keep: bool, yes: bool, **named: tuple[str, ...]) -> None:
     """Replace the project's data on a node by that of POINT, such as latest or 20261120T0300.
 
     It goes the way of `kraftwerk load`: verified, laid beside the old data, compared, swapped in.
     """
-    backups, found = _found(environment, point)
+    backups = backup.of(project.find(), environment)
+    found = backup.pick(backups.points(), point)
     there = targets.deployed(backups.project, environment, node, by=f"kraftwerk backup restore {found.name} --to NODE")
     origin, held = restore.of_point(found)
-    chosen = replacement.chosen(held, only, skip)
+    chosen = replacement.chosen(held, **named)
     restore.carry_out(backups, found, there, replacement.plan(there, origin, chosen), keep=keep, yes=yes)
 
 
@@ -88,7 +85,8 @@ def verify(point: str, node: str | None, environment: str, place: str | None, as
     It is fetched, checked, laid beside the present data, which is untouched, compared with its manifest, and removed.
     With --on throwaway all that happens on a node of its own on this computer.
     """
-    backups, found = _found(environment, point)
+    backups = backup.of(project.find(), environment)
+    found = backup.pick(backups.points(), point)
     with screen.working(f"Verifying {found.name} of {found.node}") as step:
         if place:
             how = spare.rehearse(backups, found, step.progress)
@@ -118,34 +116,34 @@ def schedule(when: str | None, environment: str, test: bool, yes: bool, **given:
     """
     change = backupschedule.plan(project.find(), environment, {"schedule": when, **given})
     screen.say("\n".join(change.lines()))
-    if go := not test and screen.confirm("Go on?", yes=yes):
-        backupschedule.carry_out(change)
-    else:
+    if test or not screen.confirm("Go on?", yes=yes):
         screen.say("Nothing was changed.")
-    return int(not go and not test)
+        return int(not test)
+    backupschedule.carry_out(change)
+    return 0
 
 
 @command.command()
 @options.environment_option
 @test_option
 @options.yes_option
-def prune(environment: str, test: bool, yes: bool) -> int:
+@options.json_option
+def prune(environment: str, test: bool, yes: bool, as_json: bool) -> int:
     """Delete the points that the policy doesn't keep, of all nodes.
 
-    Nodes do it after each scheduled backup. The newest point is never deleted, nor the newest that was verified.
+    Nodes do it after each scheduled backup. The newest point is never deleted, nor the newest that was verified. --json
+    prints the plan, and deletes nothing without --yes.
     """
     backups = backup.of(project.find(), environment)
     plan = backup.prune_plan(backups)
     going = sum(line["action"] != "keep" for line in plan)
-    screen.table(backupreport.PLAN, [backupreport.plan_row(line) for line in plan])
-    if not going or test or not screen.confirm(f"Delete {going} of {len(plan)} points?", yes=yes):
-        screen.say("Nothing was deleted.")
-        return int(bool(going) and not test)
-    backup.prune(backups, plan)
-    screen.say(f"Deleted {going} points, {len(plan) - going} are kept.")
-    return 0
-
-
-def _found(environment: str, name: str) -> tuple[Backups, Point]:
-    backups = backup.of(project.find(), environment)
-    return backups, backup.pick(backups.points(), name)
+    if as_json:
+        screen.emit_json(plan)
+    else:
+        screen.table(backupreport.PLAN, [backupreport.plan_row(line) for line in plan])
+    question = f"Delete {going} of {len(plan)} points?"
+    if go := bool(going) and not test and (yes if as_json else screen.confirm(question, yes=yes)):
+        backup.prune(backups, plan)
+    if not as_json:
+        screen.say(backupreport.pruned(len(plan), going if go else 0))
+    return int(bool(going) and not go and not test and not as_json)
