@@ -7,6 +7,7 @@ layout 1 SHA256SUMS came second. Nodes write archives (`_modules/kw_tar.py`), an
 
 import hashlib
 import os
+import re
 import tarfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -23,6 +24,9 @@ CHUNK = 1 << 20  # bytes in memory at a time
 BLOCK = tarfile.BLOCKSIZE
 MANIFEST_LIMIT = 16 << 20  # bytes: a million tables; more is refused before it is read
 MANIFEST, CHECKSUMS = "manifest.json", "SHA256SUMS"
+
+KEPT = re.compile(r"[a-z0-9][a-z0-9.-]*:/.+")  # an archive on a node
+ANOTHER = "take another one: ls *.kw, or kraftwerk backup list"
 
 Source = Callable[[str, Member], AbstractContextManager[Iterator[bytes]]]
 
@@ -175,9 +179,11 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         reason = f"{path} can't be read: {error.strerror}"
-        raise KraftwerkError(reason, next_command="ls *.kw, or kraftwerk dump", code=2) from error
+        there = f"kraftwerk archive fetch {path}" if KEPT.fullmatch(str(path)) else ""
+        raise KraftwerkError(reason, next_command=there or "ls *.kw, or kraftwerk dump", code=2) from error
     except KraftwerkError as error:
-        raise KraftwerkError(f"{path}: {error.cause}", next_command=error.next_command, code=error.code) from error
+        advice = error.next_command or ANOTHER
+        raise KraftwerkError(f"{path}: {error.cause}", next_command=advice, code=error.code) from error
 
 
 def _manifest(file: IO[bytes]) -> tuple[Manifest, int]:
@@ -224,7 +230,7 @@ def _member_header(file: IO[bytes], name: str) -> int:
         _check_sum(block)
     except tarfile.HeaderError as error:
         if name == MANIFEST:
-            raise KraftwerkError("this is no kraftwerk archive") from error
+            raise KraftwerkError("this is no kraftwerk archive" + ("" if block else ": it is empty")) from error
         why = "truncated" if len(block) < BLOCK else "damaged"
         raise KraftwerkError(f"the archive is {why}: {name} should stand here") from error
     if info.name != name or info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.size < 0:

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from kraftwerk import archive, lock, manifest, nodeprogram, process, screen
@@ -62,7 +62,8 @@ def _of_kept(keeper: Connection, path: str, into: Target, services: Sequence[str
 def _manifest_there(keeper: Connection, path: str) -> Manifest:
     where = f"{keeper.node.name}:{path}"
     if keeper.run(["test", "-f", path], check=False).returncode:
-        raise KraftwerkError(f"{where}: there is no such file", code=2)
+        listed = f"kraftwerk run --node {keeper.node.name} --as root -- ls -l {PurePosixPath(path).parent}"
+        raise KraftwerkError(f"{where}: there is no such file", next_command=listed, code=2)
     with _reading(keeper, path) as stream:
         try:
             return archive.manifest_in(stream)

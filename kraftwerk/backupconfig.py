@@ -8,12 +8,13 @@ from typing import Any
 
 from kraftwerk import cadence, recipients, secret
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.schema import Value, Wrong, given, list_of, one_of, setting, text
+from kraftwerk.schema import Value, Wrong, given, list_of, one_of, setting, suggestion, text
 
 DEFAULT_STORE = "local:/var/backups/kraftwerk"
 SECRETS = ("access_key", "secret_key")
 NOBODY = "none"  # the word for points that aren't encrypted, where others would be
 KEEP = r"all|[1-9]\d{0,3}[hdwmy](\s*,\s*[1-9]\d{0,3}[hdwmy])*"
+KEPT = "what to keep, such as 7d,4w,12m (hours, days, weeks, months, years by their first letter); or all"
 STORE = r"(local:/|[a-z0-9_]+://|libcloud:)[^\s\x00-\x1f\x7f]+"
 
 
@@ -21,7 +22,9 @@ def schedule(value: Value) -> str:
     """Parse when backups are made, in words or in cron's five fields."""
     written = text()(value)
     if written != cadence.NEVER and not cadence.parse(written):
-        raise Wrong(f"{written!r} is not a schedule, such as {cadence.SAMPLES}; or {cadence.NEVER}")
+        word = written.partition(" ")[0]
+        meant = "" if word in cadence.WORDS else suggestion(word, cadence.WORDS)
+        raise Wrong(f"{written!r} is not a schedule, such as {cadence.SAMPLES}; or {cadence.NEVER}{meant}")
     return written
 
 
@@ -61,7 +64,7 @@ class Backup:
 
     store: str = setting(text(STORE, "a store's address, such as s3://bucket/folder"), default=DEFAULT_STORE)
     schedule: str = setting(schedule, default="")
-    keep: str = setting(text(KEEP, "what to keep, such as 7d,4w,12m; or all"), default="7d,4w,12m")
+    keep: str = setting(text(KEEP, KEPT), default="7d,4w,12m")
     recipients: tuple[str, ...] = setting(list_of(recipient, or_one=True), default=())
     verify: str = setting(one_of(*cadence.OFTEN), default="weekly")
     max_age: str = setting(text(r"[1-9]\d*[hd]", "hours or days, such as 30h or 8d"), default="")

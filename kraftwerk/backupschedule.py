@@ -73,12 +73,23 @@ def plan(project: Project, environment: str, given: Mapping[str, str | None]) ->
     for key, value in {**given, "schedule": when}.items():
         if value is None:
             continue
-        change = configset.plain(replace(file, text=text), ("backup", key), value)
+        change = _tried(replace(file, text=text), key, value)
         text, after = change.text, change.after
         told.append(change.line())
     found = backup.of(after, environment)
     store.call("kw_store.parse", found.backup["store"])
     return Schedule(file, text, tuple(told), found)
+
+
+def _tried(file: ConfigFile, key: str, value: str) -> configset.Change:
+    """Return the change of a key; what is wrong with a value that was just typed stands in no line of a file yet."""
+    try:
+        return configset.plain(file, ("backup", key), value)
+    except KraftwerkError as error:
+        _, of_it, cause = error.cause.partition(f": backup.{key}: ")
+        if not of_it or "\n" in error.cause:
+            raise
+        raise KraftwerkError(cause, next_command="kraftwerk backup schedule --help", code=error.code) from error
 
 
 def check_store(after: Backups) -> None:

@@ -5,6 +5,7 @@ import re
 SAMPLES = 'hourly, "daily 03:00", "weekly sunday 03:00", "monthly 1 03:00" or "17 3 * * *"'
 NEVER = "never"
 OFTEN = (NEVER, "daily", "weekly", "monthly")
+WORDS = (*OFTEN, "hourly")
 DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 HOUR, DAY = 3600, 86400  # seconds
 CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")

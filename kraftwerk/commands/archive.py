@@ -62,7 +62,8 @@ def fetch(source: str, file: Path) -> None:
     """Copy an archive here from the node that `kraftwerk dump --on-node` left it on, and verify it."""
     name, colon, path = source.partition(":")
     if not colon or not path.startswith("/"):
-        raise KraftwerkError(f"{source} is not NODE:/PATH", code=2)
+        known = "`kraftwerk dump --on-node` printed it: blue:/web/mysite/dump/mysite-blue-20261120T2305.kw"
+        raise KraftwerkError(f"{source} is not NODE:/PATH", next_command=known, code=2)
     with screen.step(f"Fetching {PurePosixPath(path).name} from {name}"):
         fetching.fetch(Connection(get_node(name)), PurePosixPath(path), file)
 

@@ -41,6 +41,9 @@ def command(
     after them, so that no row names a missing file; with --freeze nobody writes in between.
     """
     if into:
+        if output or on_node or freeze or as_json:
+            cause = f"--to {into} makes a copy and no archive: --output, --on-node, --freeze and --json aren't for it"
+            raise KraftwerkError(cause, next_command=f"kraftwerk dump --to {into}", code=2)
         copy.to_local(project.find(), (environment, node), copy.Choice(yes=yes))
         return
     if on_node and output:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from kraftwerk import migrate, moveplan, newplace, project, screen
+from kraftwerk.errors import KraftwerkError
 from kraftwerk.options import complete_nodes, environment_option, json_option, yes_option
 
 
@@ -25,6 +26,8 @@ def command(
     wait for a moment, in which the rest is copied and the new node takes over. The old one keeps its data, runs nothing
     and passes requests on. Until it takes over, whatever fails or is killed, the old one serves on; then call it again.
     """
+    if as_json and not (yes or only_plan):
+        raise KraftwerkError("--json asks no question", next_command="--yes, or --plan", code=2)
     this = project.find(folder)
     with screen.working("Looking at both nodes"):
         plan = moveplan.make(this, environment, source, into)

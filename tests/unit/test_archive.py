@@ -212,7 +212,7 @@ def test_another_format(path):
 @pytest.mark.parametrize("content", [b"", b"not a tar", bytes(20000), b"\x28\xb5\x2f\xfd" * 400])
 def test_no_archive(path, content):
     path.write_bytes(content)
-    assert cause(path) == "this is no kraftwerk archive"
+    assert cause(path) == "this is no kraftwerk archive" + ("" if content else ": it is empty")
 
 
 def test_another_tar(path):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from pyrage import x25519
 
-from kraftwerk import backup, backupconfig, project, secret, storekeys
+from kraftwerk import backup, backupconfig, backupschedule, project, secret, storekeys
 from kraftwerk.backup import Point
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.storekeys import Keys
@@ -102,7 +102,7 @@ def test_whoever_reads_the_secrets_reads_the_points(root):
     [
         ("store: bucket", "backup.store: 'bucket' is not a store's address, such as s3://bucket/folder"),
         ("schedule: nightly", "backup.schedule: 'nightly' is not a schedule, such as hourly, "),
-        ("keep: 7", "backup.keep: '7' is not what to keep, such as 7d,4w,12m; or all"),
+        ("keep: 7", "backup.keep: '7' is not what to keep, such as 7d,4w,12m "),
         ("recipients: [ada]", "backup.recipients.0.: 'ada' is no key to encrypt for"),
         ("verify: hourly", "backup.verify: 'hourly' is not one of never, daily, weekly, monthly"),
         ("secret_key: hush", "backup.secret_key: is plain text; kraftwerk config set backup.secret_key --secret"),
@@ -113,6 +113,23 @@ def test_mistakes_are_told_with_their_place(root, text, words):
     with pytest.raises(KraftwerkError, match=rf"production.sls:1: {words}") as error:
         said(root, f"backup: {{{text}}}\n")
     assert "hush" not in error.value.cause
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"schedule": "dayly 3:00"}, "'dayly 3:00' is not a schedule, such as hourly, .+ did you mean daily?"),
+        ({"schedule": "daily 25:00"}, "'daily 25:00' is not a schedule, .+ or never →"),
+        ({"keep": "7x"}, "'7x' is not what to keep, such as 7d,4w,12m "),
+    ],
+)
+def test_a_value_that_was_just_typed_stands_in_no_file_yet(root, given, told):
+    with pytest.raises(KraftwerkError, match=f"^{told}") as error:
+        backupschedule.plan(project.find(root), "production", {"schedule": None, **given})
+    assert (error.value.code, error.value.next_command) == (2, "kraftwerk backup schedule --help")
+    (root / "pillar" / "production.sls").write_text("backup: {keep: 7x}\n")
+    with pytest.raises(KraftwerkError, match=r"production.sls:1: backup.keep: '7x'"):
+        backupschedule.plan(project.find(root), "production", {"schedule": "hourly"})
 
 
 STORES = {"s3://bucket": Keys("A", "a"), "s3://bucket/site": Keys("B", "b")}

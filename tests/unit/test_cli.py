@@ -337,6 +337,23 @@ def test_screen_is_plain_in_a_pipe(capsys):
     assert out.endswith("s     noted\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["dump", "--to", "local", "--freeze"], "--to local makes a copy and no archive"),
+        (["dump", "--to", "local", "--json"], "--to local makes a copy and no archive"),
+        (["migrate", "--from", "blue", "--to", "green", "--json"], "--json asks no question"),
+        (["archive", "fetch", "today.kw"], "today.kw is not NODE:/PATH"),
+        (["archive", "show", "blue:/web/today.kw"], "kraftwerk archive fetch blue:/web/today.kw"),
+    ],
+)
+def test_what_does_not_go_together_is_told_with_the_next_command(run, words, told):
+    code, _, err = run(*words)
+    assert (code, len(err.splitlines())) == (2, 2)
+    assert told in err
+    assert err.splitlines()[1].startswith("→ ")
+
+
 def test_deploys_json_is_the_plans(run):
     code, out, err = run("deploy", "--json", "--yes")
     assert (code, out) == (2, "")
