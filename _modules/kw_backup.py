@@ -74,6 +74,7 @@ def create(instance, wait=60, owner="kraftwerk backup", kraftwerk="unknown"):
     settings, start = _settings(instance), time.monotonic()
     with _alone(instance, wait) as work, _recorded(instance, "failure", wait):
         path = os.path.join(work, "archive.kw")
+        __salt__["kw_prune.clear"](settings["store"], settings["instance"], settings["node"])
         with __salt__["kw_lock.held"](instance, owner, wait=wait):
             done = __salt__["kw_archive.create"](instance, path, node=settings["node"], kraftwerk=kraftwerk)
         index = _index(settings, done)
@@ -246,10 +247,9 @@ def _index(settings, done):
     for each, dump in zip(services, manifest["services"], strict=True):
         each["counts"] = {key: value for key, value in each["counts"].items() if isinstance(value, int)}
         each["size"] = sum(member["size"] for member in dump["members"])
-    created = datetime.datetime.fromisoformat(manifest["created"])
     named = {key: manifest[key] for key in ("project", "environment", "instance", "created", "release", "kraftwerk")}
     archive = {"size": done["size"], "sha256": done["sha256"]}
-    point = created.strftime("%Y%m%dT%H%M%S")
+    point = __salt__["kw_point.fresh"](settings["store"], settings["instance"], settings["node"], manifest["created"])
     return {**named, "node": settings["node"], "point": point, "archive": archive, "services": services}
 
 
@@ -295,6 +295,8 @@ def _write(instance, changes):
     temporary = f"{path}.new"
     with open(temporary, "w", encoding="utf-8", opener=_private) as file:
         json.dump({key: value for key, value in found.items() if value}, file)
+        file.flush()
+        os.fsync(file.fileno())  # after a power cut it is this record or the one before, never an empty one
     os.replace(temporary, path)
 
 

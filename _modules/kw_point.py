@@ -11,6 +11,7 @@ The same file works on nodes and on the admin's computer.
 """
 
 import contextlib
+import datetime
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ import subprocess
 
 __virtualname__ = "kw_point"
 FORMAT = 1
+STAMP = "%Y%m%dT%H%M%S"
 PART = 32 * 2**20  # bytes: what is sent again when a part fails
 CHUNK = 2**20
 NAME = re.compile(r"(?P<instance>[a-z0-9-]+)/(?P<node>[a-z0-9.-]+)/(?P<point>\d{8}T\d{6})(?P<rest>.*)")
@@ -71,6 +73,33 @@ def put(store, index, path, work, recipients=()):
             discard(store, index)
         raise
     return whole
+
+
+def fresh(store, instance, node, created):
+    """
+    The name of a new point: the second in which it was made, or the next one that no point has, not even parts of one.
+
+    store
+        As ``kw_store`` takes it.
+    instance
+        Name of the instance.
+    node
+        Name of the node.
+    created
+        When it was made, in ISO 8601.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_point.fresh '{"url": "local:/b"}' mysite blue 2026-11-20T03:00:00+00:00
+    """
+    matches = map(NAME.fullmatch, __salt__["kw_store.names"](store, f"{instance}/{node}/"))
+    taken = {match["point"] for match in matches if match}
+    moment = datetime.datetime.fromisoformat(created)
+    while (name := moment.strftime(STAMP)) in taken:
+        moment += datetime.timedelta(seconds=1)
+    return name
 
 
 def fetch(store, index, path):
@@ -149,7 +178,8 @@ def found(store, instance, node=""):
     node
         Of this node only. Default: of all that have any.
 
-    Raises ``RuntimeError`` where the store can't be read. An index that makes no sense is passed over.
+    Raises ``RuntimeError`` where the store can't be read. An index that makes no sense is passed over, and one that is
+    deleted just now.
 
     CLI Example:
 
@@ -162,11 +192,11 @@ def found(store, instance, node=""):
     for name, size in names.items():
         match = NAME.fullmatch(name)
         if match and match["rest"] == ".json" and size <= INDEX_LIMIT:
-            index = _read(__salt__["kw_store.read"](store, name), match)
+            index = _index(_present(store, name), match)
             marker = name.removesuffix(".json") + ".verified"
             if index:
-                verified = json.loads(__salt__["kw_store.read"](store, marker)) if marker in names else None
-                points.append({**index, "verified": verified})
+                how = _mapping(_present(store, marker)) if marker in names else None
+                points.append({**index, "verified": how})
     return sorted(points, key=lambda each: (each["point"], each["node"]))
 
 
@@ -212,16 +242,16 @@ def discard(store, index):
         __salt__["kw_store.delete"](store, name)
 
 
-def leftovers(store, instance, node):
+def leftovers(store, instance, node=""):
     """
-    What killed backups of a node left in a store: ``{point: bytes}`` of parts that no index names.
+    What killed backups left in a store: ``{node: {point: bytes}}`` of parts that no index names.
 
     store
         As ``kw_store`` takes it.
     instance
         Name of the instance.
     node
-        Name of the node.
+        Of this node only. Default: of all that left any.
 
     CLI Example:
 
@@ -229,14 +259,15 @@ def leftovers(store, instance, node):
 
         salt '*' kw_point.leftovers '{"url": "local:/var/backups/kraftwerk"}' mysite blue
     """
-    names = __salt__["kw_store.names"](store, f"{instance}/{node}/")
-    matches = {name: NAME.fullmatch(name) for name in names}
-    whole = {match["point"] for match in matches.values() if match and match["rest"] == ".json"}
-    sizes = {}
+    names = __salt__["kw_store.names"](store, f"{instance}/{node}/" if node else f"{instance}/")
+    matches = {name: match for name in names if (match := NAME.fullmatch(name))}
+    whole = {(match["node"], match["point"]) for match in matches.values() if match["rest"] == ".json"}
+    found = {}
     for name, match in matches.items():
-        if match and match["rest"].startswith("/") and match["point"] not in whole:
+        if match["rest"].startswith("/") and (match["node"], match["point"]) not in whole:
+            sizes = found.setdefault(match["node"], {})
             sizes[match["point"]] = sizes.get(match["point"], 0) + names[name]
-    return sizes
+    return found
 
 
 def _folder(index):
@@ -247,7 +278,26 @@ def _folder(index):
     return folder
 
 
-def _read(content, match):
+def _present(store, name):
+    """The bytes of an object that was there a moment ago; none where somebody has deleted it since."""
+    try:
+        return __salt__["kw_store.read"](store, name)
+    except RuntimeError:
+        if name in __salt__["kw_store.names"](store, os.path.dirname(name) + "/"):
+            raise
+        return b""
+
+
+def _mapping(content):
+    """What JSON says, if it is a mapping."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _index(content, match):
     """An index, if it makes sense and is where it belongs; somebody else may have written it."""
     try:
         index = json.loads(content)

@@ -15,6 +15,7 @@ What is written is read back and compared before it counts (``readback=hash`` tr
 Failures that may pass are tried again; every error is a ``RuntimeError`` in plain words, without any credentials.
 """
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -292,12 +293,17 @@ class _Folder:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.umask(mask)
         temporary = f"{target}.part"
-        with open(path, "rb") as source, open(temporary, "wb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            shutil.copyfileobj(source, file, CHUNK)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        try:
+            with open(path, "rb") as source, open(temporary, "wb") as file:
+                os.fchmod(file.fileno(), 0o600)
+                shutil.copyfileobj(source, file, CHUNK)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
         folder = os.open(os.path.dirname(target), os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)
@@ -314,8 +320,9 @@ class _Folder:
 
     def delete(self, name):
         path = self._path(name)
-        if os.path.exists(path):
-            os.unlink(path)
+        for there in (path, f"{path}.part"):  # and what a killed `put` of it left
+            if os.path.exists(there):
+                os.unlink(there)
         while (path := os.path.dirname(path)) != self.root and os.path.isdir(path) and not os.listdir(path):
             os.rmdir(path)
 

@@ -60,12 +60,12 @@ class BackupState:
             if (found := record.get(key)) and not found["ok"]:
                 return f"{words} {self._ago(found['at'])}: {found['cause'][:DETAIL]}"
         made = record.get("success")
-        last = _seconds(made["created"]) if made else self.since
+        # A new schedule counts from when it came there.
+        last = max(_seconds(made["created"]), self.since) if made else self.since
         if self.patience and self.now - last > self.patience:
-            waited = duration(int(self.now - last))
-            return (
-                f"the last one is {waited} old" if made else f"none was made in the {waited} since they were scheduled"
-            )
+            if made:
+                return f"the last one is {duration(int(self.now - _seconds(made['created'])))} old"
+            return f"none was made in the {duration(int(self.now - last))} since they were scheduled"
         return ""
 
     def _ago(self, moment: str) -> str:

@@ -1,8 +1,8 @@
 """Points brought back: fetched from their store, decrypted here, verified and laid down by the node that they go to."""
 
 import hashlib
+import os
 import secrets
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import arrival, load, lock, nodeprogram, replacement, safety, secret, store
+from kraftwerk import arrival, load, localproc, lock, nodeprogram, replacement, safety, secret, store
 from kraftwerk.arrival import Arrive
 from kraftwerk.backup import Backups, Point
 from kraftwerk.counts import counted
@@ -54,8 +54,16 @@ def _stored(backups: Backups, point: Point) -> Iterator[Iterable[bytes]]:
         with nodeprogram.start(connection, "kw_backup.send", name, point.name) as sender:
             yield _sent(sender)
     else:
-        with tempfile.TemporaryDirectory(prefix="point-", dir=private(state_home())) as folder:
-            yield store.pieces(backups.store(), point.index, Path(folder) / "part")
+        yield store.pieces(backups.store(), point.index, _part())
+
+
+def _part() -> Path:
+    """Return a file for one part, which is gone after that; what killed processes left goes now."""
+    folder = private(state_home() / "parts")
+    for left in folder.iterdir():
+        if not localproc.alive([int(left.name)]):
+            left.unlink(missing_ok=True)
+    return folder / str(os.getpid())
 
 
 def _sent(sender: nodeprogram.Running) -> Iterator[bytes]:

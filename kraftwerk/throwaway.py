@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kraftwerk import highstate, local, restore
+from kraftwerk import highstate, local, localproc, restore
 from kraftwerk.backup import Backups, Point
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.node import all_nodes
 from kraftwerk.screen import OnProgress
 from kraftwerk.target import Target
 from kraftwerk.transport import Connection
@@ -31,6 +32,7 @@ def rehearse(backups: Backups, point: Point, on_progress: OnProgress) -> dict[st
 
 @contextmanager
 def _node(backups: Backups, on_progress: OnProgress) -> Iterator[Target]:
+    _forget_killed()
     name = f"{WORD}-{os.getpid()}"
     on_progress(f"making {name}")
     try:
@@ -42,3 +44,11 @@ def _node(backups: Backups, on_progress: OnProgress) -> Iterator[Target]:
         yield Target(node, instance, Connection(node))
     finally:
         local.destroy(name)
+
+
+def _forget_killed() -> None:
+    """Remove the nodes of rehearsals that were killed."""
+    for name, node in all_nodes().items():
+        word, _, pid = name.partition("-")
+        if word == WORD and node.provider == "local" and pid.isdecimal() and not localproc.alive([int(pid)]):
+            local.destroy(name)

@@ -53,7 +53,8 @@ backup() {
   record=$(cat "/var/lib/kraftwerk/backups/$1.json" 2>/dev/null) || record=
   since=$(stat -c %Y "/etc/cron.d/kraftwerk-backup-$1" 2>/dev/null) || since=
   pid=$(printf '%s' "$record" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p') alive=
-  [ -z "$pid" ] || [ ! -d "/proc/$pid" ] || alive=alive
+  # Not any process of that number, after a reboot: the one that holds the backup's lock (kw_backup).
+  [ -z "$pid" ] || ! ls -l "/proc/$pid/fd" 2>/dev/null | grep -qF "/run/lock/kraftwerk/$1.backup" || alive=alive
   printf 'backup\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$(date +%s)" "$since" "$alive" "$record"
 }
 # process INSTANCE NAME: what runit calls it, its word for it, for how many seconds, and whether it is meant to be down.

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -112,9 +113,9 @@ def test_parts_without_an_index_are_no_point(call, store, put):
     put()
     call("kw_store.delete", store, NAMES[-1])
     assert call("kw_point.found", store, "site") == []
-    assert call("kw_point.leftovers", store, "site", "blue") == {"20261120T030000": SIZE}
+    assert call("kw_point.leftovers", store, "site", "blue") == {"blue": {"20261120T030000": SIZE}}
     put(point="20261121T030000")
-    assert list(call("kw_point.leftovers", store, "site", "blue")) == ["20261120T030000"]
+    assert call("kw_point.leftovers", store, "site") == {"blue": {"20261120T030000": SIZE}}
     assert [each["point"] for each in call("kw_point.found", store, "site")] == ["20261121T030000"]
 
 
@@ -133,6 +134,8 @@ def test_a_rehearsal_is_recorded_beside_the_point(call, store, put):
     index = put()
     call("kw_point.verified", store, index, {"at": "2026-11-20T04:00:00+00:00"})
     assert call("kw_point.found", store, "site")[0]["verified"]["at"] == "2026-11-20T04:00:00+00:00"
+    call("kw_store.write", store, "site/blue/20261120T030000.verified", "no json")
+    assert call("kw_point.found", store, "site")[0]["verified"] is None
     call("kw_point.discard", store, index)
     assert call("kw_store.names", store) == {}
 
@@ -176,14 +179,46 @@ def test_pruning_keeps_the_newest_and_clears_what_was_killed_long_ago(call, stor
     assert len(call("kw_store.names", store)) == 2 * 4 + 1
 
 
-def test_parts_of_a_backup_that_still_runs_are_left_alone(call, store, put, patch_module):
-    import time
+def ago(**length):
+    return (datetime.now(UTC) - timedelta(**length)).strftime("%Y%m%dT%H%M%S")
 
-    now = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    put(point=now)
-    call("kw_store.delete", store, f"site/blue/{now}.json")
-    put(point="20261118T030000")
-    assert plan(call, store, "1d") == {("20261118T030000", "keep")}
+
+@pytest.mark.parametrize(
+    ("age", "there", "elsewhere"),
+    [({"hours": 1}, [], []), ({"days": 2}, ["clear"], []), ({"days": 8}, ["clear"], ["clear"])],
+)
+def test_parts_of_a_backup_that_may_still_run_are_left_alone(call, store, put, age, there, elsewhere):
+    """Its own node knows after a day that it doesn't; others wait for a week, and see nodes that have no point, too."""
+    point = ago(**age)
+    put(point=point)
+    call("kw_store.delete", store, f"site/blue/{point}.json")
+    assert [line["action"] for line in call("kw_prune.plan", store, "site", "1d", "blue")] == there
+    assert [line["action"] for line in call("kw_prune.plan", store, "site", "1d")] == elsewhere
+    call("kw_prune.clear", store, "site", "blue")
+    assert bool(call("kw_store.names", store)) == (not there)
+
+
+def test_a_backup_in_the_same_second_has_a_name_of_its_own(call, store, put):
+    created = "2026-11-20T03:00:00.700000+00:00"
+    assert call("kw_point.fresh", store, "site", "blue", created) == "20261120T030000"
+    put()
+    put(point="20261120T030001")
+    call("kw_store.delete", store, "site/blue/20261120T030001.json")
+    assert call("kw_point.fresh", store, "site", "blue", created) == "20261120T030002"
+    assert call("kw_point.fresh", store, "site", "green", created) == "20261120T030000"
+
+
+def test_points_that_are_deleted_while_they_are_listed(call, store, put, loaders, patch_module):
+    put()
+    put(point="20261121T030000")
+    read = loaders.modules["kw_store.read"]
+
+    def late(store, name):
+        call("kw_store.delete", store, NAMES[-1])
+        return read(store, name)
+
+    patch_module("kw_point", __salt__={**loaders.modules, "kw_store.read": late})
+    assert [each["point"] for each in call("kw_point.found", store, "site")] == ["20261121T030000"]
 
 
 def test_a_part_is_hashed_as_it_is_written(archive, put):

@@ -1,6 +1,8 @@
 """Stores of backup points: what is in them is what was given, whatever the server does in between."""
 
 import os
+import resource
+import signal
 from collections import Counter
 
 import pytest
@@ -145,6 +147,28 @@ def test_a_server_that_says_nothing(kw_store, store, server, file, patch_module)
 def test_the_sum_that_the_server_returned_can_be_trusted_instead(kw_store, store, server, file):
     kw_store("put", {**store, "url": store["url"] + "&readback=hash"}, "part", str(file))
     assert not [each for each in server.faults() if each.startswith("GET")]
+
+
+def test_what_a_killed_put_left_in_a_folder_goes_with_the_object(kw_store, tmp_path):
+    store = {"url": f"local:{tmp_path}/points"}
+    kw_store("write", store, "site/blue/1.json", "{}")
+    (tmp_path / "points/site/blue/1.json.part").write_bytes(b"x")
+    kw_store("delete", store, "site/blue/1.json")
+    assert kw_store("names", store) == {}
+
+
+def test_a_folder_s_full_disk_leaves_no_half(kw_store, file, tmp_path):
+    """A file of any size is too large for a limit of our own, which the kernel minds as it minds a disk's end."""
+    store, limit = {"url": f"local:{tmp_path}/points"}, resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE // 2, limit[1]))
+    try:
+        with pytest.raises(RuntimeError, match=rf"^{tmp_path}/points: File too large$"):
+            kw_store("put", store, "site/part", str(file))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert kw_store("names", store) == {}
 
 
 def test_more_objects_than_a_page(kw_store, store, server):

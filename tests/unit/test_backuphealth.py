@@ -113,6 +113,12 @@ def test_an_old_point_is_no_matter_where_none_is_expected():
     assert status(line({"success": success(days=400)}, patience=0)).ok
 
 
+def test_a_new_schedule_has_its_time():
+    made = {"success": success(hours=10)}
+    assert status(line(made, patience=2 * HOUR, since=timedelta(hours=1))).ok
+    assert "the last one is 10 h old" in status(line(made, patience=2 * HOUR, since=timedelta(hours=3))).line()
+
+
 def test_words_of_alerts():
     (problem,) = found(look(line({"success": success(days=9)})))
     assert title("blue", problem) == "the backups of mysite on blue don't work"
