@@ -265,7 +265,9 @@ def create(instance):
 
         salt '*' kw_couchdb.create mysite
     """
-    server, parts = _server(instance), missing(instance)
+    server = _server(instance)
+    server.wait()
+    parts = missing(instance)
     if "user" in parts:
         __salt__["kw_environ.generate"](instance, PASSWORD)
         __salt__["kw_couchload.put_users"](server, [_account(instance)])
@@ -314,8 +316,7 @@ def drop(instance, what):
 
         salt '*' kw_couchdb.drop mysite database
     """
-    if what not in PARTS:
-        raise ValueError(f"{what!r}: what to drop is one of {', '.join(PARTS)}")
+    __salt__["kw_service.check_part"](what, PARTS)
     if what not in remnants(instance):
         return False
     server = _server(instance)

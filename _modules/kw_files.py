@@ -285,8 +285,7 @@ def drop(instance, what):
 
         salt '*' kw_files.drop mysite database
     """
-    if what not in ("tables", "database", "owner"):
-        raise ValueError(f"{what!r}: what to drop is one of tables, database, owner")
+    __salt__["kw_service.check_part"](what, ("tables", "database", "owner"))
     folder = _healed(instance)
     if what == "owner" or not os.path.isdir(folder):
         return False

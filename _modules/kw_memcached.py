@@ -116,8 +116,7 @@ def drop(instance, what):
 
         salt '*' kw_memcached.drop mysite tables
     """
-    if what not in ("tables", "database", "owner"):
-        raise ValueError(f"{what!r}: what to drop is one of tables, database, owner")
+    __salt__["kw_service.check_part"](what, ("tables", "database", "owner"))
     if what not in remnants(instance):
         return False
     _ask(instance, "flush_all", "OK")

@@ -371,8 +371,7 @@ def drop(instance, what):
 
         salt '*' kw_mysql.drop mysite database
     """
-    if what not in PARTS:
-        raise ValueError(f"{what!r}: what to drop is one of {', '.join(PARTS)}")
+    __salt__["kw_service.check_part"](what, PARTS)
     __salt__["kw_mysqlswap.settle"](instance)
     if what not in remnants(instance):
         return False

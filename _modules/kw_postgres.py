@@ -380,8 +380,7 @@ def drop(instance, what):
 
         salt '*' kw_postgres.drop mysite database
     """
-    if what not in PARTS:
-        raise ValueError(f"{what!r}: what to drop is one of {', '.join(PARTS)}")
+    __salt__["kw_service.check_part"](what, PARTS)
     __salt__["kw_pgload.clear"](instance)
     if what not in remnants(instance):
         return False

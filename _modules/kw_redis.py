@@ -16,7 +16,7 @@ import threading
 
 __virtualname__ = "kw_redis"
 MEMBER, NOTE = "redis.rdb.zst", "redis.json"
-PARTS = ("tables", "database", "owner")
+PARTS = ("tables", "database", "owner", "clients")
 PATIENCE = 5  # seconds that a healthy server answers within
 PIECE = 2**20
 WEIGHED = 100_000  # keys whose memory is asked for, at most; beyond that each second, third … one
@@ -338,7 +338,7 @@ def console(instance):
 
 def remnants(instance):
     """
-    What is still there of an instance's data: ``tables`` (keys), and ``database`` (a server of its own).
+    What is there of an instance: ``tables`` (keys), ``database`` (a server), ``clients`` (others than options say).
 
     instance
         Name of the instance.
@@ -349,7 +349,7 @@ def remnants(instance):
 
         salt '*' kw_redis.remnants mysite
     """
-    return _place(instance, server=True).remnants()
+    return _place(instance, server=True).remnants() + ["clients"] * ("clients" in missing(instance))
 
 
 def drop(instance, what):
@@ -359,7 +359,7 @@ def drop(instance, what):
     instance
         Name of the instance.
     what
-        ``tables`` (all its keys), ``database`` (its own server) or ``owner``, which has no meaning here.
+        ``tables`` (all its keys), ``database`` (its server), ``clients`` (shuts others out); ``owner`` means nothing.
 
     Returns whether there was something. Raises ``ValueError`` for another word, ``RuntimeError`` where it can't be.
 
@@ -369,11 +369,12 @@ def drop(instance, what):
 
         salt '*' kw_redis.drop mysite database
     """
-    if what not in PARTS:
-        raise ValueError(f"{what!r}: what to drop is one of {', '.join(PARTS)}")
-    place = _place(instance, server=True)
-    if what not in place.remnants():
+    __salt__["kw_service.check_part"](what, PARTS)
+    if what not in remnants(instance):
         return False
+    if what == "clients":
+        return bool(create(instance))
+    place = _place(instance, server=True)
     place.discard()
     if what == "tables":
         place.empty()

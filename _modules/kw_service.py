@@ -99,6 +99,25 @@ def parts(url):
     return {"scheme": split.scheme, "port": split.port, "query": query, **found}
 
 
+def check_part(what, parts):
+    """
+    Make sure that a word is one for what can be dropped of a service's data. Raises ``ValueError`` where it isn't.
+
+    what
+        The word.
+    parts
+        Those that the service knows.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_service.check_part tables '[tables, database, owner]'
+    """
+    if what not in parts:
+        raise ValueError(f"{what!r}: what to drop is one of {', '.join(parts)}")
+
+
 def place(instance, service):
     """
     Where a service's data is: empty for this node, the name of another node, or ``outside``.

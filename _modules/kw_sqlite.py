@@ -312,8 +312,7 @@ def drop(instance, what):
 
         salt '*' kw_sqlite.drop mysite database
     """
-    if what not in PARTS:
-        raise ValueError(f"{what!r}: what to drop is one of {', '.join(PARTS)}")
+    __salt__["kw_service.check_part"](what, PARTS)
     _heal(instance)
     if what not in remnants(instance):
         return False

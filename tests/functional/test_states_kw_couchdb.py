@@ -1,4 +1,4 @@
-"""The states kw_couchdb: no-op, test run and change, with the real modules below them and a real server."""
+"""States over the real modules of couchdb and a real server: no-op, test run and change."""
 
 import json
 import os
@@ -26,36 +26,36 @@ def url(couchdb_url, patch_module, tmp_path):
 
 
 def test_present_makes_what_is_missing_then_has_nothing_to_do(state, url, loaders):
-    ret = state("kw_couchdb.present", test=True, name="mysite")
-    assert (ret["result"], ret["changes"]) == (None, {"user": "made", "database": "made"})
+    ret = state("kw_service.present", test=True, name="mysite", service="couchdb")
+    assert (ret["result"], ret["changes"]) == (None, {"user": "set", "database": "set"})
     assert "mysite_main" not in ask(f"{url}_all_dbs")
-    ret = state("kw_couchdb.present", name="mysite")
-    assert (ret["result"], ret["changes"]) == (True, {"user": "made", "database": "made"})
-    ret = state("kw_couchdb.present", name="mysite")
+    ret = state("kw_service.present", name="mysite", service="couchdb")
+    assert (ret["result"], ret["changes"]) == (True, {"user": "set", "database": "set"})
+    ret = state("kw_service.present", name="mysite", service="couchdb")
     assert (ret["result"], ret["changes"]) == (True, {})
     own = loaders.modules["kw_couchdb.environ"]("mysite")
     assert own["COUCHDB_PREFIX"] == "mysite_"
     assert ask(f"{own['COUCHDB_URL']}mysite_main/hello", "PUT", {"a": 1})["ok"] is True
-    state("kw_couchdb.present", name="shop")
+    state("kw_service.present", name="shop", service="couchdb")
     with pytest.raises(urllib.error.HTTPError, match=r"40[13]"):
         ask(f"{loaders.modules['kw_couchdb.environ']('shop')['COUCHDB_URL']}mysite_main/hello")
 
 
 def test_present_where_nothing_is_set_up(state, url, patch_module, tmp_path):
     patch_module("kw_couchserver", ADMIN=str(tmp_path / "none.json"))
-    assert state("kw_couchdb.present", test=True, name="mysite")["result"] is None
-    ret = state("kw_couchdb.present", name="mysite")
+    assert state("kw_service.present", test=True, name="mysite", service="couchdb")["result"] is None
+    ret = state("kw_service.present", name="mysite", service="couchdb")
     assert (ret["result"], ret["comment"]) == (False, "CouchDB isn't set up on this node")
 
 
 def test_absent_deletes_what_is_named_then_has_nothing_to_do(state, url):
-    state("kw_couchdb.present", name="mysite")
+    state("kw_service.present", name="mysite", service="couchdb")
     ask(f"{url}mysite_main/hello", "PUT", {"a": 1})
-    ret = state("kw_couchdb.absent", test=True, name="mysite", what=["tables", "processes"])
+    ret = state("kw_service.absent", test=True, name="mysite", service="couchdb", what=["tables", "processes"])
     assert (ret["result"], ret["changes"]) == (None, {"tables": "deleted"})
-    ret = state("kw_couchdb.absent", name="mysite", what=["tables", "database", "owner"])
+    ret = state("kw_service.absent", name="mysite", service="couchdb", what=["tables", "database", "owner"])
     assert (ret["result"], set(ret["changes"])) == (True, {"tables", "database", "owner"})
-    ret = state("kw_couchdb.absent", name="mysite", what=["tables", "database", "owner"])
+    ret = state("kw_service.absent", name="mysite", service="couchdb", what=["tables", "database", "owner"])
     assert (ret["result"], ret["changes"]) == (True, {})
     assert "mysite_main" not in ask(f"{url}_all_dbs")
 

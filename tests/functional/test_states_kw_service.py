@@ -1,4 +1,4 @@
-"""The state kw_service.managed and what kw_service makes of it: secrets reach a file of root's and nothing else."""
+"""The states of kw_service: options whose secrets reach a file of root's and nothing else, and what services have."""
 
 import json
 
@@ -100,3 +100,77 @@ def test_the_name_of_an_instance_leads_nowhere_else(loaders, pillar):
     pillar()
     with pytest.raises(ValueError, match="not a plain name"):
         loaders.modules["kw_service.options"]("../x", "redis")
+
+
+class Server:
+    """What a state sees of a service: what is missing or left, and what was done to it."""
+
+    def __init__(self, missing=(), remnants=(), error=None):
+        self.parts, self.left, self.error, self.done = list(missing), list(remnants), error, []
+
+    def missing(self, instance):
+        if self.error:
+            raise self.error
+        return list(self.parts)
+
+    def create(self, instance):
+        parts, self.parts = self.missing(instance), []
+        self.done += parts
+        return parts
+
+    def remnants(self, instance):
+        return list(self.left)
+
+    def drop(self, instance, what):
+        self.done.append(what)
+        self.left.remove(what)
+
+
+@pytest.fixture
+def serve(loaders, monkeypatch):
+    """Put a server in the place of a service's module."""
+
+    def put(server):
+        for name in ("missing", "create", "remnants", "drop"):
+            monkeypatch.setitem(loaders.modules, f"kw_search.{name}", getattr(server, name))
+        return server
+
+    return put
+
+
+def test_present_sets_up_then_has_nothing_to_do(serve, state):
+    server = serve(Server(missing=["role", "database"]))
+    ret = state("kw_service.present", name="mysite", service="search")
+    assert (ret["result"], ret["changes"]) == (True, {"role": "set", "database": "set"})
+    assert server.done == ["role", "database"]
+    ret = state("kw_service.present", name="mysite", service="search")
+    assert (ret["result"], ret["changes"]) == (True, {})
+
+
+def test_present_in_a_test_run(serve, state):
+    server = serve(Server(missing=["settings"]))
+    ret = state("kw_service.present", test=True, name="mysite", service="search")
+    assert (ret["result"], ret["changes"], server.done) == (None, {"settings": "set"}, [])
+
+
+def test_present_without_a_server(serve, state):
+    serve(Server(error=RuntimeError("psql isn't installed on this node")))
+    assert state("kw_service.present", test=True, name="mysite", service="search")["result"] is None
+    ret = state("kw_service.present", name="mysite", service="search")
+    assert (ret["result"], ret["comment"]) == (False, "psql isn't installed on this node")
+
+
+def test_absent_deletes_what_is_named_in_order_then_has_nothing_to_do(serve, state):
+    server = serve(Server(remnants=["tables", "database", "owner"]))
+    ret = state("kw_service.absent", name="mysite", service="search", what=["owner", "processes", "database", "tables"])
+    assert (ret["result"], set(ret["changes"])) == (True, {"tables", "database", "owner"})
+    assert server.done == ["tables", "database", "owner"]
+    ret = state("kw_service.absent", name="mysite", service="search", what=["database"])
+    assert (ret["result"], ret["changes"]) == (True, {})
+
+
+def test_absent_keeps_what_isn_t_named(serve, state):
+    server = serve(Server(remnants=["tables", "database", "owner"]))
+    assert state("kw_service.absent", name="mysite", service="search")["changes"] == {}
+    ret = state("kw_service.absent", test=True, name="mysite", service="search", what=["tables"])
+    assert (ret["result"], ret["changes"], server.done) == (None, {"tables": "deleted"}, [])

@@ -4,7 +4,8 @@
 {%- for name, one in couchdb_place.removed.items() %}
 
 services/couchdb/clean/{{ name }}:
-  kw_couchdb.absent:
+  kw_service.absent:
     - name: {{ name }}
+    - service: couchdb
     - what: {{ one.remove | tojson }}
 {%- endfor %}

@@ -5,8 +5,9 @@ include:
 {%- for name, one in couchdb_place.here.items() %}
 
 services/couchdb/database/{{ name }}:
-  kw_couchdb.present:
+  kw_service.present:
     - name: {{ name }}
+    - service: couchdb
     - require:
       - service: services/couchdb/config/service
       - kw_service: project/service/{{ name }}

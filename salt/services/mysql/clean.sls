@@ -4,7 +4,8 @@
 {%- for name, one in mysql_place.removed.items() %}
 
 services/mysql/clean/{{ name }}:
-  kw_mysql.absent:
+  kw_service.absent:
     - name: {{ name }}
+    - service: mysql
     - what: {{ one.remove | tojson }}
 {%- endfor %}

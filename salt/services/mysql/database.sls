@@ -5,8 +5,9 @@ include:
 {%- for name, one in mysql_place.here.items() %}
 
 services/mysql/database/{{ name }}:
-  kw_mysql.present:
+  kw_service.present:
     - name: {{ name }}
+    - service: mysql
     - require:
       - service: services/mysql/config/service
       - kw_service: project/service/{{ name }}

@@ -4,7 +4,8 @@
 {%- for name, one in postgres_place.removed.items() %}
 
 services/postgres/clean/{{ name }}:
-  kw_postgres.absent:
+  kw_service.absent:
     - name: {{ name }}
+    - service: postgres
     - what: {{ one.remove | tojson }}
 {%- endfor %}

@@ -5,8 +5,9 @@ include:
 {%- for name, one in postgres_place.here.items() %}
 
 services/postgres/database/{{ name }}:
-  kw_postgres.present:
+  kw_service.present:
     - name: {{ name }}
+    - service: postgres
     - require:
       - cmd: services/postgres/config/restart
       - kw_service: project/service/{{ name }}

@@ -15,12 +15,13 @@ services/redis/server/{{ name }}/user:
     - shell: /usr/sbin/nologin
     - fullname: redis of {{ name }} of kraftwerk
     - require_in:
-      - kw_redis: services/redis/server/{{ name }}
+      - kw_service: services/redis/server/{{ name }}
   {%- endif %}
 
 services/redis/server/{{ name }}:
-  kw_redis.present:
+  kw_service.present:
     - name: {{ name }}
+    - service: redis
     - require:
       - pkg: services/redis/package/installed
       - service: services/redis/unit/enabled
