@@ -98,7 +98,8 @@ def inspect(instance, detail=False):
     place = _place(instance)
     with place.connect() as client:
         counts = place.counts(client)
-        found = {"version": client.version(), "counts": counts}
+        # Redis 7.0 can't read what 7.2 wrote: the second number counts, too.
+        found = {"version": client.version(), "numbers": 2, "counts": counts}
         sample = 1 + counts["keys"] // WEIGHED
         groups = None
         if detail or not place.own:

@@ -17,7 +17,7 @@ from kraftwerk.arrival import Arrive
 from kraftwerk.counts import Comparison, Counts, compare, counts_of, headline
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.manifest import Manifest
-from kraftwerk.replacement import Plan, check_version, holdings, of_archive
+from kraftwerk.replacement import Plan, check_versions, holdings, of_archive
 from kraftwerk.screen import OnProgress, Step
 from kraftwerk.target import Target
 
@@ -169,7 +169,7 @@ def _check(run: _Run, manifest: Manifest) -> None:
     for service in run.plan.services:
         if service not in landed:
             raise KraftwerkError(f"what arrived holds no {service}")
-        check_version(run.target.node.name, landed[service], run.plan.current[service])
+    check_versions(run.target.node.name, [landed[service] for service in run.plan.services], run.plan.current)
 
 
 def _prepare(run: _Run, manifest: Manifest) -> list[Comparison]:

@@ -140,27 +140,35 @@ def plan(target: Target, origin: Origin, coming: Sequence[Holding]) -> Plan:
             next_command=f"add it to services in kraftwerk.yaml and deploy, or {skipped}",
         )
     current = holdings(target.connection, instance, [one.service for one in coming])
-    for one in coming:
-        check_version(node, one, current[one.service])
+    check_versions(node, coming, current)
     return Plan(origin, instance, node, tuple(coming), current)
 
 
-def check_version(node: str, one: Holding, found: Holding) -> None:
-    """Make sure that a server isn't of an older major version than the one that the data is of.
+def check_versions(node: str, coming: Sequence[Holding], current: Mapping[str, Holding]) -> None:
+    """Make sure that no server is of an older major version than the one that its data is of.
 
     Args:
         node: its name, for the error.
-        found: what is there; a version that doesn't begin with a number, as an archiver's, is compared with nothing.
+        current: what is there of each service.
 
     Raises:
-        KraftwerkError: it is older.
+        KraftwerkError: some are older; all of them are named.
     """
-    wanted, there = (_numbers(version, found.numbers) for version in (one.version, found.version))
-    if wanted and there and wanted > there:
-        raise KraftwerkError(
-            f"the data is of {one.service} {one.version}, which {one.service} {found.version} on {node} can't read",
-            next_command=f"load it on a node with the same or a newer {one.service}, or --skip {one.service}",
-        )
+    if older := [one for one in coming if _older(current[one.service], one)]:
+        there = {one.service: current[one.service].version for one in older}
+        pairs = [
+            f"the data is of {one.service} {one.version}, which {one.service} {there[one.service]} on {node} can't read"
+            for one in older
+        ]
+        servers = f"a node with the same or newer {', '.join(there)}"
+        skipped = " ".join(f"--skip {service}" for service in there)
+        raise KraftwerkError("\n".join(pairs), next_command=f"load it on {servers}, or {skipped}")
+
+
+def _older(there: Holding, coming: Holding) -> bool:
+    """Tell whether a server is too old; a version that doesn't begin with a number, as an archiver's, never is."""
+    wanted, found = (_numbers(version, there.numbers) for version in (coming.version, there.version))
+    return bool(wanted and found and wanted > found)
 
 
 def _numbers(version: str, count: int) -> tuple[int, ...]:

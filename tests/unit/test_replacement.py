@@ -51,22 +51,44 @@ def test_nothing_left():
     assert replacement.chosen((), (), ()) == ()
 
 
+def check(coming, **there):
+    """Compare what comes with what a node has."""
+    current = {one.service: replace(one, version=there.get(one.service, one.version)) for one in HELD}
+    replacement.check_versions("green", coming, current)
+
+
 @pytest.mark.parametrize("found", ["15.14", "15.20", "17.2", "", "tar 1.34"])
 def test_the_same_or_a_newer_server_is_taken(found):
-    replacement.check_version("green", POSTGRES, replace(POSTGRES, version=found))
+    check([POSTGRES], postgres=found)
+    check([replace(FILES, version="tar 1.35")])
 
 
 def test_an_older_server_is_refused():
     with pytest.raises(KraftwerkError, match=r"the data is of postgres 15\.14, which postgres 14\.9 on green can't"):
-        replacement.check_version("green", POSTGRES, replace(POSTGRES, version="14.9"))
+        check([POSTGRES], postgres="14.9")
+
+
+def test_all_older_servers_are_named_at_once():
+    with pytest.raises(KraftwerkError) as caught:
+        check(HELD, postgres="14.9", redis="6.0.16")
+    assert caught.value.cause.splitlines() == [
+        "the data is of postgres 15.14, which postgres 14.9 on green can't read",
+        "the data is of redis 7.0.15, which redis 6.0.16 on green can't read",
+    ]
+    servers = "load it on a node with the same or newer postgres, redis"
+    assert caught.value.next_command == f"{servers}, or --skip postgres --skip redis"
 
 
 def test_how_many_numbers_count_is_the_service_s_business():
-    mysql = Holding("mysql", "10.11.19", {}, 0)
-    replacement.check_version("green", mysql, replace(mysql, version="10.11.2", numbers=2))
-    replacement.check_version("green", mysql, replace(mysql, version="11.8.6", numbers=2))
+    mysql = Holding("mysql", "10.11.19", {}, 0, numbers=2)
+
+    def there(version):
+        return {"mysql": replace(mysql, version=version)}
+
+    replacement.check_versions("green", [mysql], there("10.11.2"))
+    replacement.check_versions("green", [mysql], there("11.8.6"))
     with pytest.raises(KraftwerkError, match=r"mysql 10\.11\.19, which mysql 10\.6\.22 on green can't"):
-        replacement.check_version("green", mysql, replace(mysql, version="10.6.22", numbers=2))
+        replacement.check_versions("green", [mysql], there("10.6.22"))
 
 
 @pytest.mark.parametrize(
