@@ -1,5 +1,6 @@
 """Keys of every kind for a redis, and what tells two servers' keys apart: for tests, and for figures by hand."""
 
+import json
 import random
 import time
 from pathlib import Path
@@ -121,3 +122,9 @@ def looking():
     """Return the program that prints a server's keys; its arguments: URL, `serial` or `values`, a prefix."""
     code = (MODULES / "kw_redis_wire.py").read_text()
     return code + LOOK
+
+
+def look(node, url, *prefix, how="serial"):
+    """Return all keys of a place with their types, times of expiry and digests; asked on a node."""
+    words = ["python3", "-", url, how, *prefix]
+    return json.loads(node.run(words, input=looking().encode()).stdout)

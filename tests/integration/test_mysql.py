@@ -1,17 +1,16 @@
 """MariaDB on real nodes: all kinds of things in a database come through, while others write, and whoever is killed."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 from kraftwerk import nodeprogram
 from kraftwerk.errors import KraftwerkError
+from tests import mysql_data
 from tests.integration.conftest import node_factory
 
 pytestmark = pytest.mark.node
-HERE = Path(__file__).parent / "mysql"
 MODULES = Path(__file__).parents[2] / "_modules"
 TOKEN = "0123456789ab"
 # The password of a server elsewhere has all that an option file, a shell or a URL could stumble over.
@@ -85,8 +84,7 @@ def green(nodes):
 
 def fill(node):
     call(node, "drop", "tables")
-    # By root: what root has made belongs to whoever loads it.
-    node.run(["mariadb", "--default-character-set=utf8mb4", "rich"], input=(HERE / "contents.sql").read_bytes())
+    mysql_data.fill(node, "rich")
 
 
 def call(node, verb, *arguments, instance="rich", **keywords):
@@ -98,9 +96,7 @@ def sql(node, text, database="rich"):
 
 
 def everything(node, database="rich"):
-    """Return all that is in the database, with one name for whoever made a view."""
-    answer = node.run(["python3", "-", database], input=(HERE / "everything.py").read_bytes()).stdout.decode()
-    return re.sub(r"DEFINER=`(root|web-rich)`@`localhost`", "DEFINER=somebody", answer)
+    return mysql_data.contents(node, database)
 
 
 def dump(node, folder="/root/dump", **options):

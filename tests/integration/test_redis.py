@@ -11,6 +11,7 @@ from kraftwerk import nodeprogram
 from kraftwerk.errors import KraftwerkError
 from tests import redis_keys
 from tests.integration.conftest import node_factory
+from tests.redis_keys import look
 
 pytestmark = pytest.mark.node
 SOCKET = "/run/redis-rich/redis.sock"
@@ -85,12 +86,6 @@ def shared(blue):
 
 def do(node, verb, *arguments):
     return nodeprogram.call(node, f"kw_redis.{verb}", *arguments, timeout=60)
-
-
-def look(node, url, *prefix, how="serial"):
-    """Return all keys of a place with their types, times of expiry and digests."""
-    words = ["python3", "-", url, how, *prefix]
-    return json.loads(node.run(words, input=redis_keys.looking().encode()).stdout)
 
 
 def everything(node):
