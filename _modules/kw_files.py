@@ -4,6 +4,7 @@ The service files: what users of a site upload, in one folder per instance that 
 Every function takes the instance's name. Errors of tar and zstd are raised as ``RuntimeError`` with their last words.
 """
 
+import contextlib
 import glob
 import grp
 import os
@@ -23,15 +24,9 @@ LARGEST = 20
 CREATE = ["tar", "--create", "--file=-", "--format=pax", "--pax-option=delete=atime,delete=ctime", "--sparse"]
 CREATE += ["--xattrs", "--xattrs-include=user.*", "--numeric-owner", "-vv", "--quoting-style=escape"]
 CREATE += ["--blocking-factor=128"]  # larger writes into the pipe: half of tar's work
-EXTRACT = [
-    "tar",
-    "--extract",
-    "--file=-",
-    "--same-permissions",
-    "--no-same-owner",
-    "--xattrs",
-    "--xattrs-include=user.*",
-]
+# Modes as they were, but for those that lend rights: with umask 0 that is what this means.
+EXTRACT = ["tar", "--extract", "--file=-", "--no-same-permissions", "--no-same-owner", "--xattrs"]
+EXTRACT += ["--xattrs-include=user.*"]
 SERVED_BY = "www-data"
 
 
@@ -165,14 +160,15 @@ def prepare(instance, source, token):
     os.mkdir(part, 0o700)
     try:
         os.chown(part, owner.pw_uid, group)
+        os.chmod(part, 0o2700)  # what is made in it has its group
         # As the instance's own user: an archive can do no more than a visitor of the site could, and all has its owner.
-        identity = {"user": owner.pw_uid, "group": group, "extra_groups": [owner.pw_gid]} if os.geteuid() == 0 else {}
+        identity = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
         with __salt__["kw_member.reading"](source, MEMBER) as pipe:
-            _run(EXTRACT, stdin=pipe, cwd=part, **identity)
+            _run(EXTRACT, stdin=pipe, cwd=part, umask=0, **identity)
         counts = __salt__["kw_filetree.settle"](part)
         os.rename(part, new)
     except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
+        _remove(part)
         raise
     return {"counts": counts, "environ": _environ(new)}
 
@@ -223,7 +219,7 @@ def discard(instance, token):
     """
     folder = _healed(instance)
     for leftover in (_beside(folder, token), *glob.glob(f"{glob.escape(folder)}.kw.*")):
-        shutil.rmtree(leftover, ignore_errors=True)  # a load that goes on may still write there
+        _remove(leftover)
 
 
 def load(instance, source):
@@ -289,16 +285,10 @@ def drop(instance, what):
     folder = _healed(instance)
     if what == "owner" or not os.path.isdir(folder):
         return False
-    if what == "database":
-        shutil.rmtree(folder)
-        return True
-    entries = list(os.scandir(folder))
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
-        else:
-            os.unlink(entry.path)
-    return bool(entries)
+    found = [folder] if what == "database" else [entry.path for entry in os.scandir(folder)]
+    for path in found:
+        __salt__["kw_filetree.remove"](path)
+    return bool(found)
 
 
 def _healed(instance):
@@ -309,6 +299,12 @@ def _healed(instance):
             os.rename(old, folder)
             break
     return folder
+
+
+def _remove(folder):
+    """Remove what a load has left; one that goes on may still write there."""
+    with contextlib.suppress(RuntimeError):
+        __salt__["kw_filetree.remove"](folder)
 
 
 def _beside(folder, token):

@@ -7,11 +7,15 @@ import os
 import platform
 import re
 import stat
+import subprocess
 import threading
 
 __virtualname__ = "kw_filetree"
 # What tar tells of a member: its kind, who owns it, its size.
 LINE = re.compile(rb"([-hpcb])\S{9}\S* +\S+ +(\d+|\d+,\d+) ")
+# Whoever owns what is walked through may put links in its place meanwhile: none is followed.
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def __virtual__():
@@ -37,9 +41,9 @@ def tally(folder):
 
         salt '*' kw_filetree.tally /web/mysite/uploads
     """
-    found = _Tally(folder)
-    for path, status in _walk(folder):
-        found.add(path, status)
+    found = _Tally()
+    for above, status, _, _ in _walk(folder):
+        found.add(above, status)
     return {"counts": found.counts, "folders": found.folders}
 
 
@@ -60,18 +64,37 @@ def settle(folder):
 
         salt '*' kw_filetree.settle /web/mysite/uploads.kw.abcd1234.part
     """
-    found = _Tally(folder)
-    for path, status in _walk(folder):
+    found = _Tally()
+    owner = os.lstat(folder).st_uid
+    for above, status, name, descriptor in _walk(folder):
         kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
         if kind not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
-            os.unlink(path)
+            os.unlink(name, dir_fd=descriptor)
             continue
         wanted = mode & 0o777 | (0o2000 if kind == stat.S_IFDIR else 0)
         if kind != stat.S_IFLNK and wanted != mode:
-            os.chmod(path, wanted)
-        found.add(path, status)
+            _change(name, descriptor, FOLDER if kind == stat.S_IFDIR else FILE, owner, wanted)
+        found.add(above, status)
     os.chmod(folder, 0o2750)  # noqa: S103 - nginx reads through the group
     return found.counts
+
+
+def remove(path):
+    """
+    Remove a folder with all in it, however deep; does nothing where there is none. No link is followed.
+
+    path
+        Its path. Raises ``RuntimeError`` where something of it stays.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_filetree.remove /web/mysite/uploads.kw.abcd1234
+    """
+    done = subprocess.run(["rm", "--recursive", "--force", "--", path], capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode(errors="replace").strip().splitlines()[-1])
 
 
 def index():
@@ -91,33 +114,61 @@ def index():
 
 
 def _walk(folder):
-    """Each entry below a folder with its status; what goes away meanwhile is left out."""
-    pending = [folder]
+    """Each entry below a folder: what lies above it, its status, its name, and the open folder that it is in.
+
+    What goes away meanwhile is left out. Folders are opened from the first one on, each in the one before.
+    """
+    pending = [()]
     while pending:
-        with contextlib.suppress(FileNotFoundError), os.scandir(pending.pop()) as entries:
-            for entry in entries:
+        above = pending.pop()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), _opened(folder, above) as descriptor:
+            for entry in os.scandir(descriptor):
                 with contextlib.suppress(FileNotFoundError):
-                    yield entry.path, entry.stat(follow_symlinks=False)
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(entry.path)
+                    status = entry.stat(follow_symlinks=False)
+                    yield above, status, entry.name, descriptor
+                    if stat.S_ISDIR(status.st_mode):
+                        pending.append((*above, entry.name))
+
+
+@contextlib.contextmanager
+def _opened(folder, names):
+    """A folder below another one, open."""
+    descriptor = os.open(folder, FOLDER)
+    try:
+        for name in names:
+            above, descriptor = descriptor, os.open(name, FOLDER, dir_fd=descriptor)
+            os.close(above)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _change(name, descriptor, flags, owner, mode):
+    """Give an entry of an open folder a mode, if it is still what it was, and its owner's."""
+    with contextlib.suppress(OSError):
+        found = os.open(name, flags, dir_fd=descriptor)
+        try:
+            if os.fstat(found).st_uid == owner:
+                os.fchmod(found, mode)
+        finally:
+            os.close(found)
 
 
 class _Tally:
     """Counts files and their bytes, all together and by folder of the first level."""
 
-    def __init__(self, folder):
-        self.folder, self.seen = folder, set()
+    def __init__(self):
+        self.seen = set()
         self.counts, self.folders = {"files": 0, "bytes": 0}, {}
 
-    def add(self, path, status):
-        """Count an entry. A second hard link brings no bytes, in an archive neither."""
+    def add(self, above, status):
+        """Count an entry below some folders. A second hard link brings no bytes, in an archive neither."""
         if not stat.S_ISREG(status.st_mode):
             return
         size = 0 if status.st_ino in self.seen else status.st_size
         if status.st_nlink > 1:
             self.seen.add(status.st_ino)
-        first, _, rest = path[len(self.folder) + 1 :].partition("/")
-        one = self.folders.setdefault(first if rest else ".", [0, 0])
+        one = self.folders.setdefault(above[0] if above else ".", [0, 0])
         one[0] += 1
         one[1] += size
         self.counts["files"] += 1

@@ -243,6 +243,39 @@ def test_absolute_names_stay_inside_and_pipes_stay_out(files, uploads, tmp_path)
     assert not os.path.exists("/etc/evil")
 
 
+def test_links_that_come_while_files_are_put_right_are_not_followed(files, loaders, patch_module, tmp_path):
+    """Whoever owns unpacked files may put links in their place, from the moment that they were looked at."""
+    folder, outside = tmp_path / "unpacked", tmp_path / "outside"
+    for each in (folder / "folder", outside):
+        each.mkdir(parents=True)
+        os.mkfifo(each / "pipe")
+    for each in (folder / "file", outside / "file"):
+        each.touch()
+        each.chmod(0o6640)
+    walk = loaders.modules.kw_filetree.settle.__globals__["_walk"]
+
+    def swapping(root):
+        for found in walk(root):
+            for name, target in (("file", outside / "file"), ("folder", outside)):
+                if not (folder / name).is_symlink():
+                    (folder / name).rename(tmp_path / f"away-{name}")
+                    (folder / name).symlink_to(target)
+            yield found
+
+    patch_module("kw_filetree", _walk=swapping)
+    loaders.modules.kw_filetree.settle(str(folder))
+    assert stat.S_IMODE((outside / "file").stat().st_mode) == 0o6640
+    assert (outside / "pipe").exists()
+
+
+def test_folders_in_folders_however_deep_are_loaded_and_removed(files, uploads, tmp_path):
+    hostile(tmp_path / "uploads.tar.zst", ("/".join(["d"] * 1500) + "/file", {}))
+    for _ in range(2):
+        assert files.load("mysite", str(tmp_path)) == {"files": 1, "bytes": 4}
+    assert [path.name for path in uploads.parent.iterdir()] == ["uploads"]
+    assert files.drop("mysite", "tables") is True
+
+
 def test_files_that_come_and_go_while_they_are_read_do_no_harm(files, uploads, tmp_path):
     for number in range(2000):
         (uploads / f"f{number}").write_bytes(bytes(100))
