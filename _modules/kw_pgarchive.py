@@ -2,8 +2,8 @@
 A dump of PostgreSQL as pg_restore sees it: what is in it, and how it gets into an empty database. For kw_pgload.
 
 What an archive holds is run by the instance's own role, which gets no more from it than it has. An administrator makes
-extensions by their names, roles that can't log in, and what the role may not: publications of all tables, event
-triggers; of their text nothing else is let through.
+extensions by their names, roles that can't log in, and publications of all tables; of their text nothing else is let
+through.
 """
 
 import contextlib
@@ -23,6 +23,8 @@ RESTORE = ("pg_restore", "--exit-on-error", "--no-owner", "--no-acl", "--no-tabl
 SCRIPT = ("psql", "-XqAt", "--set=VERBOSITY=terse", "--file=-")
 FAILURE = re.compile(r"psql:<stdin>:(\d+): ERROR:  (.*)")
 HEADER = re.compile(r"SET [a-z_]+ = |SELECT pg_catalog\.set_config")
+ENCODING = re.compile(r"SET client_encoding = '[A-Za-z0-9_]+'")  # all of the header that an administrator takes over
+STRINGS = "SET standard_conforming_strings = on"  # as kw_pgtoc reads them
 MOST_NOTES = 20
 LACKING = """
 SELECT coalesce(json_agg(wanted), '[]') FROM jsonb_array_elements_text(:'names'::jsonb) AS wanted
@@ -158,7 +160,7 @@ class Archive:
         """The SQL that makes its extensions, with the schemas that they lie in, and lets the role use foreign data."""
         quoted = __salt__["kw_pgtoc.identifier"]
         role = quoted(self.server.role)
-        found = ["SET check_function_bodies = true"]
+        found = ["SET check_function_bodies = true", *([] if self.server.outside else ["SET search_path = public"])]
         if self.about.get("public") is False:
             found.append("DROP SCHEMA IF EXISTS public")
         found += [f"CREATE SCHEMA IF NOT EXISTS {quoted(name)} AUTHORIZATION {role}" for name in self._schemas()]
@@ -244,6 +246,7 @@ class Archive:
         header = [text for text in texts if HEADER.match(text)]
         texts = [text for text in texts if not HEADER.match(text)]
         if admin:
+            header = [STRINGS, *(text for text in header if ENCODING.fullmatch(text.strip()))]
             texts = [text for text in texts if __salt__["kw_pgtoc.harmless"](text)]
         ends, line = {}, 0
         for text in [*header, *texts]:

@@ -28,6 +28,8 @@ QUERY = {
     **{"target_session_attrs": "PGTARGETSESSIONATTRS"},
 }
 QUIET = "SET client_min_messages = warning; "
+# A database belongs to its site, and so do its settings: an administrator in it calls nothing but the server's own.
+OWN_WAY = "-c search_path=pg_catalog"
 RIGHTS = """
 SELECT json_build_object('superuser', rolsuper, 'createdb', rolsuper OR rolcreatedb,
   'createrole', rolsuper OR rolcreaterole, 'owner', pg_has_role(current_user, datdba, 'MEMBER'),
@@ -145,7 +147,8 @@ class Here(Server):
 
     def login(self, database=None, admin=True):
         """As ``Server.login``; peer login needs the role and the system user to have the same name."""
-        return "postgres" if admin else self.user, {"PGDATABASE": database or self.database}
+        found = {"PGDATABASE": database or self.database}
+        return ("postgres", {**found, "PGOPTIONS": OWN_WAY}) if admin else (self.user, found)
 
 
 class Outside(Server):

@@ -27,8 +27,15 @@ TOKEN = re.compile(
     r"""|(?P<space>\s+)|(?P<other>.)""",
     re.DOTALL | re.ASCII,
 )
-# By an administrator only: what makes event triggers and publications, and nothing else that an archive may hold.
-HARMLESS = re.compile(r"(CREATE|ALTER|COMMENT ON) (EVENT TRIGGER|PUBLICATION) ")
+# By an administrator only: what makes a publication of all tables, with nothing in it that psql would replace.
+# No event triggers: their functions are the archive's, and would run with the rights of whoever changes the schema.
+IDENTIFIER, LITERAL = r"""(?:[a-z_][a-z0-9_]*|"(?:[^"]|"")+")""", "'(?:[^']|'')*'"
+OPTION = f"[a-z_]+ = (?:[a-z]+|{LITERAL})"
+HARMLESS = re.compile(
+    rf"CREATE PUBLICATION {IDENTIFIER} FOR ALL TABLES(?: WITH \({OPTION}(?:, {OPTION})*\))?"
+    rf"|ALTER PUBLICATION {IDENTIFIER} ADD TABLES IN SCHEMA {IDENTIFIER}"
+    rf"|COMMENT ON PUBLICATION {IDENTIFIER} IS {LITERAL}"
+)
 
 
 def __virtual__():
@@ -134,7 +141,7 @@ def _expects_role(before):
 
 def harmless(text):
     """
-    Whether an administrator may run a statement of an archive: one about event triggers or publications.
+    Whether an administrator may run a statement of an archive: one that makes a publication, and no more.
 
     text
         One of ``statements``, written out.
@@ -145,7 +152,7 @@ def harmless(text):
 
         salt '*' kw_pgtoc.harmless 'DROP DATABASE mysite'
     """
-    return HARMLESS.match(text) is not None
+    return HARMLESS.fullmatch(text.strip()) is not None
 
 
 def identifier(name):

@@ -98,8 +98,15 @@ def test_a_dump_gives_psql_no_commands(toc, text):
     ("text", "allowed"),
     [
         ("CREATE PUBLICATION everything FOR ALL TABLES", True),
-        ("CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION f()", True),
-        ("COMMENT ON EVENT TRIGGER watch IS 'x'", True),
+        ("CREATE PUBLICATION \"all; of it\" FOR ALL TABLES WITH (publish = 'insert', via_root = true)", True),
+        ('ALTER PUBLICATION p ADD TABLES IN SCHEMA "Odd ""one"""', True),
+        ("COMMENT ON PUBLICATION p IS 'it''s; :all'", True),
+        ("CREATE EVENT TRIGGER watch ON ddl_command_end EXECUTE FUNCTION f()", False),
+        ("COMMENT ON EVENT TRIGGER watch IS 'x'", False),
+        ("CREATE PUBLICATION :LAST_ERROR_MESSAGE", False),  # psql would put there what the archive chose
+        ("CREATE PUBLICATION p :LAST_ERROR_MESSAGE FOR ALL TABLES", False),
+        ("COMMENT ON PUBLICATION p IS 'a\\'' ; DROP DATABASE x; --' 'b'", False),
+        ("COMMENT ON PUBLICATION p IS E'a\\''", False),
         ('ALTER ROLE "web-mysite" SUPERUSER', False),
         ("COMMENT ON DATABASE mysite IS 'x'", False),
         ("DO $$ BEGIN END $$", False),
