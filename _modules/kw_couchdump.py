@@ -12,6 +12,7 @@ import threading
 __virtualname__ = "kw_couchdump"
 LAYOUT = "couchdb 1"
 MEMBER = "couchdb.jsonl.zst"
+LONGEST = 2**27  # bytes of a line, which is held in memory; documents have 8 MB unless a server is told otherwise
 
 
 def __virtual__():
@@ -89,11 +90,19 @@ def lines(source):
 @contextlib.contextmanager
 def _reading(source):
     with __salt__["kw_member.reading"](source, MEMBER) as stream:
-        found = (json.loads(line) for line in stream)
+        found = map(json.loads, _split(stream))
         head = next(found, {})
         if head.get("kraftwerk") != LAYOUT:
             raise RuntimeError(f"{MEMBER} isn't a dump of CouchDB that this kraftwerk reads")
         yield head, found
+
+
+def _split(stream):
+    """The lines of a dump, none of them larger than memory, whatever it unpacks to."""
+    while line := stream.readline(LONGEST):
+        if len(line) == LONGEST:
+            raise RuntimeError(f"{MEMBER} is damaged: a line has more than {LONGEST >> 20} MB")
+        yield line
 
 
 class _Tally:
@@ -183,7 +192,8 @@ def _lines(server, instance):
                     roles.update(side.get("roles", []) if isinstance(side, dict) else [])
             yield line
     yield {"_database": "_users"}
-    yield from _users(server, names - {f"web-{instance}"}, roles - {"_admin"})
+    sites = set() if server.outside else {name for name in names if name.startswith("web-")}
+    yield from _users(server, names - sites - {f"web-{instance}"}, roles - {"_admin"})
 
 
 def _users(server, names, roles):

@@ -9,6 +9,7 @@ import json
 import platform
 
 __virtualname__ = "kw_couchload"
+USER, OWN = "org.couchdb.user:", "web-"  # what begins the documents of users, and the names of sites' own
 
 
 def __virtual__():
@@ -77,7 +78,7 @@ def activate(server, token):
     for name in ready:
         __salt__["kw_call.progress"](f"couchdb {name}")
         _replace(server, prefix + name, server.prefix + name)
-    put_users(server, users["users"])
+    add_users(server, users["users"])
     discard(server, token)
 
 
@@ -150,6 +151,29 @@ def put_users(server, users):
         present = server.ask("GET", path, missing=None)
         plain = {key: value for key, value in user.items() if key != "_rev"}
         server.ask("PUT", path, {**plain, **({"_rev": present["_rev"]} if present else {})})
+
+
+def add_users(server, users):
+    """
+    Make the users of a dump that the server hasn't got. Who is there stays as they are, and so do all sites' own: the
+    server may have others' databases, and a dump lets nobody into those.
+
+    server
+        From ``kw_couchserver.of``.
+    users
+        Their documents, whoever wrote them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_couchload.add_users server '[]'
+    """
+    for user in users:
+        name, path = str(user.get("name", "")), f"_users/{_quoted(str(user['_id']))}"
+        ours = not server.outside and name.startswith(OWN)
+        if user["_id"] == USER + name and not ours and server.ask("GET", path, missing=None) is None:
+            put_users(server, [user])
 
 
 def _fill(server, prefix, lines, old, new):

@@ -200,6 +200,43 @@ def test_a_load_that_was_killed_is_finished_or_swept_away(couchdb, url, tmp_path
     assert [name for name in ask(f"{url}_all_dbs") if not name.startswith("_")] == ["mysite_main"]
 
 
+def altered(folder, change):
+    """Change the lines of a dump."""
+    path = folder / "couchdb.jsonl.zst"
+    lines = subprocess.check_output(["zstd", "-dc", str(path)]).splitlines(keepends=True)
+    path.write_bytes(subprocess.check_output(["zstd", "-c"], input=change(lines)))
+
+
+def test_a_dump_lets_nobody_into_what_else_is_on_the_server(couchdb, url, tmp_path, loaders, patch_module):
+    people(url)
+    fill(url, "mysite_main")
+    couchdb("dump", "mysite", str(tmp_path))
+    names = ("ada", "mallory", "web-other")
+    users = [{"_id": f"org.couchdb.user:{name}", "name": name, "type": "user", "roles": []} for name in names]
+    users = [{**user, "password": "mine"} for user in users]
+    users += [{"_id": "_design/_auth", "name": "x", "validate_doc_update": "function () {}"}]
+    altered(tmp_path, lambda lines: b"".join([*lines, *(json.dumps(user).encode() + b"\n" for user in users)]))
+    server = loaders.modules.kw_couchserver.of("mysite")
+    server.outside = False  # as on the node itself
+    patch_module("kw_couchdb", _server=lambda instance: server)
+    before, rules = user(url, "ada"), ask(f"{url}_users/_design%2F_auth")
+    couchdb("prepare", "mysite", str(tmp_path), "abcd1234")
+    couchdb("activate", "mysite", "abcd1234")
+    assert (user(url, "ada"), ask(f"{url}_users/_design%2F_auth")) == (before, rules)
+    assert user(url, "mallory")["name"] == "mallory"
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        user(url, "web-other")
+
+
+def test_a_line_is_no_larger_than_memory(couchdb, url, tmp_path, patch_module):
+    fill(url, "mysite_main")
+    couchdb("dump", "mysite", str(tmp_path))
+    patch_module("kw_couchdump", LONGEST=2**22)
+    altered(tmp_path, lambda lines: lines[0] + b'{"_database": "' + b"x" * 2**23)
+    with pytest.raises(RuntimeError, match="a line has more than 4 MB"):
+        couchdb("prepare", "mysite", str(tmp_path), "abcd1234")
+
+
 def test_what_it_tells_of_the_server(couchdb, url, patch_module):
     fill(url, "mysite_main")
     assert couchdb("health", "mysite") == {"ok": True, "detail": "1 databases answer"}
