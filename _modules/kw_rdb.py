@@ -26,6 +26,7 @@ ONE_STRING = (0, 9, 10, 11, 12, 13, 16, 17, 20)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 MODULE = 7
 LOADING = b"kraftwerk.load."  # what begins the names of keys that a load has beside the others
+LONGEST = 2**26  # bytes of a text that is held in memory: a name, a library; an archive may claim any number
 SOON = 600  # seconds: a key that lives longer than that is surely there when a load is checked
 
 
@@ -287,10 +288,10 @@ class _Walker:
         """A string as it is."""
         number, encoded = self._length()
         if not encoded:
-            return self.stream.take(number)
+            return self.stream.take(_bounded(number))
         if number == 3:
             number, full = self._length()[0], self._length()[0]
-            return _unpacked(self.stream.take(number), full)
+            return _unpacked(self.stream.take(_bounded(number)), _bounded(full))
         return b"%d" % int.from_bytes(self.stream.take(1 << number), "little", signed=True)
 
     def _value(self, code, keep):
@@ -395,6 +396,13 @@ class _Giver(_Walker):
         return False
 
 
+def _bounded(size):
+    """A size, if it is one that fits into memory."""
+    if size > LONGEST:
+        raise RuntimeError(f"the snapshot is damaged: a name of {size} bytes")
+    return size
+
+
 def _unpacked(data, size):
     """A string that redis packed by LZF."""
     found, at = bytearray(), 0
@@ -411,6 +419,8 @@ def _unpacked(data, size):
             at += 1
         back = len(found) - ((control & 31) << 8 | data[at]) - 1
         at += 1
+        if back < 0 or len(found) > size:
+            break
         for place in range(back, back + count + 2):
             found.append(found[place])
     if len(found) != size:

@@ -68,7 +68,12 @@ class _Place:
 
     def connect(self, *timeout):
         """A connection to the server, in the database that is the project's."""
-        return __salt__["kw_redis_wire.connect"](self.address(), *timeout)
+        return __salt__["kw_redis_wire.connect"](self.address(), *timeout, owner=self.owner())
+
+    def owner(self):
+        """Who answers there: the user that the instance's own server runs as; of others nothing is known."""
+        here = self.own or self.options.get("clients")
+        return __salt__["kw_redis_server.user"](self.instance) if here else ""
 
     def address(self):
         """What root connects to."""

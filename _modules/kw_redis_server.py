@@ -11,7 +11,6 @@ import os
 import platform
 import pwd
 import re
-import shutil
 import subprocess
 
 __virtualname__ = "kw_redis_server"
@@ -25,6 +24,7 @@ MANIFEST = f"file {BASE} seq 1 type b\n"
 FIRST = "first"
 CLIENTS = "\n# For "  # where the lines for clients begin
 SERVER_USER = "keys-"  # and the instance's name, as services/redis/map.jinja says
+OUTDATED = "outdated"  # a file: what runs here knows an address that doesn't hold; services/redis/server.sls mends it
 
 
 def __virtual__():
@@ -82,6 +82,23 @@ def socket(instance, word="redis"):
         salt '*' kw_redis_server.socket mysite
     """
     return os.path.join(RUN, f"redis-{instance}", f"{word}.sock")
+
+
+def user(instance):
+    """
+    The system user that the servers run as: their unit says.
+
+    instance
+        Name of the instance.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_server.user mysite
+    """
+    found = re.search(r"(?m)^User=(\S+)$", _read(os.path.join(UNITS, f"{unit(instance)}@.service")))
+    return found[1] if found else f"web-{instance}"
 
 
 def version():
@@ -175,7 +192,7 @@ def create(instance, wanted, options):
         _own(instance, _make_folder(instance, word))
         _point(os.path.join(folder(instance), "live"), word)
     network = __salt__["kw_redis_network.make"](
-        instance, folder(instance), options, pwd.getpwnam(_user(instance)).pw_gid
+        instance, folder(instance), options, pwd.getpwnam(user(instance)).pw_gid
     )
     text = __salt__["kw_redis_settings.text"](wanted, network)
     # A server that starts without its append-only file mustn't be told to read one, nor the other way round: where that
@@ -188,6 +205,8 @@ def create(instance, wanted, options):
         _systemctl("restart", unit(instance))
     with _client(instance) as client:
         restart = __salt__["kw_redis_settings.apply"](client, wanted)
+    if "clients" in parts and not user(instance).startswith(SERVER_USER):
+        _write(os.path.join(folder(instance), OUTDATED), "clients\n")  # its own site comes with a password, or without
     if restart or {"upgrade", "clients"} & set(parts):
         _systemctl("stop", unit(instance))  # so that one who is cut short here finds it wanting
     _write(path, text, 0o644)
@@ -211,15 +230,15 @@ def remove(instance):
     _systemctl("disable", "--now", unit(instance), check=False)
     _systemctl("stop", f"{unit(instance)}@*", check=False)
     __salt__["kw_redis_network.close"](instance, folder(instance))
-    user = _user(instance)
+    named = user(instance)
     for path in (folder(instance), os.path.dirname(socket(instance))):
-        shutil.rmtree(path, ignore_errors=True)
+        __salt__["kw_filetree.remove"](path)
     for name in (f"{unit(instance)}.service", f"{unit(instance)}@.service"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(UNITS, name))
     _systemctl("daemon-reload")
-    if user.startswith(SERVER_USER):
-        _run(["userdel", user], check=False)
+    if named.startswith(SERVER_USER):
+        _run(["userdel", named], check=False)
 
 
 def fill(instance, word, kept):
@@ -309,7 +328,7 @@ def discard(instance):
             client.call("CONFIG", "SET", "save", "")  # nobody wants its data: so it ends at once
         for verb in ("stop", "reset-failed"):
             _systemctl(verb, f"{unit(instance)}@{word}", check=False)
-        shutil.rmtree(folder(instance, word))
+        __salt__["kw_filetree.remove"](folder(instance, word))
         with contextlib.suppress(FileNotFoundError):
             os.unlink(socket(instance, word))
 
@@ -336,23 +355,24 @@ def _make_folder(instance, word):
     """A server's own folder, root's until it is filled, in the one above all of them that only root can write to."""
     above, path = folder(instance), folder(instance, word)
     os.makedirs(above, mode=0o750, exist_ok=True)
-    os.chown(above, 0, pwd.getpwnam(_user(instance)).pw_gid)
+    os.chown(above, 0, pwd.getpwnam(user(instance)).pw_gid)
     os.makedirs(path, mode=0o700, exist_ok=True)
     return path
 
 
 def _own(instance, path):
-    """Give a folder with all in it to the instance's user."""
-    entry = pwd.getpwnam(_user(instance))
-    for parent, folders, names in os.walk(path):
-        for name in ["", *folders, *names]:
+    """Give a folder with all in it to the instance's user: itself last, so that nobody gets at the rest before."""
+    entry = pwd.getpwnam(user(instance))
+    for parent, folders, names in os.walk(path, topdown=False):
+        for name in [*names, *folders]:
             os.chown(os.path.join(parent, name), entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+    os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
 
 
 def _is_own(instance, path):
     """Whether a folder belongs to the user that the server runs as."""
     try:
-        return os.stat(path).st_uid == pwd.getpwnam(_user(instance)).pw_uid
+        return os.stat(path).st_uid == pwd.getpwnam(user(instance)).pw_uid
     except (FileNotFoundError, KeyError):
         return False
 
@@ -364,7 +384,7 @@ def _installed(what):
 
 def _client(instance, word="redis"):
     address = __salt__["kw_redis_network.address"](folder(instance), socket(instance, word))
-    return __salt__["kw_redis_wire.connect"](address)
+    return __salt__["kw_redis_wire.connect"](address, owner=user(instance))
 
 
 def _read(path):
@@ -391,12 +411,6 @@ def _point(path, target):
         os.unlink(f"{path}.new")
     os.symlink(target, f"{path}.new")
     os.replace(f"{path}.new", path)
-
-
-def _user(instance):
-    """The system user that the servers run as: their unit says."""
-    found = re.search(r"(?m)^User=(\S+)$", _read(os.path.join(UNITS, f"{unit(instance)}@.service")))
-    return found[1] if found else f"web-{instance}"
 
 
 def _systemctl(*words, check=True):

@@ -8,8 +8,10 @@ import contextlib
 import itertools
 import os
 import platform
+import pwd
 import socket
 import ssl
+import struct
 import urllib.parse
 
 __virtualname__ = "kw_redis_wire"
@@ -27,7 +29,7 @@ def __virtual__():
     return __virtualname__
 
 
-def connect(url, timeout=PATIENCE):
+def connect(url, timeout=PATIENCE, owner=""):
     """
     Connect to a server, log in, and choose the URL's database. For other modules: what it returns has methods.
 
@@ -36,6 +38,9 @@ def connect(url, timeout=PATIENCE):
         certificates with ``ssl_ca_certs=`` and switch their check off with ``ssl_cert_reqs=none``.
     timeout
         Seconds to wait for the server's next byte. Default: 600.
+    owner
+        The system user that answers at a Unix socket: whoever may write where that is could lead us to another
+        server. Default: anybody.
 
     Raises ``RuntimeError`` with the server's words, or why there was no connection.
 
@@ -45,7 +50,7 @@ def connect(url, timeout=PATIENCE):
 
         salt '*' kw_redis_wire.connect 'unix:///run/redis-mysite/redis.sock'
     """
-    return Client(url, timeout)
+    return Client(url, timeout, owner)
 
 
 def parts(url):
@@ -88,10 +93,12 @@ class Failure(RuntimeError):
 class Client:
     """A connection to a server."""
 
-    def __init__(self, url, timeout=PATIENCE):
-        self.url, self.timeout = url, timeout
+    def __init__(self, url, timeout=PATIENCE, owner=""):
+        self.url, self.timeout, self.owner = url, timeout, owner
         self.place = parts(url)
         self.socket = _plug(self.place, timeout)
+        if owner:
+            _check_peer(self.socket, self.name(), owner)
         self.stream = self.socket.makefile("rb", buffering=PIECE)
         try:
             if self.place["password"]:
@@ -115,7 +122,7 @@ class Client:
 
     def again(self):
         """Another connection to the same place."""
-        return Client(self.url, self.timeout)
+        return Client(self.url, self.timeout, self.owner)
 
     @staticmethod
     def command(*words):
@@ -254,6 +261,16 @@ def _plug(place, timeout):
                 plug.close()
         raise RuntimeError(f"{name}: {_reason(error)}") from error
     return plug
+
+
+def _check_peer(plug, name, owner):
+    """Make sure that it is a user's server which listens there; the kernel knows."""
+    uid = struct.unpack("3i", plug.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+    with contextlib.suppress(KeyError):  # there is no such user
+        if uid == pwd.getpwnam(owner).pw_uid:
+            return
+    plug.close()
+    raise RuntimeError(f"{name}: it isn't {owner} who answers there")
 
 
 def _reason(error):

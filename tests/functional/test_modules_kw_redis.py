@@ -1,6 +1,8 @@
 """What needs no server: addresses for apps, settings, and redis' own format read byte by byte."""
 
+import getpass
 import io
+import socket
 
 import pytest
 
@@ -185,6 +187,42 @@ def test_a_snapshot_that_is_cut_off_anywhere_is_refused(loaders):
 def test_what_isn_t_known_is_refused(loaders, data, reason):
     with pytest.raises(RuntimeError, match=reason):
         walked(loaders, data)
+
+
+BOMB = b"\x03\x00abc" + b"\xff\xff\x02" * 2**18  # packed: unpacks to 264 bytes for each three
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        HEAD + b"\xfa\x81" + (2**50).to_bytes(8, "big"),
+        HEAD + b"\xfe\x00\x00\x81" + (2**50).to_bytes(8, "big"),
+        HEAD + b"\xfa\xc3\x80" + len(BOMB).to_bytes(4, "big") + b"\x80" + (2**20).to_bytes(4, "big") + BOMB,
+    ],
+)
+def test_names_are_no_larger_than_memory(loaders, start):
+    """A few bytes of an archive unpack to any number of zeros."""
+    handed = []
+
+    def read():
+        handed.append(1)
+        return start if len(handed) == 1 else bytes(2**20)
+
+    with pytest.raises(RuntimeError, match="the snapshot is damaged"):
+        loaders.modules.kw_rdb.restore(read, None)
+    assert len(handed) < 3
+
+
+def test_another_user_s_server_is_not_taken_for_the_instance_s(loaders, tmp_path):
+    """Who may write where a socket is may put a link to another one there."""
+    path = str(tmp_path / "redis.sock")
+    connect = loaders.modules.kw_redis_wire.connect
+    with socket.socket(socket.AF_UNIX) as plug:
+        plug.bind(path)
+        plug.listen()
+        connect(f"unix://{path}", owner=getpass.getuser()).close()
+        with pytest.raises(RuntimeError, match="it isn't www-data who answers there"):
+            connect(f"unix://{path}", owner="www-data")
 
 
 def test_keys_are_handed_over_with_names_unpacked(loaders):
