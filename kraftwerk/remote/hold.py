@@ -22,12 +22,13 @@ import json
 import os
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import threading
 import time
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -92,6 +93,30 @@ class Site:
             os.unlink(new)
         os.symlink(socket, new)
         os.rename(new, f"{self.run}/current.sock")
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[str]:
+        """Yield a path of the socket that nginx is led to.
+
+        The folder is the site's own, which could have put a link to another's socket there, one that trusts root: so
+        the socket itself is opened, and must have been made by the site or by a hold.
+
+        Raises:
+            OSError: there is none.
+        """
+        name = link(f"{self.run}/current.sock")
+        folder = os.open(self.run, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            found = os.open(os.path.basename(name), os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
+            try:
+                status = os.fstat(found)
+                if not stat.S_ISSOCK(status.st_mode) or status.st_uid not in (os.geteuid(), os.fstat(folder).st_uid):
+                    raise PermissionError(f"{self.run}/{name} is another's")
+                yield f"/proc/self/fd/{found}"
+            finally:
+                os.close(found)
+        finally:
+            os.close(folder)
 
     def start_web(self) -> tuple[str, str]:
         """Start web again and return what the gate saw: a word and a status."""
@@ -177,7 +202,8 @@ class Waiting:
         if self.address:
             there = await asyncio.open_connection(*self.address)
         else:
-            there = await asyncio.open_unix_connection(f"{self.site.run}/current.sock")
+            with self.site.entered() as path:
+                there = await asyncio.open_unix_connection(path)
         forth = asyncio.ensure_future(pump(reader, there[1]))
         try:
             await pump(there[0], writer)

@@ -122,6 +122,51 @@ def test_the_nodes_program_is_killed_and_all_runs_again(site):
     wait_for(lambda: states() == ["run", "run", "down"])
 
 
+# What waits for root alone, and a site that has its visitors, and so root's program, led there.
+ROOTS = """
+import os, socket
+plug = socket.socket(socket.AF_UNIX)
+os.umask(0o077)
+plug.bind("/root/door.sock")
+plug.listen()
+print("open", flush=True)
+plug.accept()
+open("/root/entered", "w").close()
+"""
+THIEF = """
+import glob, os, socket, time
+os.chdir("/run/kraftwerk/booth")
+plug = socket.socket(socket.AF_UNIX)
+plug.connect(glob.glob("hold-*.sock")[0])
+plug.sendall(b"let me in")
+before, until = os.readlink("current.sock"), time.monotonic() + 60
+print("waits", flush=True)
+while os.readlink("current.sock") == before and time.monotonic() < until:
+    pass
+os.symlink("/root/door.sock", ".mine")
+os.rename(".mine", "current.sock")
+plug.settimeout(5)
+plug.recv(100)
+"""
+
+
+def test_what_waits_is_led_to_nobody_but_the_site(site):
+    connection, instance, _ = site
+    become = ["setpriv", f"--reuid=web-{NAME}", f"--regid=web-{NAME}", "--init-groups"]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with connection.popen(["python3", "-c", ROOTS], **pipes) as door:
+        assert door.stdout.readline() == b"open\n"
+        with hold.held(connection, instance):
+            thief = connection.popen([*become, "python3", "-c", THIEF], **pipes)
+            assert thief.stdout.readline() == b"waits\n"
+        thief.communicate(timeout=70)
+        assert on("test -e /root/entered || echo nobody") == "nobody"
+        on("pkill -f /root/door.sock; rm /root/door.sock")
+    with hold.held(connection, instance):
+        pass  # puts the link back
+    assert answer()[0] == 200
+
+
 def test_one_off_commands_wait_and_those_that_run_are_named(site, monkeypatch):
     connection, instance, root = site
     monkeypatch.setattr(hold, "RUNNING", 1)
