@@ -141,12 +141,31 @@ def estimate(instance):
 
         salt '*' kw_archive.estimate mysite
     """
-    last = _last(instance).get("size")
-    if last is not None:
-        return last
+    known = last(instance).get("size")
+    if known is not None:
+        return known
     sizes = {service: __salt__[f"kw_{service}.inspect"](instance)["size"] for service in _services(instance)[0]}
     # Uploads hardly shrink; databases do, to a quarter at least: their text is compressed, their indexes left out.
     return sum(size if service == LAST else size // 4 for service, size in sizes.items())
+
+
+def last(instance):
+    """
+    What the last dump was like: when it was ``created``, its ``size`` in bytes, and the ``services`` with their counts.
+
+    instance
+        Name of the instance. Nothing is known where there was none.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_archive.last mysite
+    """
+    try:
+        return json.loads(__salt__["kw_textfile.content"](os.path.join(RECORDS, f"{instance}.json")) or "{}")
+    except ValueError:
+        return {}
 
 
 def folder(instance):
@@ -162,9 +181,7 @@ def folder(instance):
 
         salt '*' kw_archive.folder mysite
     """
-    if not instance or "/" in instance or instance.startswith("."):
-        raise ValueError(f"{instance!r} is not the name of an instance")
-    path = os.path.join(ROOT, instance, "dump")
+    path = os.path.join(ROOT, __salt__["kw_name.plain"](instance), "dump")
     os.makedirs(path, mode=0o700, exist_ok=True)
     return path
 
@@ -241,7 +258,7 @@ def _build(instance, kind, descriptor, node, kraftwerk, frozen, only=None):
     services, skipped = _services(instance)
     if only is not None:
         services = [service for service in services if service in only]
-    tar = __salt__[kind](descriptor, int(created.timestamp()), 2 * _last(instance).get("manifest", 0))
+    tar = __salt__[kind](descriptor, int(created.timestamp()), 2 * last(instance).get("manifest", 0))
     dumps = [_dump(tar, instance, service, scratch) for service in services]
     manifest = {
         "format": FORMAT, "kraftwerk": kraftwerk, "project": known["project"], "environment": known["environment"],
@@ -302,26 +319,15 @@ def _release(instance):
     return int(number) if number.isdecimal() else None
 
 
-def _last(instance):
-    """The record of the last dump, if there is one."""
-    try:
-        with open(os.path.join(RECORDS, f"{instance}.json")) as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return {}
-
-
 def _record(instance, manifest, length):
     """Keep what the last dump was like: for the next one, and for what ``inspect`` says of growth."""
     sizes = {dump["service"]: sum(member["size"] for member in dump["members"]) for dump in manifest["services"]}
     counts = {dump["service"]: dump["counts"] for dump in manifest["services"]}
     services = {service: {"size": sizes[service], "counts": counts[service]} for service in sizes}
     record = {"created": manifest["created"], "size": length + sum(sizes.values()), "manifest": length}
-    os.makedirs(RECORDS, mode=0o700, exist_ok=True)
-    path = os.path.join(RECORDS, f"{instance}.json")
-    with open(f"{path}.new", "w", opener=_private) as file:
-        json.dump({**record, "services": services}, file)
-    os.rename(f"{path}.new", path)
+    __salt__["kw_textfile.replace"](
+        os.path.join(RECORDS, f"{instance}.json"), json.dumps({**record, "services": services})
+    )
 
 
 def _private(path, flags):

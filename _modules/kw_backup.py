@@ -290,19 +290,8 @@ def _recorded(instance, key, wait=PATIENCE):
 
 def _write(instance, changes):
     """Change some keys of an instance's record."""
-    os.makedirs(RECORDS, mode=0o700, exist_ok=True)
-    path, found = os.path.join(RECORDS, f"{instance}.json"), {**record(instance), **changes}
-    temporary = f"{path}.new"
-    with open(temporary, "w", encoding="utf-8", opener=_private) as file:
-        json.dump({key: value for key, value in found.items() if value}, file)
-        file.flush()
-        os.fsync(file.fileno())  # after a power cut it is this record or the one before, never an empty one
-    os.replace(temporary, path)
-
-
-def _private(path, flags):
-    """Open a file as root's alone."""
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    found = {key: value for key, value in {**record(instance), **changes}.items() if value}
+    __salt__["kw_textfile.replace"](os.path.join(RECORDS, f"{instance}.json"), json.dumps(found))
 
 
 def _now():

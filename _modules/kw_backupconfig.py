@@ -73,12 +73,7 @@ def write(instance, node, settings, test=False):
     wanted = {"instance": instance, "node": node, "store": store, **plain}
     changes = sorted(key for key in {*wanted, *present} if wanted.get(key) != present.get(key))
     if changes and not test:
-        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-        temporary = f"{_path(instance)}.new"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(wanted, file, indent=1)
-        os.replace(temporary, _path(instance))
+        __salt__["kw_textfile.replace"](_path(instance), json.dumps(wanted, indent=1))
     return changes
 
 
@@ -124,6 +119,4 @@ def _is_encrypted(value):
 
 
 def _path(instance):
-    if not instance or "/" in instance or instance.startswith("."):
-        raise ValueError(f"{instance!r} is not the name of an instance")
-    return os.path.join(FOLDER, f"{instance}.json")
+    return os.path.join(FOLDER, f"{__salt__['kw_name.plain'](instance)}.json")

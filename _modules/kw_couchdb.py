@@ -350,11 +350,7 @@ def _address(instance):
 
 def _password(instance):
     """The instance's own, made on this node; empty before."""
-    try:
-        with open(f"{SECRETS}/{instance}/{PASSWORD}", encoding="utf-8") as stream:
-            return stream.read().strip()
-    except FileNotFoundError:
-        return ""
+    return __salt__["kw_textfile.content"](f"{SECRETS}/{instance}/{PASSWORD}").strip()
 
 
 def _user(instance):

@@ -228,7 +228,7 @@ def _prepared(server, token):
 
 
 def _prefix(server, token):
-    return f"kwload-{token}_{server.prefix}"
+    return f"kwload-{__salt__['kw_name.token'](token)}_{server.prefix}"
 
 
 def _quoted(name):

@@ -106,18 +106,10 @@ def set_up(name, port=5984, test=False):
         return False
     if not test:
         password, owner = secrets.token_urlsafe(36), pwd.getpwnam("couchdb")
-        _write(name, f"[admins]\n{NAME} = {password}\n", owner.pw_uid, owner.pw_gid)
-        _write(ADMIN, json.dumps({"port": port, "password": password}), 0, 0)
+        replace = __salt__["kw_textfile.replace"]
+        replace(name, f"[admins]\n{NAME} = {password}\n", owner=(owner.pw_uid, owner.pw_gid))
+        replace(ADMIN, json.dumps({"port": port, "password": password}))
     return True
-
-
-def _write(path, text, uid, gid):
-    """Replace a file that its owner alone can read."""
-    descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        os.fchown(descriptor, uid, gid)
-        stream.write(text)
-    os.replace(f"{path}.new", path)
 
 
 def prefix_of(instance, options):

@@ -49,8 +49,7 @@ def generate(instance, key="SECRET_KEY", test=False):
     if os.path.exists(path):
         return False
     if not test:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        _write(path, secrets.token_urlsafe(50) + "\n", 0o600, 0)
+        __salt__["kw_textfile.replace"](path, secrets.token_urlsafe(50) + "\n")
     return True
 
 
@@ -130,7 +129,7 @@ def write(name, instance, services=(), environ=None, hosts=(), static_root="", g
         changes["permissions"] = f"root:{group} 0640"
     if changes and not test:
         text = "".join(f"{key}={_quote(key, value)}\n" for key, value in sorted(wanted.items()))
-        _write(name, text, 0o640, gid)
+        __salt__["kw_textfile.replace"](name, text, mode=0o640, owner=(0, gid))
     return changes
 
 
@@ -186,11 +185,7 @@ def _compare(old, new):
 
 def _read(path):
     """The variables of an env file, as a shell would read them."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            words = shlex.split(stream.read(), comments=True)
-    except FileNotFoundError:
-        return {}
+    words = shlex.split(__salt__["kw_textfile.content"](path), comments=True)
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
@@ -211,11 +206,7 @@ def _secret_path(instance, key):
 
 def _secret(instance, key):
     """A secret's value, or nothing while a test run doesn't make it."""
-    try:
-        with open(_secret_path(instance, key), encoding="utf-8") as stream:
-            return stream.read().strip()
-    except FileNotFoundError:
-        return ""
+    return __salt__["kw_textfile.content"](_secret_path(instance, key)).strip()
 
 
 def _gid(group):
@@ -233,16 +224,3 @@ def _has_permissions(path, gid):
     except FileNotFoundError:
         return True
     return (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, gid, 0o640)
-
-
-def _write(path, text, mode, gid):
-    """Replace a file at once, never readable by more than it should be."""
-    temporary = f"{path}.new"
-    if os.path.lexists(temporary):
-        os.unlink(temporary)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        os.fchown(descriptor, 0, gid)
-        os.fchmod(descriptor, mode)
-    os.replace(temporary, path)

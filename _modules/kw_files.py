@@ -10,7 +10,6 @@ import grp
 import os
 import platform
 import pwd
-import re
 import secrets
 import shutil
 import subprocess
@@ -18,7 +17,6 @@ import subprocess
 __virtualname__ = "kw_files"
 MEMBER = "uploads.tar.zst"
 ROOT = "/web"
-TOKEN = re.compile(r"[a-z0-9]{8,16}")
 LARGEST = 20
 # pax: times to the nanosecond. Attributes: those that users set. What the index says of a member comes on one line.
 CREATE = ["tar", "--create", "--file=-", "--format=pax", "--pax-option=delete=atime,delete=ctime", "--sparse"]
@@ -309,9 +307,7 @@ def _remove(folder):
 
 def _beside(folder, token):
     """Where a load unpacks: on the same file system, so that a rename puts it in its place."""
-    if not TOKEN.fullmatch(token):
-        raise ValueError(f"{token!r}: a token is 8 to 16 small letters and digits")
-    return f"{folder}.kw.{token}"
+    return f"{folder}.kw.{__salt__['kw_name.token'](token)}"
 
 
 def _environ(folder):
@@ -325,9 +321,7 @@ def _version():
 
 def _folder(instance):
     """Where uploads are; a link may lead to a larger disk."""
-    if not instance or "/" in instance or instance.startswith("."):
-        raise ValueError(f"{instance!r} is not the name of an instance")
-    return os.path.realpath(os.path.join(ROOT, instance, "uploads"))
+    return os.path.realpath(os.path.join(ROOT, __salt__["kw_name.plain"](instance), "uploads"))
 
 
 def _user(instance):

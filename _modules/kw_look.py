@@ -13,7 +13,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 __virtualname__ = "kw_look"
-RECORDS = "/var/lib/kraftwerk/dumps"
 CONSOLES = "/run/kraftwerk-console-"
 OLD = 60  # seconds after which a console that was never opened is forgotten
 
@@ -49,7 +48,7 @@ def inspect_all(instance, services=None, detail=True):
     functions = {name: __salt__.get(f"kw_{name}.inspect") for name in names}  # loaded by one thread
     with ThreadPoolExecutor(max_workers=8) as pool:
         found = list(pool.map(lambda name: _inspect(functions[name], instance, detail), names))
-    return {"services": dict(zip(names, found, strict=True)), "dump": _last_dump(instance)}
+    return {"services": dict(zip(names, found, strict=True)), "dump": __salt__["kw_archive.last"](instance)}
 
 
 def console(instance, service):
@@ -96,12 +95,3 @@ def _inspect(function, instance, detail):
     except Exception as error:  # one that fails hides no other
         found = {"error": str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)}
     return {**found, "seconds": round(time.monotonic() - began, 2)}
-
-
-def _last_dump(instance):
-    """The record of the last dump, if there is one."""
-    try:
-        with open(os.path.join(RECORDS, f"{instance}.json"), encoding="utf-8") as file:
-            return json.load(file)
-    except (OSError, ValueError):
-        return {}

@@ -129,10 +129,12 @@ def drop(instance, what):
 
 def _address(instance):
     """Where the server is: `unix:PATH`, or `HOST:PORT`."""
-    if not instance or not instance.replace("-", "").isalnum():
-        raise ValueError(f"{instance!r} is not the name of an instance")
     url = __salt__["kw_service.options"](instance, "memcached").get("url")
-    return url.removeprefix("memcached://").rstrip("/") if url else f"unix:{SOCKET.format(instance)}"
+    return (
+        url.removeprefix("memcached://").rstrip("/")
+        if url
+        else f"unix:{SOCKET.format(__salt__['kw_name.plain'](instance))}"
+    )
 
 
 def _stats(instance):

@@ -8,12 +8,10 @@ takes the instance's name. Errors of the server's programs are raised as ``Runti
 
 import os
 import platform
-import re
 import urllib.parse
 
 __virtualname__ = "kw_mysql"
 MEMBER, EVENTS = "mysql.sql.zst", "mysql.events.sql"
-TOKEN = re.compile(r"[a-z0-9]{8,16}")
 PARTS = ("tables", "database", "owner")
 LARGEST = 20  # tables that inspect lists
 MISSING = """
@@ -396,9 +394,7 @@ def _environ(server, database):
 
 def _scratch(instance, token):
     """The database that a load fills."""
-    if not TOKEN.fullmatch(token):
-        raise ValueError(f"{token!r}: a token is 8 to 16 lower-case letters and digits")
-    return __salt__["kw_mysqlswap.scratch"](instance, token)
+    return __salt__["kw_mysqlswap.scratch"](instance, __salt__["kw_name.token"](token))
 
 
 def _server(instance):

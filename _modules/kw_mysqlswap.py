@@ -334,13 +334,7 @@ def _read(instance, token, kind):
 
 def _write(instance, token, kind, content):
     """Keep something of a load, root's alone, whole or not at all."""
-    path = _path(instance, token, kind)
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    with open(f"{path}.part", "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(f"{path}.part", path)
+    __salt__["kw_textfile.replace"](_path(instance, token, kind), content)
 
 
 def _server(instance):

@@ -119,11 +119,7 @@ class Archive:
         self.note([(line.split(" ", 3)[3], "not loaded") for line in self.entries["left out"]])
 
     def _about(self):
-        try:
-            with open(os.path.join(self.source, ABOUT), encoding="utf-8") as stream:
-                return json.load(stream)
-        except FileNotFoundError:
-            return {}
+        return json.loads(__salt__["kw_textfile.content"](os.path.join(self.source, ABOUT)) or "{}")
 
     def _check_version(self):
         version, tools = self.about.get("version", "").split(" ")[0], self.about.get("tools", "")

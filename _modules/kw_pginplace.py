@@ -228,9 +228,4 @@ def _read(instance, token):
 
 def _write(instance, token, known):
     """Keep a note where only root reads it: scripts may hold anything."""
-    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-    path = _path(instance, token)
-    descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(known, stream)
-    os.replace(f"{path}.new", path)
+    __salt__["kw_textfile.replace"](_path(instance, token), json.dumps(known))

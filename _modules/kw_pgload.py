@@ -11,7 +11,6 @@ import re
 
 __virtualname__ = "kw_pgload"
 SETTING = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)*", re.ASCII)
-TOKEN = re.compile(r"[a-z0-9]{8,16}")
 LONGEST = 36  # bytes of a database's name that come through in those of its loads, which the server cuts at 63
 LEFT = "SELECT datname FROM pg_database WHERE starts_with(datname, :'prefix') ORDER BY 1"
 DISCONNECT = """
@@ -280,9 +279,7 @@ def _server(instance):
 
 def _name(server, token):
     """The name of the database that a load goes to."""
-    if not TOKEN.fullmatch(token):
-        raise ValueError(f"{token!r}: a token is 8 to 16 small letters and digits")
-    return f"{_prefix(server)}{token}"
+    return f"{_prefix(server)}{__salt__['kw_name.token'](token)}"
 
 
 def _prefix(server):

@@ -25,7 +25,6 @@ MAGIC = b"kraftwerk archive in frames, layout 2\n".ljust(BLOCK, b"\0")
 MANIFEST, CHECKSUMS = "manifest.json", "SHA256SUMS"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,47}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-TOKEN = re.compile(r"[a-z0-9]{8,16}")
 ALTERED = "the archive was altered: "
 
 
@@ -59,13 +58,11 @@ def receive(instance, token, only=None, descriptor=0):
 
         salt '*' kw_receipt.receive mysite a1b2c3d4
     """
-    if not TOKEN.fullmatch(token):
-        raise ValueError(f"{token!r} is no token")
     parent = __salt__["kw_archive.folder"](instance)
     for entry in os.scandir(parent):
         if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
             shutil.rmtree(entry.path)
-    folder = os.path.join(parent, token)
+    folder = os.path.join(parent, __salt__["kw_name.token"](token))
     os.mkdir(folder, 0o700)
     try:
         source = _Input(descriptor)
@@ -90,10 +87,8 @@ def forget(instance, token):
 
         salt '*' kw_receipt.forget mysite a1b2c3d4
     """
-    if not TOKEN.fullmatch(token):
-        raise ValueError(f"{token!r} is no token")
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(os.path.join(__salt__["kw_archive.folder"](instance), token))
+        shutil.rmtree(os.path.join(__salt__["kw_archive.folder"](instance), __salt__["kw_name.token"](token)))
 
 
 class _Input:

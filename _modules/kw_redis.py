@@ -413,8 +413,4 @@ def _packed(member, feed):
 
 def _note(source):
     """What a dump says of itself beside the snapshot; one made by hand needn't."""
-    try:
-        with open(os.path.join(source, NOTE), encoding="utf-8") as stream:
-            return json.load(stream)
-    except FileNotFoundError:
-        return {}
+    return json.loads(__salt__["kw_textfile.content"](os.path.join(source, NOTE)) or "{}")

@@ -6,7 +6,6 @@ instance's user with the password among its options. Redis can't tell the port f
 without a password then: root has one of its own in a file.
 """
 
-import contextlib
 import hashlib
 import os
 import platform
@@ -154,14 +153,14 @@ def make(instance, folder, options, group):
         close(instance, folder)
         return ""
     if not _read(os.path.join(folder, ADMIN)):
-        _write(os.path.join(folder, ADMIN), secrets.token_hex(32), 0o600)
+        __salt__["kw_textfile.replace"](os.path.join(folder, ADMIN), secrets.token_hex(32))
     key, certificate = os.path.join(folder, KEY), os.path.join(folder, CERTIFICATE)
     if not os.path.exists(key):
         _make_certificate(instance, f"{key}.new", certificate)
         os.replace(f"{key}.new", key)
     os.chown(key, 0, group)
     os.chmod(key, 0o640)
-    _write(os.path.join(folder, RULES), _rules(instance, options), 0o600)
+    __salt__["kw_textfile.replace"](os.path.join(folder, RULES), _rules(instance, options))
     return text(instance, folder, options)
 
 
@@ -220,18 +219,4 @@ def _digest(password):
 
 
 def _read(path):
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return ""
-
-
-def _write(path, text_, mode):
-    """Write a file in one go."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(f"{path}.new")
-    descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text_)
-    os.replace(f"{path}.new", path)
+    return __salt__["kw_textfile.content"](path)

@@ -50,8 +50,8 @@ def of(instance, token="", server=False):
 
         salt '*' kw_redis_place.of mysite  # not of use there
     """
-    if token and not (8 <= len(token) <= 16 and token.isalnum() and token.isascii() and token == token.lower()):
-        raise ValueError(f"{token!r}: a token is 8 to 16 small letters and digits")
+    if token:
+        __salt__["kw_name.token"](token)
     options = {**DEFAULTS, **__salt__["kw_service.options"](instance, "redis")}
     if options.get("clients") and not server:
         options["url"] = f"unix://{__salt__['kw_redis_server.socket'](instance)}"

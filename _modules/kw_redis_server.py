@@ -63,9 +63,8 @@ def folder(instance, word=""):
 
         salt '*' kw_redis_server.folder mysite
     """
-    if not instance or not instance.replace("-", "").isalnum() or "/" in word or word.startswith("."):
-        raise ValueError(f"{instance} {word}: not a plain name")
-    return os.path.join(DATA, f"redis-{instance}", word) if word else os.path.join(DATA, f"redis-{instance}")
+    above = os.path.join(DATA, f"redis-{__salt__['kw_name.plain'](instance)}")
+    return os.path.join(above, __salt__["kw_name.plain"](word)) if word else above
 
 
 def socket(instance, word="redis"):
@@ -388,21 +387,13 @@ def _client(instance, word="redis"):
 
 
 def _read(path):
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return ""
+    return __salt__["kw_textfile.content"](path)
 
 
 def _write(path, text, mode=0o600):
     """Write a file in one go; one that is right stays."""
-    if _read(path) == text:
-        return
-    with open(f"{path}.new", "w", encoding="utf-8") as stream:
-        os.fchmod(stream.fileno(), mode)
-        stream.write(text)
-    os.replace(f"{path}.new", path)
+    if _read(path) != text:
+        __salt__["kw_textfile.replace"](path, text, mode)
 
 
 def _point(path, target):

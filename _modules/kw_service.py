@@ -75,7 +75,7 @@ def names(instance):
     pillar = __pillar__.get("kraftwerk", {})
     known = next((pillar[key][instance] for key in ("instances", "others") if instance in pillar.get(key, {})), None)
     if known is None:
-        known = _json(os.path.join(REGISTRY, f"{_plain(instance)}.json"))
+        known = _json(os.path.join(REGISTRY, f"{__salt__['kw_name.plain'](instance)}.json"))
     return list(known.get("services") or ())
 
 
@@ -163,11 +163,7 @@ def write(instance, test=False):
     names = sorted({*present, *wanted})
     changes = {name: "changed" for name in names if present.get(name) != wanted.get(name)}
     if changes and not test:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(wanted, stream, indent=1, sort_keys=True)
-        os.replace(f"{path}.new", path)
+        __salt__["kw_textfile.replace"](path, json.dumps(wanted, indent=1, sort_keys=True))
     return changes
 
 
@@ -243,14 +239,7 @@ def _host(found):
 
 def _path(instance):
     """Where an instance's options are kept."""
-    return os.path.join(SECRETS, _plain(instance), "services.json")
-
-
-def _plain(instance):
-    """An instance's name, which is a plain one, so that none leads out of a folder."""
-    if not instance.replace("-", "").isalnum():
-        raise ValueError(f"{instance!r} is not a plain name")
-    return instance
+    return os.path.join(SECRETS, __salt__["kw_name.plain"](instance), "services.json")
 
 
 def _read(instance):
@@ -260,8 +249,4 @@ def _read(instance):
 
 def _json(path):
     """What a file says; nothing where there is none."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return json.load(stream)
-    except FileNotFoundError:
-        return {}
+    return json.loads(__salt__["kw_textfile.content"](path) or "{}")

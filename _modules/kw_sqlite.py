@@ -368,9 +368,8 @@ def _make(instance, folder):
 
 def _places(instance, token):
     """The folders of a load: of what it brings, and of what was there before."""
-    if not TOKEN.fullmatch(token):
-        raise ValueError(f"{token!r}: a token is 8 to 16 lower-case letters and digits")
-    return f"{_folder(instance)}.{token}.new", f"{_folder(instance)}.{token}.old"
+    beside = f"{_folder(instance)}.{__salt__['kw_name.token'](token)}"
+    return f"{beside}.new", f"{beside}.old"
 
 
 def _environ(instance, folder):
@@ -387,9 +386,7 @@ def _version(instance):
 
 def _folder(instance):
     """Where the databases are."""
-    if not instance or "/" in instance or instance.startswith("."):
-        raise ValueError(f"{instance!r} is not the name of an instance")
-    return os.path.join(ROOT, instance, "sqlite")
+    return os.path.join(ROOT, __salt__["kw_name.plain"](instance), "sqlite")
 
 
 def _user(instance):

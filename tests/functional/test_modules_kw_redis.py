@@ -23,11 +23,11 @@ END = b"\xff" + bytes(8)
 
 
 @pytest.fixture
-def redis(loaders, monkeypatch):
+def redis(loaders, patch_module):
     """The modules, for an instance with some options."""
 
     def given(**options):
-        monkeypatch.setitem(loaders.modules, "kw_service.options", lambda instance, service: options)
+        patch_module("kw_service", _given=lambda instance: {"redis": options})
         return loaders.modules.kw_redis
 
     return given
@@ -106,7 +106,8 @@ def test_another_node_finds_the_same_port_always(redis):
 
 
 def test_with_clients_an_instance_here_logs_in_too(redis):
-    assert redis(**CLIENTS).environ("mysite") == {"REDIS_URL": f"unix://web-mysite:hu%20sh%2F@{SOCKET}?db=0"}
+    given = {**CLIENTS, "listen": {"web1": "192.0.2.7"}}
+    assert redis(**given).environ("mysite") == {"REDIS_URL": f"unix://web-mysite:hu%20sh%2F@{SOCKET}?db=0"}
 
 
 def test_no_password_is_in_the_files_for_clients(loaders, tmp_path):

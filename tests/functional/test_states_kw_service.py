@@ -10,13 +10,11 @@ SECRET = {"options.search.password": "h u/sh"}
 
 
 @pytest.fixture
-def pillar(patch_module, tmp_path, loaders):
+def pillar(patch_module, tmp_path, loaders, monkeypatch):
     """Say what pillar holds of the instance `mysite`, by the keys below `kraftwerk`."""
-    patch_module(
-        "kw_service",
-        SECRETS=str(tmp_path / "secrets"),
-        __salt__={"kw_search.url": lambda instance, host, password: f"search://{instance}:{password}@{host}/"},
-    )
+    patch_module("kw_service", SECRETS=str(tmp_path / "secrets"))
+    url = "search://{}:{}@{}/"
+    monkeypatch.setitem(loaders.modules, "kw_search.url", lambda name, host, password: url.format(name, password, host))
 
     def holds(**keys):
         found = {key: {"mysite": value} for key, value in keys.items()}
