@@ -12,7 +12,7 @@ import click
 
 from kraftwerk import __version__
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.screen import settings
+from kraftwerk.screen import harmless, settings
 
 COMMANDS = Path(__file__).resolve().parent / "commands"
 INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
@@ -164,9 +164,10 @@ def _fail(cause: str, next_command: str, code: int = 1) -> int:
         import traceback
 
         traceback.print_exc()
-    click.echo(click.style("Error: ", fg="red") + cause.replace("\n", "\n       "), err=True, color=_color())
+    said = harmless(cause).replace("\n", "\n       ")
+    click.echo(click.style("Error: ", fg="red") + said, err=True, color=_color())
     if next_command:
-        click.echo(f"→ {next_command}", err=True)
+        click.echo(f"→ {harmless(next_command)}", err=True)
     return code
 
 

@@ -1,6 +1,7 @@
 """What is printed: live on a terminal, plain lines in a pipe, JSON when asked."""
 
 import json
+import re
 import select
 import sys
 import time
@@ -24,23 +25,29 @@ class Settings:
 
 settings = Settings()
 OnProgress = Callable[[str], None]
+CONTROL = re.compile(r"\x1b(?!\[[\d;]*m)|[^\x1b\n\t\x20-\x7e\xa0-\U0010ffff]")  # but colours, and ends of lines
+
+
+def harmless(text: str) -> str:
+    """Return a text whose control characters are words: names in archives and on nodes could give a terminal orders."""
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def say(text: str = "") -> None:
     """Print a line, unless quiet."""
     if settings.verbosity >= 0:
-        click.echo(text)
+        click.echo(harmless(text))
 
 
 def detail(text: str) -> None:
     """Print a line only with -v, on stderr."""
     if settings.verbosity > 0:
-        click.secho(text, dim=True, err=True)
+        click.secho(harmless(text), dim=True, err=True)
 
 
 def warn(text: str) -> None:
     """Print a warning on stderr, also when quiet."""
-    click.secho(f"Warning: {text}", fg="yellow", err=True)
+    click.secho(f"Warning: {harmless(text)}", fg="yellow", err=True)
 
 
 def hint(text: str, command: str) -> None:
@@ -59,7 +66,7 @@ class Step:
     def progress(self, text: str) -> None:
         """Show text beside the spinner; in a pipe only with -v, as a line."""
         if self._status is not None:
-            self._status.update(f"{self.label} … [dim]{text[:100].replace('[', '(')}[/dim]")
+            self._status.update(f"{self.label} … [dim]{harmless(text)[:100].replace('[', '(')}[/dim]")
         else:
             detail(f"  {text}")
 
@@ -102,7 +109,7 @@ def confirm(question: str, *, yes: bool = False, default: bool = False, alone: b
     if yes:
         return True
     try:
-        return click.confirm(question, default=default)
+        return click.confirm(harmless(question), default=default)
     except click.Abort:
         if sys.stdin.isatty():
             raise

@@ -358,3 +358,10 @@ def test_deploys_json_is_the_plans(run):
     code, out, err = run("deploy", "--json", "--yes")
     assert (code, out) == (2, "")
     assert "→ kraftwerk deploy --plan --json" in err
+
+
+def test_what_others_wrote_gives_a_terminal_no_orders(capsys):
+    screen.say("\x1b]0;title\x07 table\x9b2J \x1b[31mred\x1b[0m ümläut ☃\nline\ttab\r")
+    assert capsys.readouterr().out == "\\x1b]0;title\\x07 table\\x9b2J red ümläut ☃\nline\ttab\\r\n"
+    screen.warn("left out: \x1bc")
+    assert "\x1bc" not in capsys.readouterr().err
