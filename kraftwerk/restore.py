@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from kraftwerk.paths import private, state_home
 from kraftwerk.replacement import Holding, Origin, Plan
 from kraftwerk.screen import OnProgress
 from kraftwerk.target import Target
+
+STAMP = "%Y%m%dT%H%M%S"
+LATER = timedelta(hours=1)  # than its archive a point may be named: names of one second are told apart
 
 
 def of_point(point: Point) -> tuple[Origin, tuple[Holding, ...]]:
@@ -41,9 +44,27 @@ def way(backups: Backups, point: Point, into: Target, services: Sequence[str]) -
     def arrive(token: str, on_progress: OnProgress) -> Manifest:
         with _stored(backups, point) as stored:
             decrypted = secret.decrypted(stored) if point.encrypted else stored
-            return arrival.receive(into, token, services, _whole(point, decrypted), on_progress)
+            return _meant(point, arrival.receive(into, token, services, _whole(point, decrypted), on_progress))
 
     return arrive
+
+
+def _meant(point: Point, manifest: Manifest) -> Manifest:
+    """Return what arrived, if it is the point that its index tells of.
+
+    Whoever may write to the store could put another one in its place, an older one, or another site's; what is
+    encrypted they can't alter.
+
+    Raises:
+        KraftwerkError: it is another one.
+    """
+    said = (manifest.instance, manifest.node, datetime.fromisoformat(manifest.created))
+    after = datetime.strptime(point.name, STAMP).replace(tzinfo=UTC) - said[2]
+    if said != (point.index["instance"], point.node, point.created) or not timedelta(0) <= after < LATER:
+        raise KraftwerkError(
+            f"{point.name} of {point.node} holds another archive: {said[0]} of {said[1]}, made {manifest.created}"
+        )
+    return manifest
 
 
 @contextmanager
