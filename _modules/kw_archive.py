@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 __virtualname__ = "kw_archive"
 FORMAT = 2
+BLOCK = 512  # bytes, as tar counts
 LAST = "files"  # dumped after the databases, so that no row names a missing file
 ROOT, REGISTRY, RECORDS = "/web", "/var/lib/kraftwerk/instances", "/var/lib/kraftwerk/dumps"
 
@@ -268,7 +269,7 @@ def _build(instance, kind, descriptor, node, kraftwerk, frozen, only=None):
     length = tar.finish(manifest)
     seconds = round(time.monotonic() - start, 3)
     if only is None:
-        _record(instance, manifest, length)
+        _record(instance, manifest, length, tar.reserved)
     return {"manifest": manifest, "skipped": skipped, "seconds": seconds, "reserved": tar.reserved}
 
 
@@ -319,15 +320,22 @@ def _release(instance):
     return int(number) if number.isdecimal() else None
 
 
-def _record(instance, manifest, length):
+def _record(instance, manifest, length, reserved):
     """Keep what the last dump was like: for the next one, and for what ``inspect`` says of growth."""
     sizes = {dump["service"]: sum(member["size"] for member in dump["members"]) for dump in manifest["services"]}
     counts = {dump["service"]: dump["counts"] for dump in manifest["services"]}
     services = {service: {"size": sizes[service], "counts": counts[service]} for service in sizes}
-    record = {"created": manifest["created"], "size": length + sum(sizes.values()), "manifest": length}
-    __salt__["kw_textfile.replace"](
-        os.path.join(RECORDS, f"{instance}.json"), json.dumps({**record, "services": services})
-    )
+    size = _size(manifest, max(length, reserved))
+    record = {"created": manifest["created"], "size": size, "manifest": length}
+    path = os.path.join(RECORDS, f"{instance}.json")
+    __salt__["kw_textfile.replace"](path, json.dumps({**record, "services": services}))
+
+
+def _size(manifest, room):
+    """The bytes of an archive: of each file in it a header, and its own in whole blocks; two empty ones end it."""
+    sizes = [member["size"] for dump in manifest["services"] for member in dump["members"]]
+    sizes += [room, len(__salt__["kw_tar.checksums"](b"", manifest))]
+    return sum(BLOCK + size + -size % BLOCK for size in sizes) + 2 * BLOCK
 
 
 def _private(path, flags):

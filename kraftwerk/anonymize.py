@@ -104,5 +104,6 @@ def asked(root: Path, wanted: Instance, plan: Plan, harmless: bool) -> tuple[Hoo
 def _read(path: Path) -> str:
     text = textfile.content(path)
     if not text:
-        raise KraftwerkError(f"{path}, a script below anonymize:, is empty or isn't there", code=2)
+        cause = f"{path}, a script below anonymize:, is empty or isn't there"
+        raise KraftwerkError(cause, next_command="write it, or take it out below anonymize:", code=2)
     return text

@@ -36,12 +36,12 @@ class BackupState:
 
     @property
     def text(self) -> str:
-        """Return it in a few words: `3 h ago 212 kB verified 2 d ago`; empty where there never was one."""
+        """Return it in a few words: `3 h ago, 212 kB, verified 2 d ago`; empty where there never was one."""
         made = self.record.get("success")
         if not made:
             return ""
-        where = " on this node only" if made["store"].startswith("local:") else ""
-        return f"{self._ago(made['at'])} {size(made['stored'])}{where} {self._verified()}"
+        where = ", on this node only" if made["store"].startswith("local:") else ""
+        return f"{self._ago(made['at'])}, {size(made['stored'])}{where}, {self._verified()}"
 
     def _verified(self) -> str:
         """Return when a restore was rehearsed, or else the stored bytes were looked at."""

@@ -40,7 +40,7 @@ def created(made: Mapping[str, Any], node: str) -> list[str]:
     lines = [f"{held}  →  {made['point']}  ({size}, {duration(made['seconds'])})  in {made['store']}"]
     if backupconfig.is_kept_there(made["store"]):
         elsewhere = "kraftwerk backup schedule --store s3://BUCKET"
-        lines.append(f"{ON_THE_NODE.format(node=node).ljust(52)} next: {elsewhere}")
+        lines.append(f"{ON_THE_NODE.format(node=node)}  next: {elsewhere}")
     return lines
 
 

@@ -22,6 +22,11 @@ def open_client(target: Target, service: str, arguments: Sequence[str]) -> NoRet
     instance, known = target.instance.name, dump.deployed(target).services
     if service not in known:
         has = ", ".join(known) or "no services"
-        raise KraftwerkError(f"{instance} on {target.node.name} has no {service}; it has {has}", code=2)
-    file = nodeprogram.call(target.connection, "kw_look.console", instance, service)
+        cause = f"{instance} on {target.node.name} has no {service}; it has {has}"
+        raise KraftwerkError(cause, next_command="kraftwerk console SERVICE", code=2)
+    try:
+        file = nodeprogram.call(target.connection, "kw_look.console", instance, service)
+    except KraftwerkError as error:
+        advice = error.next_command or f"kraftwerk inspect {service}; kraftwerk shell opens a shell of the site"
+        raise KraftwerkError(error.cause, next_command=advice, code=error.code) from error
     oneoff.become(target.connection, ["python3", "-ISc", program("console"), str(file), *arguments])

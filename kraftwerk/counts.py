@@ -17,7 +17,7 @@ def headline(service: str, counts: Counts) -> str:
 
 def counted(count: int, name: str) -> str:
     """Return a count with its name: `1,034 files`, `1 file`."""
-    return f"{count:,} {name.removesuffix('s') if count == 1 else name}"
+    return f"{count:,} {name.removesuffix('s') if abs(count) == 1 else name}"
 
 
 @dataclass(frozen=True)

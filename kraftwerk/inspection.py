@@ -31,7 +31,7 @@ class Held:
     Attributes:
         size: in bytes.
         kind: what its parts are: tables, keys, databases, folders; empty where it names none.
-        parts: the largest first.
+        parts: the largest first, twenty at most.
         before: the counts of the last dump; None where there was none of this service.
         error: why nothing can be said.
     """
@@ -58,7 +58,8 @@ class Held:
             return ""
         now, then = flatten(self.counts), flatten(self.before)
         told = [key for key in now if ":" not in key and key != "bytes" and key in then]
-        return " ".join(f"{now[key] - then[key]:+,} {key}" for key in told if now[key] != then[key]) or "as dumped"
+        more = {key: now[key] - then[key] for key in told if now[key] != then[key]}
+        return " ".join(f"{'+' if by > 0 else ''}{counted(by, key)}" for key, by in more.items()) or "as dumped"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""
@@ -91,11 +92,16 @@ class Inspection:
             shown: how many parts of each service.
         """
         for held in self.services:
-            yield from _service_lines(held, shown)
+            yield from _service_lines(held, shown, self._more(held.service))
         if not self.services:
             yield "it has no services"
             return
         yield f"last dump {_ago(self.dumped)}, {screen.size(self.dump_size)}" if self.dumped else "no dump yet"
+
+    def _more(self, service: str) -> str:
+        """Return the command that shows more of a service."""
+        option = "" if self.environment == "production" else f" --env {self.environment}"
+        return f"kraftwerk inspect {service} {self.node}{option}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""
@@ -117,7 +123,8 @@ def look(target: Target, only: Sequence[str] = ()) -> Inspection:
     instance = dump.deployed(target)
     if unknown := [name for name in only if name not in instance.services]:
         has = ", ".join(instance.services) or "no services"
-        raise KraftwerkError(f"{instance.name} on {target.node.name} has no {unknown[0]}; it has {has}", code=2)
+        cause = f"{instance.name} on {target.node.name} has no {unknown[0]}; it has {has}"
+        raise KraftwerkError(cause, next_command="kraftwerk inspect, for all of them", code=2)
     names = list(only or instance.services)
     found = nodeprogram.call(target.connection, "kw_look.inspect_all", instance.name, names, timeout=PATIENCE)
     last: Mapping[str, Any] = found["dump"]
@@ -144,7 +151,7 @@ def parse(service: str, found: Mapping[str, Any], dumped: Mapping[str, Any] | No
     return Held(service, str(found["version"]), int(found["size"]), found["counts"], kind, parts, before, seconds)
 
 
-def _service_lines(held: Held, shown: int) -> Iterator[str]:
+def _service_lines(held: Held, shown: int, more: str) -> Iterator[str]:
     if held.error:
         yield f"{held.service:<10} {held.error}"
         return
@@ -157,8 +164,9 @@ def _service_lines(held: Held, shown: int) -> Iterator[str]:
         size = "" if part.size is None else screen.size(part.size)
         count = "" if part.count is None else counted(part.count, unit)
         yield f"  {part.name.ljust(max(width, 16))} {size:>8}  {count}".rstrip()
-    if len(held.parts) > shown:
-        yield f"  … {len(held.parts) - shown} more → kraftwerk inspect {held.service}"
+    known = held.counts.get(held.kind)  # a service names its largest parts alone
+    if (left := max(len(held.parts), known if isinstance(known, int) else 0) - len(parts)) > 0:
+        yield f"  … {left:,} more{f' → {more}' if len(held.parts) > shown else ''}"
 
 
 def _ago(created: str) -> str:

@@ -5,6 +5,7 @@ where we are killed in the middle of it (docs/decisions/0018).
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -45,7 +46,9 @@ class Outcome:
     @property
     def told(self) -> str:
         """Return the comparisons as they are printed: `31/31 rows, 23/23 files`."""
-        return ", ".join(str(line) for line in self.comparisons if line.told)
+        told = [line for line in self.comparisons if line.told]
+        often = Counter(line.name for line in told)
+        return ", ".join(f"{line.service} {line}" if often[line.name] > 1 else str(line) for line in told)
 
 
 def load(

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from kraftwerk import __version__
@@ -85,6 +85,11 @@ class Manifest:
     order: tuple[str, ...]
     services: tuple[ServiceDump, ...]
     frozen: bool = False
+
+    @property
+    def moment(self) -> str:
+        """Return when it was made, as it is printed: `2026-11-20 23:05 UTC`."""
+        return f"{datetime.fromisoformat(self.created).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
     def as_bytes(self, size: int = 0) -> bytes:
         """Return the manifest as it stands in the archive: JSON for people too, filled up with blanks to that size."""

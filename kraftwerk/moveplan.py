@@ -68,7 +68,7 @@ class Plan:
         data = [(one.service, str(one)) for one in self.coming]
         stays = [(name, f"stays where it is: {place}") for name, place in self.outside.items()]
         rows = [
-            ("release", f"{self.release.number} {self.release.version} as it is live on {here}"),
+            ("release", f"{self.release.number} {self.release.version} as it is live on {here}".replace(" - ", " ")),
             *data,
             *stays,
             ("room", f"about {screen.size(self.room)} of {screen.size(self.free)} free on {there}"),

@@ -52,7 +52,7 @@ def warn(text: str) -> None:
 
 def hint(text: str, command: str) -> None:
     """Print a line that ends with the next command, set apart as in `ready.     next: cd mysite`."""
-    say(f"{text.ljust(52)} next: {command}")
+    say(f"{text.ljust(51)}  next: {command}")
 
 
 class Step:
@@ -131,6 +131,7 @@ def confirm_name(consequence: str, name: str, *, yes: bool = False) -> None:
     except click.Abort:
         if sys.stdin.isatty():
             raise
+        say()
         typed = ""
     if typed != name:
         raise KraftwerkError(f"not confirmed: {name} is left as it was", next_command="--yes answers for scripts")

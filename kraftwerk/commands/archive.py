@@ -74,7 +74,9 @@ def _print(file: Path, manifest: Manifest, as_json: bool) -> None:
         return
     release = f", release {manifest.release}" if manifest.release is not None else ""
     frozen = ", all at one point in time" if manifest.frozen else ""
-    screen.say(f"{manifest.instance} on {manifest.node} ({manifest.environment}{release}), {manifest.created}{frozen}")
+    screen.say(
+        f"{manifest.instance} on {manifest.node} ({manifest.environment}{release}), dumped {manifest.moment}{frozen}"
+    )
     rows = [
         (one.service, one.version, member.name, screen.size(member.size), one.headline, one.consistency)
         for one in manifest.services

@@ -47,7 +47,8 @@ def command(
         copy.to_local(project.find(), (environment, node), copy.Choice(yes=yes))
         return
     if on_node and output:
-        raise KraftwerkError("--output is a file here, and --on-node keeps the archive there", code=2)
+        cause = "--output is a file here, and --on-node keeps the archive there"
+        raise KraftwerkError(cause, next_command="leave one of them out", code=2)
     there = target.resolve(project.find(), environment, node, by="kraftwerk dump NODE")
     with screen.working(f"Dumping {there.instance.name} on {there.node.name}") as step:
         watch = dump.Watch(on_progress=step.progress, on_service=lambda *done: None if as_json else _line(*done))

@@ -101,7 +101,7 @@ def test_the_local_store_works_without_being_told_anything(site):
     told = kraftwerk("backup", "create", BLUE, cwd=site)
     assert re.search(r"postgres 11 tables \d+ rows ✓ · files 23 ✓  →  \d{8}T\d{6}  \(", told)
     assert f"kept on {BLUE} itself: who loses the node loses it, too" in told
-    assert re.search(r" · backup \d+ s ago \d+ kB on this node only never verified$", status(site).strip())
+    assert re.search(r" · backup \d+ s ago, \d+ kB, on this node only, never verified$", status(site).strip())
     told = kraftwerk("backup", "verify", "--to", BLUE, cwd=site)
     assert "postgres: loaded, 11 tables" in told and "files: loaded, 23 files" in told
     assert re.search(r"^PASS \d{8}T\d{6}: it can be restored, checked in ", told, re.MULTILINE)

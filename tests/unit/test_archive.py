@@ -262,7 +262,7 @@ def test_sizes_beyond_8_gib_fit_the_header():
 
 def test_the_commands_show_and_verify(path):
     shown = CliRunner().invoke(cli, ["archive", "show", str(path)])
-    assert shown.output.splitlines()[0] == "mysite on blue (production, release 1), 2026-11-20T10:12:00+00:00"
+    assert shown.output.splitlines()[0] == "mysite on blue (production, release 1), dumped 2026-11-20 10:12 UTC"
     assert "postgres  15.14" in shown.output and "1.5 kB" in shown.output
     verified = CliRunner().invoke(cli, ["archive", "verify", str(path), "--json"])
     assert json.loads(verified.output)["manifest"]["services"][0]["counts"] == {"rows": 31}

@@ -41,14 +41,20 @@ def status(printed):
 @pytest.mark.parametrize(
     ("record", "text"),
     [
-        ({"success": success(hours=3), "verify": {"at": ago(days=2), "ok": True}}, "3 h ago 212 kB verified 2 d ago"),
-        ({"success": success(hours=3), "sums": {"at": ago(days=2), "ok": True}}, "3 h ago 212 kB sums checked 2 d ago"),
-        ({"success": success(minutes=5)}, "5 min ago 212 kB never verified"),
+        ({"success": success(hours=3), "verify": {"at": ago(days=2), "ok": True}}, "3 h ago, 212 kB, verified 2 d ago"),
+        (
+            {"success": success(hours=3), "sums": {"at": ago(days=2), "ok": True}},
+            "3 h ago, 212 kB, sums checked 2 d ago",
+        ),
+        ({"success": success(minutes=5)}, "5 min ago, 212 kB, never verified"),
         (
             {"success": {**success(seconds=5), "store": "local:/b"}},
-            "5 s ago 212 kB on this node only never verified",
+            "5 s ago, 212 kB, on this node only, never verified",
         ),
-        ({"success": success(hours=30), "running": {"at": ago(seconds=9), "pid": 7}}, "30 h ago 212 kB never verified"),
+        (
+            {"success": success(hours=30), "running": {"at": ago(seconds=9), "pid": 7}},
+            "30 h ago, 212 kB, never verified",
+        ),
     ],
 )
 def test_all_is_well(record, text):

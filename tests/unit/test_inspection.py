@@ -20,9 +20,14 @@ def test_a_service_is_one_line_and_its_largest_parts_are_lines_below():
     lines = list(inspection(parse("postgres", FOUND, DUMPED), dumped="2020-01-01T00:00:00+00:00").lines(1))
     assert lines[0] == "postgres 15.8        8.4 MB  2 tables 45 rows  since the last dump: +14 rows"
     assert lines[1].split() == ["item", "90", "kB", "44", "rows"]
-    assert lines[2] == "  … 1 more → kraftwerk inspect postgres"
+    assert lines[2] == "  … 1 more → kraftwerk inspect postgres blue"
     assert lines[3].startswith("last dump ")
     assert lines[3].endswith(" days ago, 212 kB")
+
+
+def test_what_a_service_does_not_name_is_counted_all_the_same():
+    many = {**FOUND, "counts": {"tables": 87, "rows": 45}}
+    assert "  … 85 more" in list(inspection(parse("postgres", many)).lines(5))
 
 
 def test_without_a_dump_nothing_is_said_of_growth():
