@@ -71,7 +71,8 @@ def write(
         "publish_port": publish_port,
         "ret_port": return_port,
         "file_roots": saltconf.served(folder),
-        "sock_dir": str(private(master_sockets(folder))),
+        # Salt takes an absolute path for one below `root_dir`, which the folder is.
+        "sock_dir": os.path.relpath(private(master_sockets(folder)), folder),
         "conf_file": str(folder / "master"),
         "pidfile": str(folder / "pid"),
         "log_level_logfile": "info",

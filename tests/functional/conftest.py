@@ -57,6 +57,19 @@ def patch_module(loaders, monkeypatch):
 
 
 @pytest.fixture
+def options_of_services(loaders):
+    """Have all services of all instances find some options: `options_of_services({"url": …})`."""
+    name = "kw_service.options"
+    function = loaders.modules[name].func  # itself: the loader must not be given back what wraps it
+
+    def patch(options):
+        loaders.modules[name] = lambda instance, service: options
+
+    yield patch
+    loaders.modules[name] = function
+
+
+@pytest.fixture
 def state(loaders, minion_opts):
     """Run a state function over execution modules as `patch_module` left them: `state("kw_runit.dead", name=…)`."""
 

@@ -23,11 +23,11 @@ END = b"\xff" + bytes(8)
 
 
 @pytest.fixture
-def redis(loaders, patch_module):
+def redis(loaders, options_of_services):
     """The modules, for an instance with some options."""
 
     def given(**options):
-        patch_module("kw_service", _given=lambda instance: {"redis": options})
+        options_of_services(options)
         return loaders.modules.kw_redis
 
     return given
@@ -243,3 +243,18 @@ def test_the_checksum_is_redis_own(loaders):
     crc = loaders.modules.kw_redis_keys.crc
     assert crc(b"123456789") == 0xE9C6D914C4B8D9CA
     assert crc(b"6789", crc(b"12345")) == crc(b"123456789")
+
+
+def test_a_site_beside_its_redis_is_told_when_it_needs_a_password_and_when_it_has_none_any_more(loaders, tmp_path):
+    network, folder, note = loaders.modules.kw_redis_network, str(tmp_path), tmp_path / "outdated"
+    network.make("my-site", folder, CLIENTS, 0)
+    assert not note.exists()
+    (tmp_path / "redis.conf").write_text("port 0\n")
+    text = network.make("my-site", folder, CLIENTS, 0)
+    assert note.exists()
+    note.unlink()
+    (tmp_path / "redis.conf").write_text(f"port 0\n{text}")
+    network.make("my-site", folder, {**CLIENTS, "clients": {"web9": "192.0.2.9"}}, 0)
+    assert not note.exists()
+    assert network.make("my-site", folder, {**CLIENTS, "clients": {}}, 0) == ""
+    assert note.exists()

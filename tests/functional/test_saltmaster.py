@@ -22,14 +22,15 @@ def free_port():
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, request):
     admin.ensure()
-    folder = tmp_path / "master"
+    folder = tmp_path / getattr(request, "param", "master")
     saltmaster.write(folder, publish_port=free_port(), return_port=free_port())
     yield folder
     saltmaster.stop(folder)
 
 
+@pytest.mark.parametrize("folder", ["m", "a-name-with-which-the-path-of-a-socket-is-too-long-by-far"], indirect=True)
 def test_it_runs_once_and_ends_whole(folder):
     running = saltmaster.start(folder)
     assert saltmaster.status(folder) == running and running.whole and saltmaster.answers(folder)

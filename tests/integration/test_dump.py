@@ -34,7 +34,8 @@ def site(node, tmp_path_factory):
     """The folder of a project whose instance on the node has rows and uploads."""
     folder = tmp_path_factory.mktemp("site") / "mysite"
     folder.mkdir()
-    (folder / "kraftwerk.yaml").write_text("wsgi: mysite.wsgi:application\nservices: [postgres, files]\n")
+    places = f"environments: {{production: {{nodes: [{node.name}]}}}}"
+    (folder / "kraftwerk.yaml").write_text(f"wsgi: mysite.wsgi:application\nservices: [postgres, files]\n{places}\n")
     on(node, FILL)
     return folder
 

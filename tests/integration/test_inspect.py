@@ -31,7 +31,8 @@ def root(rich, tmp_path_factory):
     root = tmp_path_factory.mktemp("project") / "rich"
     root.mkdir()
     services = ", ".join(SERVICES)
-    (root / "kraftwerk.yaml").write_text(f"wsgi: rich\nservices: [{services}]\n")
+    places = f"environments: {{production: {{nodes: [{rich.name}]}}}}"
+    (root / "kraftwerk.yaml").write_text(f"wsgi: rich\nservices: [{services}]\n{places}\n")
     return root
 
 

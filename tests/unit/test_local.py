@@ -98,6 +98,8 @@ def test_two_folders_never_have_the_same_address(tmp_path, monkeypatch):
 
 def test_processes_are_found_by_an_argument_of_their_own():
     own = "--directory=/of/this/test"
-    with subprocess.Popen([sys.executable, "-c", "input()", own], stdin=subprocess.PIPE) as process:
+    words, pipe = [sys.executable, "-c", "print(flush=True); input()", own], subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe) as process:
+        process.stdout.readline()  # its arguments can be read a moment after it was started
         assert localproc.with_argument(own) == [process.pid]
     assert localproc.with_argument("--directory=/no/such/node") == []
