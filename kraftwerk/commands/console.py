@@ -5,7 +5,7 @@ import click
 from kraftwerk import console, project, target
 from kraftwerk.options import complete_services, environment_option
 
-RAW = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+RAW = {"ignore_unknown_options": True}
 
 
 @click.command("console", context_settings=RAW)
@@ -19,6 +19,5 @@ def command(node: str | None, environment: str, service: str, arguments: tuple[s
     It is led to the project's own data, as the project's own user. ARGUMENTs are the program's, and without a terminal
     it reads stdin: `kraftwerk console postgres -- -c "SELECT 1"`, `kraftwerk console postgres < script.sql`.
     """
-    words = arguments[1:] if arguments[:1] == ("--",) else arguments
-    there = target.deployed(project.find(), environment, node, by=f"kraftwerk console --node NODE {service}")
-    console.open_client(there, service, words)
+    there = target.deployed(project.find(), environment, node, by=f"kraftwerk console {service} --node NODE")
+    console.open_client(there, service, arguments)

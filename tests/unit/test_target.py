@@ -45,7 +45,7 @@ def test_several_or_none_is_a_clear_error(named, deployed, roster, message):
         (["shell"], "kraftwerk shell NODE"),
         (["inspect"], "kraftwerk inspect NODE"),
         (["inspect", "postgres"], "kraftwerk inspect postgres NODE"),
-        (["console", "postgres"], "kraftwerk console --node NODE postgres"),
+        (["console", "postgres"], "kraftwerk console postgres --node NODE"),
         (["run", "--", "true"], "kraftwerk run --node NODE"),
         (["rollback"], "kraftwerk rollback --node NODE"),
         (["backup", "create"], "kraftwerk backup create NODE"),
