@@ -17,6 +17,7 @@ SAMPLE = "kraftwerk.yaml"  # the one commented sample: init writes it, the docs 
 COMMON = "_project"  # what every template begins with
 ENDING = ".jinja"
 DOT = "dot-"
+DATABASES = ("postgres", "mysql", "sqlite")  # the first of them is what DATABASE_URL leads to
 PROJECT_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 # Folders of the project and of its virtualenv, and the packages that templates install.
 TAKEN = frozenset(
@@ -48,6 +49,7 @@ class Choice:
             "template": self.template,
             "services": list(self.services),
             "django": django,
+            "database": next((name for name in DATABASES if name in self.services), ""),
             "example": django and {"files", "postgres"} <= set(self.services),
         }
 

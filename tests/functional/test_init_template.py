@@ -19,6 +19,8 @@ CHOICES = [
     Choice("my-site", "wsgi", ("postgres", "files")),
     Choice("my-site", "django"),
     Choice("my-site", "django", ("files",)),
+    Choice("my-site", "django", ("sqlite", "files")),
+    Choice("my-site", "django", ("mysql", "redis")),
     Choice("my-site", "django", ("postgres", "files")),
 ]
 DJANGO = [choice for choice in CHOICES if choice.template == "django"]

@@ -14,7 +14,9 @@ from kraftwerk.template import Choice
 
 ALL = ("files", "postgres")
 CHOICES = [
-    Choice("my-site", name, services) for name in ("wsgi", "django") for services in ((), *[(s,) for s in ALL], ALL)
+    Choice("my-site", name, services)
+    for name in ("wsgi", "django")
+    for services in ((), *[(s,) for s in ALL], ALL, ("sqlite", "files"), ("mysql",))
 ]
 
 
@@ -51,7 +53,7 @@ def test_kraftwerk_reads_the_project_that_it_wrote(choice, tmp_path):
     assert instance.services == choice.services
     assert instance.package == "my_site"
     assert ("python manage.py migrate --noinput" in instance.release) == (
-        choice.template == "django" and "postgres" in choice.services
+        choice.template == "django" and bool({"postgres", "mysql", "sqlite"} & set(choice.services))
     )
 
 
