@@ -12,8 +12,10 @@ import urllib.parse
 
 __virtualname__ = "kw_mysql"
 MEMBER, EVENTS = "mysql.sql.zst", "mysql.events.sql"
-PARTS = ("tables", "database", "owner")
+PARTS = ("tables", "database", "owner", "clients")
 LARGEST = 20  # tables that inspect lists
+# Tells drivers of Python to encrypt, in the one way that all of them understand; services/mysql has it there.
+CLIENT_FILE = "/etc/mysql/kraftwerk-client.cnf"
 MISSING = """
 SELECT 'account' FROM (SELECT 1) one WHERE NOT EXISTS (SELECT 1 FROM mysql.user
   WHERE user = {user} AND host = 'localhost' AND plugin = 'unix_socket')
@@ -51,7 +53,7 @@ def environ(instance):
 
 def url(instance, host, password):
     """
-    The address of an instance's database for a client on another node.
+    The address of an instance's database for a client on another node, where it is encrypted.
 
     instance
         Name of the instance.
@@ -66,7 +68,8 @@ def url(instance, host, password):
 
         salt '*' kw_mysql.url mysite 192.0.2.7 secret
     """
-    return f"mysql://web-{instance}:{urllib.parse.quote(password, safe='')}@{host}:3306/{instance}?charset=utf8mb4"
+    login = f"web-{instance}:{urllib.parse.quote(password, safe='')}"
+    return f"mysql://{login}@{host}:3306/{instance}?charset=utf8mb4&read_default_file={CLIENT_FILE}"
 
 
 def health(instance):
@@ -326,14 +329,14 @@ def console(instance):
     server = _server(instance)
     found = server.variables(server.database)
     secrets = {key: found[key] for key in ("MYSQL_HOST", "MYSQL_TCP_PORT", "MYSQL_PWD") if key in found}
-    place = ["--loose-ssl-verify-server-cert=0"] if server.outside else ["--protocol=socket"]
-    argv = ["mariadb", "--no-defaults", *place, f"--user={found['MYSQL_USER']}", server.database]
+    argv = ["mariadb", *server.manners(), f"--user={found['MYSQL_USER']}", server.database]
     return {"argv": argv, "environ": secrets, "user": server.user}
 
 
 def remnants(instance):
     """
-    What is still there of an instance's data: any of ``tables``, ``database``, ``owner``.
+    What is still there of an instance's data: any of ``tables``, ``database``, ``owner``, and ``clients`` where not
+    just the nodes are let in that its options name.
 
     instance
         Name of the instance.
@@ -349,7 +352,8 @@ def remnants(instance):
     if server.outside:
         return ["tables"] * full
     gone = missing(instance)
-    return ["tables"] * full + ["database"] * ("database" not in gone) + ["owner"] * ("account" not in gone)
+    there = {"tables": full, "database": "database" not in gone, "owner": "account" not in gone}
+    return [part for part in there if there[part]] + ["clients"] * ("clients" in gone)
 
 
 def drop(instance, what):
@@ -359,7 +363,8 @@ def drop(instance, what):
     instance
         Name of the instance.
     what
-        ``tables`` (everything in the database), ``database`` or ``owner`` (the account).
+        ``tables`` (everything in the database), ``database``, ``owner`` (the account), or ``clients`` (shuts out nodes
+        that its options don't name).
 
     Returns whether there was something. Raises ``ValueError`` for another word, ``RuntimeError`` where it can't be.
 
@@ -378,6 +383,8 @@ def drop(instance, what):
         __salt__["kw_mysqlswap.empty"](instance)
     elif what == "database":
         server.sql(f"DROP DATABASE {_name(server.database)}")
+    elif what == "clients":
+        __salt__["kw_mysqlclient.put_right"](instance)
     else:
         __salt__["kw_mysqlclient.remove"](instance)
         server.sql(f"DROP USER {server.account}")

@@ -20,6 +20,7 @@ CHARSET = "utf8mb4"
 # What a URL's query may say (drivers of Python spell it with _), and the client's own name for it.
 QUERY = {"unix_socket": "socket", "connect_timeout": "connect-timeout", "ssl_ca": "ssl-ca", "ssl_cert": "ssl-cert"}
 QUERY |= {"ssl_key": "ssl-key", "ssl": "ssl", "ssl_verify_server_cert": "ssl-verify-server-cert"}
+UNCHECKED = "loose-ssl-verify-server-cert"  # older clients don't know it
 KINDS = {"TABLE": "BASE TABLE", "VERSIONED": "SYSTEM VERSIONED", "SEQUENCE": "SEQUENCE", "VIEW": "VIEW"}
 DATABASES = """
 SELECT schema_name FROM information_schema.schemata WHERE LEFT(schema_name, CHAR_LENGTH({start})) = {start}
@@ -202,6 +203,10 @@ class _Here(_Server):
         url = f"mysql://{self.user}@localhost/{database}?unix_socket={SOCKET}&charset={CHARSET}"
         return {"MYSQL_URL": url, "MYSQL_DATABASE": database, "MYSQL_USER": self.user}
 
+    def manners(self):
+        """How the client is to connect, as arguments."""
+        return ["--no-defaults", "--protocol=socket"]
+
     @contextlib.contextmanager
     def login(self, program, admin):
         """As ``_Server.login``: the server knows a user by the one that the system knows."""
@@ -218,6 +223,7 @@ class _Outside(_Server):
         super().__init__(instance)
         self.url, self.parts = url, parts
         self.database, self.login_name, self.account = parts["path"], parts["user"], "CURRENT_USER"
+        self.file = parts["query"].get("read_default_file", "")
         if not self.database:
             raise RuntimeError("services.mysql.url names no database: mysql://USER:PASSWORD@HOST/DATABASE")
 
@@ -227,7 +233,13 @@ class _Outside(_Server):
         url = f"{address.rpartition('/')[0]}/{database}{query}{rest}"
         found = {"MYSQL_URL": url, "MYSQL_DATABASE": database, "MYSQL_USER": self.parts["user"]}
         found |= {"MYSQL_HOST": self.parts["host"], "MYSQL_PWD": self.parts["password"]}
-        return found | ({"MYSQL_TCP_PORT": str(self.parts["port"])} if self.parts["port"] else {})
+        found |= {"MYSQL_TCP_PORT": str(self.parts["port"])} if self.parts["port"] else {}
+        return found | ({"MYSQL_OPTION_FILE": self.file} if self.file else {})
+
+    def manners(self):
+        """As ``_Here.manners``; nothing of it is secret."""
+        first = f"--defaults-file={self.file}" if self.file else "--no-defaults"
+        return [first, *(f"--{key}={value}" for key, value in self._asked().items())]
 
     @contextlib.contextmanager
     def login(self, program, admin):
@@ -243,13 +255,18 @@ class _Outside(_Server):
             os.close(descriptor)
 
     def _options(self):
-        """The URL as an option file. Certificates are checked as loosely as Python's drivers do, unless it says how."""
-        found = {"loose-ssl-verify-server-cert": "0"}
-        found |= {key: str(self.parts[key]) for key in ("host", "port", "user", "password") if self.parts[key]}
-        asked = {key.replace("-", "_"): value for key, value in self.parts["query"].items()}
-        found |= {QUERY[key]: value for key, value in asked.items() if key in QUERY}
+        """The URL as an option file."""
+        found = {key: str(self.parts[key]) for key in ("host", "port", "user", "password") if self.parts[key]}
+        found |= self._asked()
         quoted = {key: value.replace("\\", "\\\\").replace('"', '\\"') for key, value in found.items()}
-        return "[client]\n" + "".join(f'{key}="{value}"\n' for key, value in quoted.items())
+        other = f"!include {self.file}\n" if self.file else ""
+        return f"{other}[client]\n" + "".join(f'{key}="{value}"\n' for key, value in quoted.items())
+
+    def _asked(self):
+        """What the query asks for. Certificates are checked as loosely as by Python's drivers, unless it says how."""
+        asked = {key.replace("-", "_"): value for key, value in self.parts["query"].items()}
+        loosely = {} if self.file else {UNCHECKED: "0"}
+        return loosely | {QUERY[key]: value for key, value in asked.items() if key in QUERY}
 
 
 def _close(*streams):

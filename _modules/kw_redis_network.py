@@ -9,6 +9,7 @@ without a password then: root has one of its own in a file.
 import hashlib
 import os
 import platform
+import re
 import secrets
 import subprocess
 import urllib.parse
@@ -16,7 +17,11 @@ import zlib
 
 __virtualname__ = "kw_redis_network"
 PORTS = range(16384, 32768)  # below those that kernels take for outgoing connections
+UNITS = "/etc/systemd/system"
 ADMIN, RULES, KEY, CERTIFICATE = "admin", "clients.nft", "tls.key", "tls.crt"
+CONFIG = "redis.conf"
+OUTDATED = "outdated"  # a file: programs of the instance here know a password that isn't theirs any more
+LOGIN = re.compile(r"(?m)^user (?!default).*$")
 # What applications have no use for, and could do harm with: settings, other servers, other users. Dumps need SYNC.
 RIGHTS = "+@all -@admin +sync +replconf +client"
 
@@ -58,6 +63,24 @@ def user(instance):
         salt '*' kw_redis_network.user mysite
     """
     return f"web-{instance}"
+
+
+def keeper(instance):
+    """
+    The system user that the servers of an instance run as: their unit says.
+
+    instance
+        Name of the instance.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_redis_network.keeper mysite
+    """
+    unit = _read(os.path.join(UNITS, f"kraftwerk-redis-{instance}@.service"))
+    found = re.search(r"(?m)^User=(\S+)$", unit)
+    return found[1] if found else f"web-{instance}"
 
 
 def url(instance, host, password):
@@ -149,9 +172,22 @@ def make(instance, folder, options, group):
 
         salt '*' kw_redis_network.make mysite /var/lib/redis-mysite '{}' 998
     """
+    wanted = ""
     if not options.get("clients"):
         close(instance, folder)
-        return ""
+    else:
+        _make(instance, folder, options, group)
+        wanted = text(instance, folder, options)
+    # Redis can't tell the port from the socket: what comes by the socket needs the password, too, or none at all.
+    present = _read(os.path.join(folder, CONFIG))
+    if present and LOGIN.findall(present) != LOGIN.findall(wanted):
+        path = os.path.join(folder, OUTDATED)
+        __salt__["kw_textfile.replace"](path, "services/redis/server.sls sees to it\n")
+    return wanted
+
+
+def _make(instance, folder, options, group):
+    """Have all the files there that the configuration file names."""
     if not _read(os.path.join(folder, ADMIN)):
         __salt__["kw_textfile.replace"](os.path.join(folder, ADMIN), secrets.token_hex(32))
     key, certificate = os.path.join(folder, KEY), os.path.join(folder, CERTIFICATE)
@@ -161,7 +197,6 @@ def make(instance, folder, options, group):
     os.chown(key, 0, group)
     os.chmod(key, 0o640)
     __salt__["kw_textfile.replace"](os.path.join(folder, RULES), _rules(instance, options))
-    return text(instance, folder, options)
 
 
 def close(instance, folder):

@@ -73,7 +73,7 @@ class _Place:
     def owner(self):
         """Who answers there: the user that the instance's own server runs as; of others nothing is known."""
         here = self.own or self.options.get("clients")
-        return __salt__["kw_redis_server.user"](self.instance) if here else ""
+        return __salt__["kw_redis_network.keeper"](self.instance) if here else ""
 
     def address(self):
         """What root connects to."""

@@ -24,7 +24,6 @@ MANIFEST = f"file {BASE} seq 1 type b\n"
 FIRST = "first"
 CLIENTS = "\n# For "  # where the lines for clients begin
 SERVER_USER = "keys-"  # and the instance's name, as services/redis/map.jinja says
-OUTDATED = "outdated"  # a file: what runs here knows an address that doesn't hold; services/redis/server.sls mends it
 
 
 def __virtual__():
@@ -83,23 +82,6 @@ def socket(instance, word="redis"):
     return os.path.join(RUN, f"redis-{instance}", f"{word}.sock")
 
 
-def user(instance):
-    """
-    The system user that the servers run as: their unit says.
-
-    instance
-        Name of the instance.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt '*' kw_redis_server.user mysite
-    """
-    found = re.search(r"(?m)^User=(\S+)$", _read(os.path.join(UNITS, f"{unit(instance)}@.service")))
-    return found[1] if found else f"web-{instance}"
-
-
 def version():
     """
     The version of the servers that start here, such as ``7.0.15``.
@@ -153,7 +135,7 @@ def missing(instance, wanted, options):
     network = __salt__["kw_redis_network.text"](instance, folder(instance), options)
     if present != __salt__["kw_redis_settings.text"](wanted, network):
         parts.append("config")
-    if present and present.partition(CLIENTS)[2] != network.partition(CLIENTS)[2]:
+    if present and present.partition(CLIENTS)[2] != f"\n{network}".partition(CLIENTS)[2]:
         parts.append("clients")
     if _systemctl("is-enabled", unit(instance), check=False) != "enabled":
         parts.append("boot")
@@ -191,7 +173,7 @@ def create(instance, wanted, options):
         _own(instance, _make_folder(instance, word))
         _point(os.path.join(folder(instance), "live"), word)
     network = __salt__["kw_redis_network.make"](
-        instance, folder(instance), options, pwd.getpwnam(user(instance)).pw_gid
+        instance, folder(instance), options, pwd.getpwnam(_keeper(instance)).pw_gid
     )
     text = __salt__["kw_redis_settings.text"](wanted, network)
     # A server that starts without its append-only file mustn't be told to read one, nor the other way round: where that
@@ -204,8 +186,6 @@ def create(instance, wanted, options):
         _systemctl("restart", unit(instance))
     with _client(instance) as client:
         restart = __salt__["kw_redis_settings.apply"](client, wanted)
-    if "clients" in parts and not user(instance).startswith(SERVER_USER):
-        _write(os.path.join(folder(instance), OUTDATED), "clients\n")  # its own site comes with a password, or without
     if restart or {"upgrade", "clients"} & set(parts):
         _systemctl("stop", unit(instance))  # so that one who is cut short here finds it wanting
     _write(path, text, 0o644)
@@ -229,7 +209,7 @@ def remove(instance):
     _systemctl("disable", "--now", unit(instance), check=False)
     _systemctl("stop", f"{unit(instance)}@*", check=False)
     __salt__["kw_redis_network.close"](instance, folder(instance))
-    named = user(instance)
+    named = _keeper(instance)
     for path in (folder(instance), os.path.dirname(socket(instance))):
         __salt__["kw_filetree.remove"](path)
     for name in (f"{unit(instance)}.service", f"{unit(instance)}@.service"):
@@ -354,14 +334,14 @@ def _make_folder(instance, word):
     """A server's own folder, root's until it is filled, in the one above all of them that only root can write to."""
     above, path = folder(instance), folder(instance, word)
     os.makedirs(above, mode=0o750, exist_ok=True)
-    os.chown(above, 0, pwd.getpwnam(user(instance)).pw_gid)
+    os.chown(above, 0, pwd.getpwnam(_keeper(instance)).pw_gid)
     os.makedirs(path, mode=0o700, exist_ok=True)
     return path
 
 
 def _own(instance, path):
     """Give a folder with all in it to the instance's user: itself last, so that nobody gets at the rest before."""
-    entry = pwd.getpwnam(user(instance))
+    entry = pwd.getpwnam(_keeper(instance))
     for parent, folders, names in os.walk(path, topdown=False):
         for name in [*names, *folders]:
             os.chown(os.path.join(parent, name), entry.pw_uid, entry.pw_gid, follow_symlinks=False)
@@ -371,9 +351,13 @@ def _own(instance, path):
 def _is_own(instance, path):
     """Whether a folder belongs to the user that the server runs as."""
     try:
-        return os.stat(path).st_uid == pwd.getpwnam(user(instance)).pw_uid
+        return os.stat(path).st_uid == pwd.getpwnam(_keeper(instance)).pw_uid
     except (FileNotFoundError, KeyError):
         return False
+
+
+def _keeper(instance):
+    return __salt__["kw_redis_network.keeper"](instance)
 
 
 def _installed(what):
@@ -383,7 +367,7 @@ def _installed(what):
 
 def _client(instance, word="redis"):
     address = __salt__["kw_redis_network.address"](folder(instance), socket(instance, word))
-    return __salt__["kw_redis_wire.connect"](address, owner=user(instance))
+    return __salt__["kw_redis_wire.connect"](address, owner=_keeper(instance))
 
 
 def _read(path):

@@ -135,9 +135,13 @@ def switch(run: Rollout) -> str:
 
 
 def drain(run: Rollout) -> None:
-    """Let the old one finish its requests, then stop it."""
+    """Let the old one finish its requests, then stop it; places that only its data had are left."""
     if run.history.live_slot:
         slot.stop(run.target.connection, run.instance, run.history.live_slot)
+    try:
+        places.leave_earlier(run.target, run.project.root, run.progress)
+    except KraftwerkError as error:  # the site is live all the same, and the next deploy tries again
+        screen.warn(error.cause)
 
 
 def record(run: Rollout) -> None:

@@ -102,12 +102,48 @@ def leave(
         return rest if part.clients(rest) or not remove else part.leaving(rest, remove)
 
     for place in of(instance):
-        connection = Connection(place.node)
         _applied(place.node, PartChange(instance.name, change), project_root, on_progress)
-        left = registry.instances(place.node, registry.DATA).get(instance.name)
-        if left and not left.present and "owner" in left.remove:
-            connection.run(["rm", "-f", f"{registry.REMOTE}/{registry.DATA}/{instance.name}.json"])
-            registry.forget(place.node, instance.name, registry.DATA)
+        _forget(place.node, instance.name)
+
+
+def leave_earlier(target: Target, project_root: Path, on_progress: OnProgress | None = None) -> None:
+    """Shut an instance's node out where it had data earlier and has none by now; what is there stays there.
+
+    Raises:
+        KraftwerkError: one of them can't be reached, or a state failed.
+    """
+    name, client = target.instance.name, target.node.name
+    places = service.places(target.instance.options).values()
+    for node in all_nodes().values():
+        known = registry.instances(node, registry.DATA).get(name)
+        if node.name not in places and known is not None and client in part.clients(known):
+            change = partial(part.merged, wanted=part.without(target.instance), client=client)
+            _applied(node, PartChange(name, change), project_root, on_progress)
+
+
+def remove(
+    node: Node, left: Instance, what: tuple[str, ...], project_root: Path, on_progress: OnProgress | None = None
+) -> None:
+    """Take data away that no node uses any more, as far as `what` says.
+
+    Raises:
+        KraftwerkError: the node can't be reached, or a state failed.
+    """
+
+    def change(known: Instance | None) -> Instance:
+        rest = part.merged(known, part.without(left), "")
+        return rest if part.clients(rest) else part.leaving(rest, what)
+
+    _applied(node, PartChange(left.name, change), project_root, on_progress)
+    _forget(node, left.name)
+
+
+def _forget(node: Node, name: str) -> None:
+    """Forget a part of which nothing is left."""
+    left = registry.instances(node, registry.DATA).get(name)
+    if left and not left.present and "owner" in left.remove:
+        Connection(node).run(["rm", "-f", f"{registry.REMOTE}/{registry.DATA}/{name}.json"])
+        registry.forget(node, name, registry.DATA)
 
 
 def _changes(target: Target) -> Iterator[tuple[Node, PartChange]]:

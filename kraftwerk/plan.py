@@ -1,11 +1,11 @@
 """What a deploy would change, told before it is asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from kraftwerk import highstate, pending, places, requirements, virtualenv
+from kraftwerk import highstate, pending, places, requirements, service, virtualenv
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.highstate import Outcome
 from kraftwerk.instance import Instance
@@ -31,6 +31,7 @@ class Plan:
         migrations: to be applied, by name; None when it can't be told before the release is on the node.
         release: the new one; first: nothing is live yet.
         others: what would change on other nodes that hold data of it.
+        left: services that have another place from now on, and where their data stays.
     """
 
     instance: str
@@ -46,13 +47,15 @@ class Plan:
     release: Release
     first: bool
     others: tuple[Outcome, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """Return the plan as it is printed."""
         title = f"Plan for {self.instance} → {self.node} ({self.environment})"
         packages = [("packages", line) for line in self._packages()]
         others = [(each.node, _states(len(each.changed), areas(each))) for each in self.others]
-        rows = [*others, ("node", _states(len(self.states), self.areas)), *packages, ("database", self._database())]
+        node = ("node", _states(len(self.states), self.areas))
+        rows = [*others, node, *packages, ("database", self._database()), *self._left()]
         body = [f"  {name:<9} {text}" for name, text in rows if text]
         return [title, *body, f"  {'release':<9} {self._release().ljust(40)} downtime: none"]
 
@@ -66,6 +69,7 @@ class Plan:
             "others": {each.node: [result.id for result in each.changed] for each in self.others},
             "packages": None if self.packages is None else asdict(self.packages),
             "database": self.database,
+            "left": dict(self.left),
             "migrations": None if self.migrations is None else list(self.migrations),
             "release": self.release.number,
             "commit": self.release.commit,
@@ -77,6 +81,10 @@ class Plan:
         if self.packages is None:
             return [self.packages_unknown]
         return self.packages.lines(first=self.named_packages) or ["nothing to change"]
+
+    def _left(self) -> list[tuple[str, str]]:
+        how = "to take it along: kraftwerk dump before this, kraftwerk load after it"
+        return [("data", f"of {name} stays where it is, {where}; {how}") for name, where in self.left.items()]
 
     def _database(self) -> str:
         return "; ".join(filter(None, [f"create {self.database}" if self.database else "", self._migrations()]))
@@ -145,7 +153,16 @@ def make(
         release=release,
         first=history.live is None,
         others=tuple(others),
+        left=left(history, instance, target.node.name),
     )
+
+
+def left(history: History, instance: Instance, node_name: str) -> dict[str, str]:
+    """Return the services that leave their data behind, with where that is in words."""
+    before = history.hosted.get(instance.name)
+    if before is None or history.live is None:
+        return {}
+    return {name: service.where(before, name) or f"on {node_name}" for name in service.displaced(before, instance)}
 
 
 def changes(history: History, wanted: Requirements, release: Release) -> tuple[Changes | None, str]:

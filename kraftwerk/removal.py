@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kraftwerk import highstate, lock, neighbours, places, registry, release, saltssh, service
+from kraftwerk import highstate, lock, neighbours, part, places, registry, release, saltssh, service
 from kraftwerk.counts import headline
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
@@ -40,6 +40,12 @@ class Inventory:
         ]
         return [f"{instance.name} on {node_name} ({instance.environment})", f"  live      {live}", *data, *places]
 
+    def warning(self, node_name: str) -> str:
+        """Return what is about to happen, whatever is answered to the questions that follow."""
+        if self.instance.wsgi:
+            return f"{self.instance.name} will stop being served by {node_name}."
+        return f"{node_name} has data of {self.instance.name} that no node uses any more."
+
 
 def look(target: Target) -> Inventory:
     """Look at what is there.
@@ -50,13 +56,24 @@ def look(target: Target) -> Inventory:
     with lock.held(target.connection, highstate.LOCK, wait=highstate.WAIT):
         known = registry.sync(target.connection)
     if target.instance.name not in known:
-        raise KraftwerkError(
-            f"{target.instance.name} is not on {target.node.name}", next_command="kraftwerk status", code=2
-        )
+        return _look_at_data(target)
     neighbours.check_owner(target.instance, known, target.node.name)
     instance = known[target.instance.name]
     data = tuple(_counts(target, name) for name in instance.services)
     return Inventory(instance, release.read(target.connection, target.instance), data)
+
+
+def _look_at_data(target: Target) -> Inventory:
+    """Look at data on a node that was used by others only, and is no more."""
+    known, name, node = registry.instances(target.node, registry.DATA), target.instance.name, target.node.name
+    if name not in known:
+        raise KraftwerkError(f"{name} is not on {node}", next_command="kraftwerk status", code=2)
+    neighbours.check_owner(target.instance, known, node)
+    if users := part.clients(known[name]):
+        cause = f"{node} has data of {name} only, in use by {', '.join(users)}"
+        raise KraftwerkError(cause, next_command=f"kraftwerk destroy {users[0]}", code=2)
+    data = tuple(_counts(target, each) for each in known[name].services)
+    return Inventory(known[name], History(), data)
 
 
 def _counts(target: Target, name: str) -> str:
@@ -74,9 +91,9 @@ def choose(instance: Instance, ask: Callable[[str], bool], keep_data: bool) -> t
         ask: asks a question.
         keep_data: leave tables, database and owner without asking.
     """
-    name, has_data = instance.name, bool(instance.services)
-    parts = [PROCESSES]
-    if ask(f"Remove the source of {name} (releases, virtualenvs, logs)?"):
+    name, has_data, runs = instance.name, bool(instance.services), bool(instance.wsgi)
+    parts = [PROCESSES] if runs else []
+    if runs and ask(f"Remove the source of {name} (releases, virtualenvs, logs)?"):
         parts.append(SOURCE)
     if keep_data:
         return tuple(parts)
@@ -85,7 +102,8 @@ def choose(instance: Instance, ask: Callable[[str], bool], keep_data: bool) -> t
         if ask(f"Drop the database {name}?"):
             parts.append(DATABASE)
     without_data = not has_data or DATABASE in parts
-    if SOURCE in parts and without_data and ask(f"Remove the owner {instance.user}, with its secrets?"):
+    without_source = SOURCE in parts or not runs
+    if without_source and without_data and ask(f"Remove the owner {instance.user}, with its secrets?"):
         parts.append(OWNER)
     return tuple(parts)
 
@@ -107,6 +125,10 @@ def remove(
     Raises:
         KraftwerkError: the node can't be reached, somebody else works on the instance, or a state failed.
     """
+    data = tuple(each for each in parts if each in (TABLES, DATABASE, OWNER))
+    if not instance.wsgi:
+        places.remove(target.node, instance, data, project_root, on_progress)
+        return
     # Not what is nobody's to read on its way there.
     leaving = replace(instance, present=False, remove=parts, moved="", environ={}, superusers={}, pillar={})
     with lock.held(target.connection, leaving.name):
@@ -118,7 +140,6 @@ def remove(
         )
         if outcome.failed:
             raise KraftwerkError(highstate.failures(outcome), next_command="kraftwerk destroy, once more")
-        data = tuple(part for part in parts if part in (TABLES, DATABASE, OWNER))
         places.leave(target, instance, data, project_root, on_progress)
         if OWNER in parts:
             target.connection.script(script("gone"), leaving.name)

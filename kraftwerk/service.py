@@ -93,6 +93,14 @@ def where(instance: Instance, name: str) -> str:
     return f"at {host}" if host else "elsewhere"
 
 
+def displaced(before: Instance, after: Instance) -> list[str]:
+    """Return the services that an instance has another place for than it had: their data doesn't come along by itself.
+
+    One server elsewhere in the place of another isn't told: their addresses may be encrypted.
+    """
+    return [name for name in before.services if name in after.services and _place(before, name) != _place(after, name)]
+
+
 def check(options: Mapping[str, Mapping[str, Any]], project: str) -> None:
     """See that options of services go together.
 
@@ -106,6 +114,11 @@ def check(options: Mapping[str, Mapping[str, Any]], project: str) -> None:
         if given.get(NODE) and given.get(URL):
             cause = f"{project}: services.{name}: node and url say two places"
             raise KraftwerkError(cause, next_command="a node of yours, or the URL of a server elsewhere", code=2)
+
+
+def _place(instance: Instance, name: str) -> tuple[str, bool]:
+    given = instance.options.get(name, {})
+    return str(given.get(NODE, "")), URL in given
 
 
 def _entries(value: Value) -> list[tuple[str, Value, Value | None]]:

@@ -2,6 +2,7 @@
 
 include:
   - project.user
+  - services.clients
 {%- for service in used %}
   - services.{{ service }}
 {%- endfor %}

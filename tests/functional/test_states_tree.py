@@ -177,6 +177,7 @@ def test_a_redis_for_other_nodes_alone_has_a_user_of_its_own(compile_tree):
     low = compile_tree({**BARE, "services": ["redis"]}, data={"bare": part})
     assert "services/redis/server/bare/user" not in low
     assert low["services/redis/unit/bare"]["context"]["user"] == "web-bare"
+    assert '"/etc/service/bare-$each"' in low["services/redis/server/bare/told"]["name"]
 
 
 def test_redis_and_memcached_have_a_server_for_each_site_or_none_where_it_is_elsewhere(compile_tree):
@@ -198,3 +199,30 @@ def test_redis_and_memcached_have_a_server_for_each_site_or_none_where_it_is_els
     assert not [name for name in low if "masked" in name or "redis/server" in name or "memcached/server/mysite" in name]
     units = low["health/probes/file"]["context"]["health"]["units"]
     assert not {"service/redis", "service/memcached"} & set(units)
+
+
+def test_servers_for_other_nodes_encrypt_and_the_kernel_lets_in_those_nodes_alone(compile_tree):
+    given = {"clients": {"web1": "192.0.2.1", "web2": "2001:db8::2"}, "listen": {"web1": "192.0.2.7"}, "password": "x"}
+    names = ["mysql", "postgres"]
+    part = {**BARE, "services": names, "options": dict.fromkeys(names, given), "environment": "staging", "remove": []}
+    low = compile_tree(data={"bare": part})
+    options = low["services/mysql/config/file"]["context"]["options"]
+    assert (options["bind_address"], options["ssl_cert"]) == ("192.0.2.7", "/etc/mysql/kraftwerk.crt")
+    assert "skip_networking" not in options
+    clients = ["192.0.2.1", "2001:db8::2"]
+    assert low["services/clients/files"]["context"] == {"doors": {"3306": clients, "5432": clients}}
+    assert "services/clients/dead" not in low
+    shut = {**part, "options": {name: {**given, "clients": {}, "listen": {}} for name in names}}
+    low = compile_tree(data={"bare": shut})
+    assert low["services/mysql/config/file"]["context"]["options"]["skip_networking"] == "ON"
+    assert "services/clients/dead" in low and "services/clients/running" not in low
+    own = {"settings": {"postgres": {"port": 0}}}
+    assert list(compile_tree(data={"bare": part}, **own)["services/clients/files"]["context"]["doors"]) == ["3306"]
+
+
+def test_where_data_is_on_another_node_drivers_are_told_to_encrypt(compile_tree):
+    away = {**BARE, "services": ["mysql"], "options": {"mysql": {"node": "db1", "password": "x"}}}
+    low = compile_tree(away)
+    assert low["services/mysql/package/client"]["name"] == "/etc/mysql/kraftwerk-client.cnf"
+    assert low["services/mysql/package/installed"]["pkgs"] == ["mariadb-client", "zstd"]
+    assert "services/mysql/package/client" not in compile_tree({**BARE, "services": ["mysql"]})

@@ -1,11 +1,16 @@
 """Services on other nodes: what must be said of them before anything is touched."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
-from kraftwerk import places
+from kraftwerk import part, places, registry
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.highstate import Outcome
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node, save_node
+from kraftwerk.target import Target
 
 
 @pytest.fixture
@@ -42,3 +47,48 @@ def test_a_missing_password_is_told_with_the_command_that_makes_it(shop, tmp_pat
 def test_a_node_must_be_known(shop, tmp_path):
     with pytest.raises(KraftwerkError, match=r"services\.search\.node: no node is called db9"):
         places.check(shop(node="db9", password="x"), tmp_path)
+
+
+@pytest.fixture
+def applied(monkeypatch):
+    """Collect the parts that other nodes would be given, by node."""
+    found = {}
+
+    def converge(node, *, part, **_):
+        known = registry.instances(node, registry.DATA).get(part.name)
+        found[node.name] = part.change(known)
+        registry.record(node, found[node.name], registry.DATA)
+        return Outcome(node.name, (), 0.1, test=False)
+
+    monkeypatch.setattr(places.highstate, "converge", converge)
+    monkeypatch.setattr(places, "Connection", lambda node: SimpleNamespace(run=lambda words: None))
+    return found
+
+
+def test_a_place_that_the_instance_has_left_lets_its_node_in_no_more(shop, applied, tmp_path):
+    there, db1 = shop(node="db1", password="x"), Node("db1", "192.0.2.9", "ssh")
+    both = part.merged(None, part.of(there, ["search"], "web1", "10.0.0.1", "10.0.0.9"), "web1")
+    both = part.merged(both, part.of(there, ["search"], "web2", "10.0.0.2", "10.0.0.9"), "web2")
+    registry.record(db1, both, registry.DATA)
+    stays = Target(Node("web1", "192.0.2.1", "ssh"), there, None)
+    places.leave_earlier(stays, tmp_path)
+    assert applied == {}
+    places.leave_earlier(replace(stays, instance=shop()), tmp_path)
+    assert part.clients(applied["db1"]) == ["web2"]
+    assert applied["db1"].present
+    applied.clear()
+    places.leave_earlier(replace(stays, instance=shop()), tmp_path)
+    assert applied == {}
+
+
+def test_what_no_node_uses_any_more_goes_and_what_one_does_stays(shop, applied, tmp_path):
+    there, db1 = shop(node="db1", password="x"), Node("db1", "192.0.2.9", "ssh")
+    used = part.merged(None, part.of(there, ["search"], "web1", "10.0.0.1", "10.0.0.9"), "web1")
+    registry.record(db1, used, registry.DATA)
+    everything = ("tables", "database", "owner")
+    places.remove(db1, used, everything, tmp_path)
+    assert applied["db1"] == used
+    registry.record(db1, part.merged(used, part.without(there), "web1"), registry.DATA)
+    places.remove(db1, used, everything, tmp_path)
+    assert (applied["db1"].present, applied["db1"].remove) == (False, everything)
+    assert registry.instances(db1, registry.DATA) == {}

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from kraftwerk.highstate import Outcome, StateResult
-from kraftwerk.plan import Plan, areas
-from kraftwerk.release import Release
+from kraftwerk.instance import Instance
+from kraftwerk.plan import Plan, areas, left
+from kraftwerk.release import History, Release
 from kraftwerk.requirements import diff
 
 FIRST = Plan(
@@ -87,3 +88,16 @@ def test_areas_are_what_the_changing_states_model():
         state("node.folder", changes={"a": 1}),
     )
     assert areas(Outcome("blue", results, 1.0, True)) == ("node", "postgres")
+
+
+def test_data_that_stays_behind_is_told_with_the_way_to_take_it_along():
+    there = Instance("shop", "shop", "production", "shop.wsgi", services=("mysql", "postgres", "redis"))
+    before = replace(there, options={"postgres": {"node": "db1"}, "redis": {"url": "redis://x"}})
+    after = replace(there, options={"mysql": {"node": "db1"}, "redis": {"url": "redis://y"}})
+    history = History(live=3, hosted={"shop": before})
+    assert left(history, after, "web1") == {"mysql": "on web1", "postgres": "on db1"}
+    assert left(history, before, "web1") == left(replace(history, live=None), after, "web1") == {}
+    how = "to take it along: kraftwerk dump before this, kraftwerk load after it"
+    plan = replace(FIRST, left={"postgres": "on db1"})
+    assert plan.lines()[-2] == f"  data      of postgres stays where it is, on db1; {how}"
+    assert plan.as_dict()["left"] == {"postgres": "on db1"}

@@ -1,4 +1,5 @@
 include:
   - services.mysql.package
   - services.mysql.config
+  - services.mysql.access
   - services.mysql.database

@@ -1,4 +1,5 @@
 {%- from "services/redis/map.jinja" import redis_place with context %}
+{%- from "project/map.jinja" import instances with context %}
 
 include:
   - project
@@ -29,6 +30,17 @@ services/redis/server/{{ name }}:
     {%- if one.local %}
       - user: project/user/{{ name }}
     - require_in:
+      - kw_environ: project/env/{{ name }}
+
+# Once other nodes use a server, its own site needs a password, too; once they don't, it has none. It is told so.
+services/redis/server/{{ name }}/told:
+  cmd.run:
+    - name: >-
+        for each in web-a web-b {{ instances[name].processes | join(" ") }}; do
+        test ! -L "/etc/service/{{ name }}-$each" || sv -w 30 restart "/etc/service/{{ name }}-$each"; done;
+        rm /var/lib/redis-{{ name }}/outdated
+    - onlyif: test -e /var/lib/redis-{{ name }}/outdated
+    - require:
       - kw_environ: project/env/{{ name }}
     {%- endif %}
 {%- endfor %}

@@ -1,0 +1,51 @@
+{%- from "services/map.jinja" import shared, behind, doors with context %}
+{%- set unit = "/etc/systemd/system/kraftwerk-clients.service" %}
+{%- if doors %}
+
+include:
+  - node.folder
+
+services/clients/installed:
+  pkg.installed:
+    - name: nftables
+    - install_recommends: False
+
+services/clients/files:
+  file.managed:
+    - names:
+      - /etc/kraftwerk/clients.nft:
+        - source: salt://services/clients.nft.jinja
+      - {{ unit }}:
+        - source: salt://services/clients.service
+    - template: jinja
+    - context: {{ {"doors": doors} | tojson }}
+    - require:
+      - file: node/folder/etc/kraftwerk
+
+services/clients/running:
+  service.running:
+    - name: kraftwerk-clients
+    - enable: True
+    - reload: True
+    - require:
+      - pkg: services/clients/installed
+    - watch:
+      - file: services/clients/files
+    - require_in:
+  {%- for service in behind %}
+      - service: services/{{ service }}/config/service
+  {%- endfor %}
+{%- elif shared %}
+
+services/clients/dead:
+  service.dead:
+    - name: kraftwerk-clients
+    - enable: False
+    - onlyif: test -e {{ unit }}
+
+services/clients/gone:
+  file.absent:
+    - names: [/etc/kraftwerk/clients.nft, {{ unit }}]
+    - require:
+      - service: services/clients/dead
+{%- endif %}
