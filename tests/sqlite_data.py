@@ -1,10 +1,23 @@
-"""Databases of SQLite on a node with a bit of everything in them, and all that they hold, as text."""
+"""Databases of SQLite on a node with a bit of everything in them, and all that they hold, as text.
 
+Also the program that prints the latter on the node: `.dump` ends a text at its first NUL, and rounds.
+"""
+
+import contextlib
+import os
+import sqlite3
+import stat
+import sys
+from pathlib import Path
+
+ENDS = (".sqlite3", ".sqlite", ".db")
+SETTINGS = ("user_version", "application_id", "page_size", "encoding", "journal_mode", "auto_vacuum")
 FOLDER = "/web/rich/sqlite"
+BECOME = ("setpriv", "--reuid=web-rich", "--regid=web-rich", "--init-groups", "--")
 FILL = f"""
 cd {FOLDER} && rm -rf ./* && mkdir 'old ones' && echo mine >note.txt
 sqlite3 db.sqlite3 >/dev/null <<'END'
-PRAGMA journal_mode = wal; PRAGMA user_version = 7; PRAGMA application_id = 99; PRAGMA page_size = 8192; VACUUM;
+PRAGMA page_size = 8192; VACUUM; PRAGMA journal_mode = wal; PRAGMA user_version = 7; PRAGMA application_id = 99;
 CREATE TABLE "Odd ""name"" (%" (id integer PRIMARY KEY AUTOINCREMENT, t text COLLATE nocase, b blob, r real,
   twice text AS (t || t) VIRTUAL, size int AS (length(b)) STORED, CHECK (r <> 13));
 CREATE TABLE keyless (a, b, PRIMARY KEY (a, b)) WITHOUT ROWID;
@@ -23,18 +36,11 @@ sqlite3 'old ones/one more.db' 'CREATE TABLE t (id); INSERT INTO t VALUES (1), (
 : >empty.sqlite
 chmod 600 'old ones/one more.db'
 """
-# Everything there is: each database as SQL and its settings, then each file.
-EVERYTHING = rf"""
-cd {FOLDER}; for f in *.sqlite* */*.db; do
-  echo "== $f"; sqlite3 -init /dev/null "$f" .dump 'PRAGMA user_version' 'PRAGMA application_id' 'PRAGMA page_size'
-done; find . -name '*-[ws][ah][lm]' -o -printf '%p %m %u %g\n' | sort; cat *.txt
-"""
 
 
 def as_user(node, script):
     """Run a shell script as the instance's user, and return what it printed."""
-    become = ["setpriv", "--reuid=web-rich", "--regid=web-rich", "--init-groups", "--"]
-    return node.run([*become, "sh", "-es"], input=script.encode()).stdout.decode()
+    return node.run([*BECOME, "sh", "-es"], input=script.encode()).stdout.decode()
 
 
 def fill(node):
@@ -43,5 +49,41 @@ def fill(node):
 
 
 def contents(node):
-    """Return each database as SQL with its settings, then each file."""
-    return as_user(node, EVERYTHING)
+    """Return each database with its settings and all its rows, then each file."""
+    return node.run([*BECOME, "python3", "-", FOLDER], input=Path(__file__).read_bytes()).stdout.decode()
+
+
+def describe(path):
+    """Print all that is in a database: settings, how things are made, rows."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.text_factory = lambda text: text.decode(errors="surrogateescape")
+        print("==", path, *(database.execute(f"PRAGMA {name}").fetchone()[0] for name in SETTINGS))
+        made = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
+        for kind, name, *about in database.execute(made).fetchall():
+            print(kind, name, *about)
+            if kind in ("table", "view"):
+                rows = database.execute('SELECT * FROM "{}"'.format(name.replace('"', '""')))
+                print(*sorted(" ".join(map(written, row)) for row in rows), sep="\n")
+
+
+def written(value):
+    """Return a value with its type, to the last bit."""
+    value = value.encode(errors="surrogateescape") if (text := isinstance(value, str)) else value
+    return f"{'text' if text else type(value).__name__} {value.hex() if isinstance(value, bytes | float) else value}"
+
+
+def main(folder):
+    """Print all that is in the databases in a folder, then each file but for their logs."""
+    os.chdir(folder)
+    paths = [path for path in sorted(Path().rglob("*")) if not path.name.endswith(("-wal", "-shm"))]
+    for path in paths:
+        if path.suffix in ENDS:
+            describe(path)
+    for path in paths:
+        print(path, stat.filemode(path.stat().st_mode), path.owner(), path.group())
+        if path.suffix == ".txt":
+            print(path.read_text())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
