@@ -12,7 +12,6 @@ import platform
 import pwd
 import secrets
 import shutil
-import subprocess
 
 __virtualname__ = "kw_files"
 MEMBER = "uploads.tar.zst"
@@ -162,7 +161,7 @@ def prepare(instance, source, token):
         # As the instance's own user: an archive can do no more than a visitor of the site could, and all has its owner.
         identity = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
         with __salt__["kw_member.reading"](source, MEMBER) as pipe:
-            _run(EXTRACT, stdin=pipe, cwd=part, umask=0, **identity)
+            __salt__["kw_process.run"](EXTRACT, stdin=pipe, cwd=part, umask=0, **identity)
         counts = __salt__["kw_filetree.settle"](part)
         os.rename(part, new)
     except BaseException:
@@ -316,7 +315,7 @@ def _environ(folder):
 
 def _version():
     """The archiver's version, such as ``tar 1.34``."""
-    return "tar " + _run(["tar", "--version"]).splitlines()[0].split()[-1]
+    return "tar " + __salt__["kw_process.run"](["tar", "--version"]).splitlines()[0].split()[-1]
 
 
 def _folder(instance):
@@ -327,13 +326,3 @@ def _folder(instance):
 def _user(instance):
     """The system user that the instance runs as."""
     return f"web-{instance}"
-
-
-def _run(command, **options):
-    """Run a program, and return its output."""
-    options = {"stdin": subprocess.DEVNULL, "errors": "replace", **options}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-    if done.returncode:
-        words = " / ".join(done.stderr.strip().splitlines()[-3:]) or "failed without a word"
-        raise RuntimeError(f"{command[0]}: {words.removeprefix(f'{command[0]}: ')}")
-    return done.stdout

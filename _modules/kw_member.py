@@ -125,8 +125,9 @@ class _Member:
                 first.stdout.close()  # the filter's alone, so that the command learns of its end
             while piece := os.read(last.stdout.fileno(), PIECE):
                 self.write(piece)
+            if last is not first:
+                last.check((0,))  # before the command, which a filter that fails takes along
             first.check(accepted)
-            last.check(accepted if last is first else (0,))
             return first.words()
 
     def describe(self):
@@ -251,7 +252,7 @@ def _widen(pipe):
 
 
 def _identity(user):
-    """How to start a program as another user, in a folder that it can enter."""
+    """As ``kw_process.identity``; under Salt there is no ``__salt__`` here while the body of a ``with`` runs."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError as error:

@@ -9,7 +9,6 @@ its password goes by an option file in memory that no other user can open.
 import contextlib
 import os
 import platform
-import pwd
 import re
 import subprocess
 import tempfile
@@ -155,7 +154,7 @@ class _Server:
                 pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": errors}
                 process = subprocess.Popen([*first, *words[1:]], **{**pipes, **login, **options})
             except FileNotFoundError as error:
-                raise RuntimeError(f"{words[0]} isn't installed on this node") from error
+                raise RuntimeError(__salt__["kw_process.missing"](words[0])) from error
             try:
                 yield process
                 _close(process.stdin, process.stdout)
@@ -168,7 +167,7 @@ class _Server:
                     _close(process.stdin, process.stdout)
                 process.wait()
             if process.returncode:
-                raise RuntimeError(f"{words[0]}: {_last_words(words[0], errors)}")
+                raise RuntimeError(__salt__["kw_process.failure"](words[0], _last_lines(words[0], errors)))
 
     def version(self):
         """The server's version, such as ``10.11.19``."""
@@ -275,14 +274,8 @@ def _close(*streams):
 
 
 def _as(user):
-    """How to start a program as another user, in a folder that it can enter."""
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError as error:
-        raise RuntimeError(f"there is no user {user} on this node") from error
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MYSQL", "MARIADB"))}
-    environment = {**kept, "HOME": entry.pw_dir, "LC_ALL": "C.UTF-8"}
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": "/", "env": environment}
+    """How to start a program as another user."""
+    return __salt__["kw_process.identity"](user, without=["MYSQL", "MARIADB"])
 
 
 def _unescaped(field):
@@ -290,9 +283,8 @@ def _unescaped(field):
     return re.sub(r"\\(.)", lambda found: {"n": "\n", "t": "\t", "0": "\0"}.get(found[1], found[1]), field)
 
 
-def _last_words(program, errors):
-    """What a program said last, short enough for one message; without statements, which may hold data."""
+def _last_lines(program, errors):
+    """What a program said last; without statements, which may hold data."""
     errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4000))
     lines = [line.strip() for line in errors.read().decode(errors="replace").splitlines() if line.strip()]
-    words = [line for line in lines if re.match(rf"ERROR|{re.escape(program)}", line)] or lines
-    return " / ".join(line.removeprefix(f"{program}: ") for line in words[-3:]) or "failed without a word"
+    return ([line for line in lines if re.match(rf"ERROR|{re.escape(program)}", line)] or lines)[-3:]

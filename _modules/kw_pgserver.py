@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import platform
-import pwd
 import re
 import subprocess
 import tempfile
@@ -82,7 +81,8 @@ class Server:
     def start(self, command, database=None, *, admin=True, **options):
         """A program of the server's that runs on, for ``with``; see ``_running``."""
         user, environment = self.login(database, admin)
-        return _running(command, **_as_user(user, environment), **options)
+        identity = __salt__["kw_process.identity"](user, without=["PG"])  # nothing of our own login goes along
+        return _running(command, **{**identity, "env": {**identity["env"], **environment}}, **options)
 
     def run(self, command, database=None, *, admin=True, text="", **options):
         """Run a program of the server's to its end, and return its output. Raises ``RuntimeError`` when it fails."""
@@ -201,17 +201,6 @@ def _variables(url):
     return {QUERY[key]: value for key, value in said.items() if key in QUERY}
 
 
-def _as_user(user, environment):
-    """How to start a program as another user, in a folder that it can enter; nothing of our own login goes along."""
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError as error:
-        raise RuntimeError(f"there is no user {user} on this node") from error
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
-    environment = {**kept, "HOME": entry.pw_dir, "LC_ALL": "C.UTF-8", **environment}
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": "/", "env": environment}
-
-
 @contextlib.contextmanager
 def _running(command, accepted=(0,), **options):
     """A program while it runs. Raises ``RuntimeError`` with its last words when it fails; it is killed when we do."""
@@ -219,7 +208,7 @@ def _running(command, accepted=(0,), **options):
         try:
             process = subprocess.Popen(command, **{"stderr": errors, **options})
         except FileNotFoundError as error:
-            raise RuntimeError(f"{command[0]} isn't installed on this node") from error
+            raise RuntimeError(__salt__["kw_process.missing"](command[0])) from error
         try:
             yield process
             process.wait()
@@ -235,14 +224,12 @@ def _running(command, accepted=(0,), **options):
                     pipe.close()
             process.wait()
         if process.returncode not in accepted:
-            raise RuntimeError(f"{command[0]}: {_last_words(command[0], errors)}")
+            raise RuntimeError(__salt__["kw_process.failure"](command[0], _last_lines(errors)))
 
 
-def _last_words(program, errors):
-    """What a program said last, from its last error on, short enough for one message."""
+def _last_lines(errors):
+    """What a program said last, from its last error on."""
     errors.seek(max(0, errors.seek(0, os.SEEK_END) - 4000))
     lines = [line.strip() for line in errors.read().decode(errors="replace").splitlines() if line.strip()]
     last = max((number for number, line in enumerate(lines) if "error:" in line.lower()), default=len(lines) - 3)
-    return (
-        " / ".join(line.removeprefix(f"{program}: ") for line in lines[max(0, last) :][:3]) or "failed without a word"
-    )
+    return lines[max(0, last) :][:3]

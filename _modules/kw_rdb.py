@@ -13,14 +13,8 @@ KNOWN = 12  # the newest version of the format that is understood here: redis 8.
 PIECE = 2**18
 EOF, SELECT, RESIZE, SECONDS, MILLISECONDS, AUX = 0xFF, 0xFE, 0xFB, 0xFD, 0xFC, 0xFA
 FREQUENCY, IDLE, MODULE_AUX, FUNCTION, SLOT = 0xF9, 0xF8, 0xF7, 0xF5, 0xF4
-TYPES = {
-    "string": (0,),
-    "list": (1, 10, 14, 18),
-    "set": (2, 11, 20),
-    "zset": (3, 5, 12, 17),
-    "hash": (4, 9, 13, 16, 24, 25),
-    "stream": (15, 19, 21),
-}
+TYPES = {"string": (0,), "list": (1, 10, 14, 18), "set": (2, 11, 20), "zset": (3, 5, 12, 17)}
+TYPES |= {"hash": (4, 9, 13, 16, 24, 25), "stream": (15, 19, 21)}
 NAMES = {number: name for name, numbers in TYPES.items() for number in numbers}
 ONE_STRING = (0, 9, 10, 11, 12, 13, 16, 17, 20)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -176,14 +170,8 @@ class _Walker:
         counts = {"keys": sum(self.dbs.values()), "keys_by_db": self.dbs, "keys_by_type": self.types}
         if self.functions:
             counts["functions"] = self.functions
-        return {
-            "format": self.format,
-            "version": self.aux.get("redis-ver", ""),
-            "memory": int(self.aux.get("used-mem", 0)),
-            "counts": counts,
-            "left": self.left,
-            "lasting": self.lasting,
-        }
+        server = {"version": self.aux.get("redis-ver", ""), "memory": int(self.aux.get("used-mem", 0))}
+        return {"format": self.format, **server, "counts": counts, "left": self.left, "lasting": self.lasting}
 
     def _end(self):
         """The end, with the checksum; one that can't hold any more is 0, which means none."""

@@ -11,7 +11,6 @@ import os
 import platform
 import re
 import secrets
-import subprocess
 import urllib.parse
 import zlib
 
@@ -213,7 +212,7 @@ def close(instance, folder):
         salt '*' kw_redis_network.close mysite /var/lib/redis-mysite
     """
     if os.path.exists(os.path.join(folder, RULES)):
-        subprocess.run(["nft", "delete", "table", *_table(instance)], check=False, capture_output=True)
+        __salt__["kw_process.run"](["nft", "delete", "table", *_table(instance)], check=False)
         os.unlink(os.path.join(folder, RULES))
 
 
@@ -221,12 +220,7 @@ def _make_certificate(instance, key, certificate):
     """Make a key, and a certificate that nobody else has signed."""
     words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     words += ["-days", "36500", "-subj", f"/CN={instance}"[:64], "-keyout", key, "-out", certificate]
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, umask=0o077)
-    except FileNotFoundError as error:
-        raise RuntimeError("openssl isn't installed on this node") from error
-    if done.returncode:
-        raise RuntimeError(f"openssl: {' / '.join(done.stderr.strip().splitlines()[-2:])}")
+    __salt__["kw_process.run"](words, umask=0o077)
     os.chmod(certificate, 0o644)
 
 

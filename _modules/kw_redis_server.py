@@ -11,7 +11,6 @@ import os
 import platform
 import pwd
 import re
-import subprocess
 
 __virtualname__ = "kw_redis_server"
 DATA = "/var/lib"
@@ -393,12 +392,4 @@ def _systemctl(*words, check=True):
 
 
 def _run(command, check=True):
-    """What a program prints; raised where it fails, with its last words."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    except FileNotFoundError as error:
-        raise RuntimeError(f"{command[0]} isn't installed on this node") from error
-    if check and done.returncode:
-        words = " / ".join(done.stderr.strip().splitlines()[-3:]) or "failed without a word"
-        raise RuntimeError(f"{command[0]}: {words}")
-    return done.stdout.strip()
+    return __salt__["kw_process.run"](command, check=check).strip()

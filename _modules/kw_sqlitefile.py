@@ -6,8 +6,6 @@ All that opens a file runs as the instance's own user: whoever may write it coul
 
 import os
 import platform
-import pwd
-import subprocess
 
 __virtualname__ = "kw_sqlitefile"
 SUFFIXES = (".sqlite3", ".sqlite", ".db")
@@ -187,18 +185,7 @@ def run(user, command, **streams):
 
         salt '*' kw_sqlitefile.run web-mysite '[sqlite3, --version]'
     """
-    try:
-        entry = pwd.getpwnam(user)
-        options = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": [], "cwd": "/"}
-        done = subprocess.run(command, capture_output=True, check=False, **streams, **options)
-    except KeyError as error:
-        raise RuntimeError(f"there is no user {user} on this node") from error
-    except FileNotFoundError as error:
-        raise RuntimeError(f"{command[0]} isn't installed on this node") from error
-    if done.returncode:
-        words = " / ".join(done.stderr.decode(errors="replace").strip().splitlines()[-3:]) or "failed without a word"
-        raise RuntimeError(f"{command[0]}: {words.removeprefix(f'{command[0]}: ')}")
-    return done.stdout.decode(errors="replace")
+    return __salt__["kw_process.run"](command, **streams, **__salt__["kw_process.identity"](user))
 
 
 def _lines(user, path, text):
