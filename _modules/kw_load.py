@@ -204,7 +204,8 @@ def _activate(instance, token, services):
     activated = []
     for service in services:
         function = __salt__[f"kw_{service}.activate"]
-        if failed := _tried(service, function, instance, token) and _tried(service, function, instance, token):
+        failed = _tried(service, function, instance, token)
+        if failed and _tried(service, function, instance, token):
             return {"activated": activated, "error": failed[0]}
         activated.append(service)
     return {"activated": activated, "error": None}

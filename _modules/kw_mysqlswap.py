@@ -132,7 +132,8 @@ def swap(instance, token):
 
 def settle(instance, token=""):
     """
-    End what was begun: a swap that is half done is ended or undone, then the load's databases go. Never fails for none.
+    End what was begun: a swap that is half done is ended, or undone where it can't be; then the load's databases go.
+    Never fails for none.
 
     instance
         Name of the instance.
@@ -149,10 +150,10 @@ def settle(instance, token=""):
     found = {name.partition("~")[2].partition("~")[0] for name in server.databases(f"{server.database}~")}
     for each in [token] if token else sorted(found | _tokens(instance)):
         if _begun(instance, each) and not _done(instance, each):
-            moved = _moved(server, each)
-            _program(server, each if moved else "", _read(instance, each, "new" if moved else "old"))
-            if moved:
+            if _moved(server, each) and _completed(server, each):
                 _write(instance, "", "done", each.encode())
+            else:
+                _program(server, "", _read(instance, each, "old"))
         _forget(server, each)
 
 
@@ -204,20 +205,32 @@ def _exchange(server, token):
         session.stdin.write(b"SELECT CONNECTION_ID();\n")
         session.stdin.flush()
         with _alone(server, session.stdout.readline().decode().strip()):
-            before = [*_drops(server), *_drops(server, _databases(server, token)[0], ["triggers"])]
-            script = ";\n".join([f"SET lock_wait_timeout = {PATIENCE}", *before, _rename(server, token)])
+            new, old = _databases(server, token)
+            before = [*_drops(server), *_drops(server, new, ["triggers"])]
+            script = ";\n".join([f"SET lock_wait_timeout = {PATIENCE}", *before, _rename(server, new, old)])
             after = _after(server, token, _read(server.instance, token, "new"))
             session.stdin.write(f"{script};\n".encode() + after)
             session.stdin.close()
             session.wait()
 
 
-def _rename(server, token):
-    """The statement by which tables and sequences change places."""
-    new, old = _databases(server, token)
-    moves = [(server.database, old, table) for table in server.tables(server.database, *MOVING)]
-    for table in server.tables(new, *MOVING):
-        moves.append((new, old if table == MOVED else server.database, table))
+def _completed(server, token):
+    """Make the moved tables whole; where what a dump holds beside tables can't be made, they go back: then False."""
+    try:
+        _program(server, token, _read(server.instance, token, "new"))
+    except RuntimeError:
+        new, old = _databases(server, token)
+        script = ";\n".join([f"SET lock_wait_timeout = {PATIENCE}", *_drops(server), _rename(server, old, new)])
+        server.run(["mariadb", "--binary-mode", server.database], admin=False, text=f"{script};\n")
+        return False
+    return True
+
+
+def _rename(server, coming, aside):
+    """The statement by which tables and sequences of a database come in, and the present ones go into another."""
+    moves = [(server.database, aside, table) for table in server.tables(server.database, *MOVING)]
+    for table in server.tables(coming, *MOVING):
+        moves.append((coming, aside if table == MOVED else server.database, table))
     pairs = (f"{_name(a)}.{_name(table)} TO {_name(b)}.{_name(table)}" for a, b, table in moves)
     return f"RENAME TABLE {', '.join(pairs)}"
 
@@ -240,7 +253,8 @@ def _program(server, token, code):
         pass  # whoever is in there sees half of it
     after = _after(server, token, code) if token else code
     text = "".join(f"{each};\n" for each in _drops(server)).encode() + after
-    server.run(["mariadb", "--binary-mode", server.database], admin=False, text=text.decode())
+    with server.running(["mariadb", "--binary-mode", server.database], admin=False, stdin=subprocess.PIPE) as session:
+        session.communicate(text)  # in whatever encoding the dump has it
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ Every function takes the instance's name. All that opens a database runs as the 
 and tar are raised as ``RuntimeError`` with their last words.
 """
 
+import contextlib
 import os
 import platform
 import pwd
@@ -128,7 +129,7 @@ def dump(instance, target):
             tar = ["tar", "--create", "--directory", copies, "."]
             member.run(tar, user=_user(instance), filter="zstd")
     finally:
-        shutil.rmtree(copies, ignore_errors=True)
+        _remove(copies)
     moment = "one moment" if counts["databases"] == 1 else "each database at one moment"
     return {"version": _version(instance), "members": [member.describe()], "counts": counts, "consistency": moment}
 
@@ -162,7 +163,7 @@ def prepare(instance, source, token):
         counts = _file("counts", _user(instance), new, check=True)
         os.chmod(new, 0o750)  # noqa: S103 - as the folder is that it replaces
     except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
+        _remove(new)
         raise
     return {"counts": counts, "environ": _environ(instance, new)}
 
@@ -193,7 +194,7 @@ def activate(instance, token):
         os.rename(old, folder)  # somebody took the new one away
     if os.path.isdir(old):
         _keep_others(instance, old, folder)
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
 
 
 def discard(instance, token):
@@ -214,7 +215,7 @@ def discard(instance, token):
     new, old = _places(instance, token)
     if os.path.isdir(old):
         activate(instance, token)  # it had begun, and ends
-    shutil.rmtree(new, ignore_errors=True)
+    _remove(new)
 
 
 def load(instance, source):
@@ -318,7 +319,7 @@ def drop(instance, what):
         return False
     folder = _folder(instance)
     if what == "database":
-        shutil.rmtree(folder)
+        __salt__["kw_filetree.remove"](folder)
         return True
     names = [name + end for name in _file("names", folder) for end in ("", *BESIDE)]
     _file("run", _user(instance), ["rm", "--force", "--", *(os.path.join(folder, name) for name in names)])
@@ -356,7 +357,7 @@ def _heal(instance):
         if kind == "old" and TOKEN.fullmatch(token):
             activate(instance, token)
     for name in found:
-        shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+        _remove(os.path.join(parent, name))
 
 
 def _make(instance, folder):
@@ -364,6 +365,12 @@ def _make(instance, folder):
     owner = pwd.getpwnam(_user(instance))
     os.mkdir(folder, 0o700)
     os.chown(folder, owner.pw_uid, owner.pw_gid)
+
+
+def _remove(folder):
+    """Remove a folder of the user's, who may still write there."""
+    with contextlib.suppress(RuntimeError):
+        __salt__["kw_filetree.remove"](folder)
 
 
 def _places(instance, token):

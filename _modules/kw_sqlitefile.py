@@ -38,10 +38,13 @@ def names(folder):
 
         salt '*' kw_sqlitefile.names /web/mysite/sqlite
     """
-    found = []
-    for parent, _, files in os.walk(folder):
-        paths = [os.path.join(parent, name) for name in files if name.endswith(SUFFIXES)]
-        found += [os.path.relpath(path, folder) for path in paths if os.path.isfile(path) and not os.path.islink(path)]
+    found, pending = [], [folder] if os.path.isdir(folder) else []
+    while pending:
+        for entry in os.scandir(pending.pop()):
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(entry.path)
+            elif entry.is_file(follow_symlinks=False) and entry.name.endswith(SUFFIXES):
+                found.append(os.path.relpath(entry.path, folder))
     return sorted(found)
 
 
@@ -62,7 +65,7 @@ def databases(folder):
     """
     found = names(folder)
     for name in found:
-        with open(os.path.join(folder, name), "rb") as stream:
+        with open(os.path.join(folder, name), "rb", opener=_plain) as stream:
             if stream.read(16) not in (b"", b"SQLite format 3\0"):
                 raise RuntimeError(f"{os.path.join(folder, name)} is called like a database of SQLite and is none")
     return found
@@ -186,6 +189,11 @@ def run(user, command, **streams):
         salt '*' kw_sqlitefile.run web-mysite '[sqlite3, --version]'
     """
     return __salt__["kw_process.run"](command, **streams, **__salt__["kw_process.identity"](user))
+
+
+def _plain(path, flags):
+    """Open a file, but neither a link nor a pipe, which its owner may have put there meanwhile."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _lines(user, path, text):

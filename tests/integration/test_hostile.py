@@ -1,0 +1,90 @@
+"""What a site, or who made a dump, leaves for root to step into: functions, events, folders without end."""
+
+import io
+import tarfile
+
+import pytest
+
+from kraftwerk import nodeprogram
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.transport import Connection
+
+pytestmark = pytest.mark.node
+INSTANCE, TOKEN, FOLDER = "rich", "hostile12345", "/tmp/hostile"
+# What an administrator's own queries call, in the site's words: whoever runs it leaves a file.
+SHADOWS = """
+CREATE SCHEMA evil;
+CREATE FUNCTION evil.own() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+  EXECUTE 'COPY (SELECT current_user) TO PROGRAM ''cat >>/tmp/owned''';
+  EXCEPTION WHEN insufficient_privilege THEN END $$;
+CREATE FUNCTION public.format(a text, b name, c name) RETURNS text LANGUAGE plpgsql AS
+  $$ BEGIN PERFORM evil.own(); RETURN pg_catalog.format(a, b, c); END $$;
+CREATE FUNCTION evil.pg_database_size(a name) RETURNS bigint LANGUAGE plpgsql AS
+  $$ BEGIN PERFORM evil.own(); RETURN 1; END $$;
+CREATE TABLE public.people (name text);
+ALTER DATABASE rich SET search_path = evil, pg_catalog, public;
+"""
+TABLE = "CREATE TABLE people (id int);\\nINSERT INTO `people` VALUES (1);\\n"
+OLD = "DROP TABLE IF EXISTS people; CREATE OR REPLACE TABLE old (id int); CREATE OR REPLACE VIEW few AS SELECT 1"
+EVENTS = {
+    "wrong": "DELIMITER ;;\\nCREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT FROM ;;\\nDELIMITER ;\\n",
+    "bytes": "SELECT \\377 FROM nowhere;\\n",
+}
+
+
+@pytest.fixture
+def node(rich):
+    """The node, with an empty folder on it."""
+    connection = Connection(rich)
+    connection.script('rm -rf "$1" /tmp/owned; mkdir "$1"', FOLDER)
+    return connection
+
+
+def call(node, function, *arguments):
+    """Call a function of a service."""
+    return nodeprogram.call(node, function, INSTANCE, *arguments, timeout=120)
+
+
+def as_site(node, *words, **options):
+    """Run a program as the site."""
+    user = f"web-{INSTANCE}"
+    return node.run(["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", *words], **options)
+
+
+def test_an_administrator_calls_nothing_of_a_site_s_own(node):
+    as_site(node, "env", "-C", "/", "psql", "-XqAt", "--set=ON_ERROR_STOP=1", "-d", INSTANCE, input=SHADOWS.encode())
+    assert call(node, "kw_postgres.inspect", True)["counts"]["rows_by_table"] == {"public.people": 0}
+    call(node, "kw_postgres.dump", FOLDER)
+    call(node, "kw_postgres.load", FOLDER)
+    call(node, "kw_postgres.remnants")
+    assert node.run(["cat", "/tmp/owned"], check=False).stdout == b""
+    assert call(node, "kw_postgres.drop", "tables") is True
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_a_dump_whose_events_can_not_be_made_leaves_the_old_data(node, kind):
+    node.script(
+        'cd "$1"; printf "$2" | zstd -q -o mysql.sql.zst; printf "$3" >mysql.events.sql', FOLDER, TABLE, EVENTS[kind]
+    )
+    as_site(node, "mariadb", INSTANCE, "-e", OLD)
+    call(node, "kw_mysql.prepare", FOLDER, TOKEN)
+    with pytest.raises(KraftwerkError, match="mariadb: ERROR"):
+        call(node, "kw_mysql.activate", TOKEN)
+    call(node, "kw_mysql.discard", TOKEN)
+    counts = call(node, "kw_mysql.inspect")["counts"]
+    assert (counts["rows_by_table"], counts["objects"]["views"]) == ({"old": 0}, 1)
+    node.script('printf "$2" | zstd -q -f -o "$1/mysql.sql.zst"; rm "$1/mysql.events.sql"', FOLDER, TABLE)
+    assert call(node, "kw_mysql.load", FOLDER)["rows_by_table"] == {"people": 1}
+
+
+def test_folders_without_end_are_removed_again(node):
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        for name in ("db.sqlite3", "/".join(["d"] * 1500) + "/file"):
+            archive.addfile(tarfile.TarInfo(name))
+    node.run(["sh", "-c", f"zstd -q -o {FOLDER}/sqlite.tar.zst"], input=raw.getvalue())
+    for _ in range(2):
+        assert call(node, "kw_sqlite.load", FOLDER)["databases"] == 1
+    assert call(node, "kw_sqlite.drop", "tables") is True
+    left = node.run(["ls", f"/web/{INSTANCE}"]).stdout.decode().split()
+    assert [name for name in left if name.startswith("sqlite")] == ["sqlite"]
