@@ -47,24 +47,36 @@ class Hold:
 
         Args:
             host, port: where the site is now, as this node reaches it.
-            then: a shell script that the node runs to its end, whatever becomes of us; $1 is the instance's name.
+            then: a shell script that the node runs to its end, whatever becomes of us; $1 is the instance's name. It
+                prints a word when there is no way back: where it fails before that, all runs again here.
             arguments: more for the script.
 
         Raises:
-            KraftwerkError: the script failed: requests that waited are answered, and nothing is put back.
+            KraftwerkError: the script failed, before or after that; or the connection broke, and nobody knows.
         """
         self.tell(json.dumps({"forward": [host, port], "script": then, "arguments": arguments}))
-        fact = self.hear("forwarded")
+        try:
+            fact = self.hear("forwarded")
+        except KraftwerkError as error:
+            raise KraftwerkError(f"the connection to {self.node} broke while {self.instance} left it") from error
         if not fact["forwarded"]:
+            raise KraftwerkError(f"{self.instance} can't leave {self.node}: {fact['said'].strip()}")
+        if not fact["whole"]:
             raise KraftwerkError(f"{self.node}: {self.instance} has moved, but: {fact['said'].strip()}")
+
+    def settle(self) -> None:
+        """Wait until the node has done what it was told last, or let go: from then on it changes nothing any more."""
+        if not self.ended.is_set():
+            with suppress(KraftwerkError):  # a broken connection has its own error
+                self.release()
 
     def release(self) -> None:
         """Have all run again, and answer what waited; nothing when it has ended before."""
         if self.ended.is_set():
             return
         self.tell("release")
-        fact = self.hear("released")
-        if fact["word"] and fact["status"][:1] not in ("2", "3"):
+        fact = self.hear("seconds")  # it may have been told to forward before, and does that
+        if fact.get("word") and fact["status"][:1] not in ("2", "3"):
             what = {"answered": f"answers {fact['status']}", "exited": "exits"}.get(fact["word"], "does not answer")
             screen.warn(f"{self.instance} on {self.node} {what} after its restart → kraftwerk logs --process web")
 
@@ -167,9 +179,7 @@ def _beat(hold: Hold) -> None:
 
 def _end(hold: Hold) -> None:
     """Let go in any case; what the node's program still has to pass on, it does without us."""
-    if not hold.ended.is_set():
-        with suppress(KraftwerkError):  # a broken connection has its own error by then
-            hold.release()
+    hold.settle()
     hold.ended.set()
     for stream in (hold.program.stdin, hold.program.stdout):
         if stream is not None:

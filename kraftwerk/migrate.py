@@ -21,7 +21,9 @@ HTTP = 80
 SLOT = "a"  # on the new node, where nothing has been live yet
 # Marks an instance that is on its way (see inert.sh), and stops what an earlier try left running.
 ARRIVING = 'touch "/web/$1/slots/arriving"'
-ARRIVED = 'rm -f "/web/$1/slots/arriving"'
+ARRIVED = 'rm -f "/web/$1/slots/arriving"; sync "/web/$1/slots"'
+# A new node that loses its power right after the move shall have what it got.
+KEPT = 'sync --file-system "/web/$1"'
 # Any answer will do: it is about the way there.
 REACHED = 'curl -s -o /dev/null --noproxy "*" --max-time 5 "http://$1/" </dev/null'
 
@@ -80,6 +82,7 @@ def copy(move: Move) -> None:
     began = time.monotonic()
     with move.step("first copy, while it serves") as shown:
         movedata.copy(move, shown.progress)
+        move.plan.into.connection.script(KEPT, move.instance.name)
         move.copied = time.monotonic() - began
         shown.note = f"the freeze will take about {move.copied + 2:.0f} s at most"
 
@@ -98,7 +101,7 @@ def freeze(move: Move) -> None:
     with move.step("freeze") as shown:
         holding = hold.held(plan.source.connection, plan.source.instance, strict=True, on_progress=shown.progress)
         with holding as move.held:
-            shown.note = movedata.copy(move, shown.progress)
+            shown.note = movedata.copy(move, shown.progress, again=True)
             shown.progress("boot")
             _boot(move)
             slot.switch(into.connection, move.instance, SLOT, plan.release.number)
@@ -114,6 +117,7 @@ def lead(move: Move, held: Hold) -> None:
     try:
         held.forward(into.node.host, HTTP, script("moved"), *_moved(move))
     finally:
+        held.settle()
         # What the node noted counts, not what we heard of it.
         known = registry.sync(source).get(move.instance.name)
         move.led = known is not None and bool(known.moved)

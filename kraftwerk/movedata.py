@@ -1,6 +1,7 @@
 """The data of an instance that moves: copied from node to node, once while it serves and once while it is held."""
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
@@ -10,8 +11,11 @@ from kraftwerk.moveplan import FILES
 from kraftwerk.screen import OnProgress, Step
 
 
-def copy(move: Move, on_progress: OnProgress) -> str:
+def copy(move: Move, on_progress: OnProgress, *, again: bool = False) -> str:
     """Copy all data, or what has changed since it was copied last; return in words how long each service took.
+
+    Args:
+        again: of files little has changed; it is on the new node's disk when this returns.
 
     Raises:
         KraftwerkError: a service can't be dumped or loaded, or its files can't be copied.
@@ -20,18 +24,18 @@ def copy(move: Move, on_progress: OnProgress) -> str:
     for one in move.plan.coming:
         began = time.monotonic()
         if one.service == FILES:
-            _files(move, on_progress)
+            _files(move, on_progress, ["--fsync"] if again else [])
         else:
             _database(move, one.service, on_progress)
         told.append(f"{one.service} {time.monotonic() - began:.1f}s")
     return ", ".join(told)
 
 
-def _files(move: Move, on_progress: OnProgress) -> None:
+def _files(move: Move, on_progress: OnProgress, options: Sequence[str]) -> None:
     """Copy uploads: what hasn't changed since the last copy doesn't travel again."""
     uploads = move.instance.root / "uploads"
     source, into = move.plan.source.connection, move.plan.into.connection
-    relay.copy(source, uploads, into, uploads, lambda text: on_progress(f"{FILES} {text}"))
+    relay.copy(source, uploads, into, uploads, lambda text: on_progress(f"{FILES} {text}"), options)
 
 
 def _database(move: Move, service: str, on_progress: OnProgress) -> None:

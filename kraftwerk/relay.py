@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import IO
 
@@ -23,17 +24,20 @@ def copy(
     into: Connection,
     target: PurePosixPath,
     on_progress: OnProgress = lambda text: None,
+    options: Sequence[str] = (),
 ) -> int:
     """Make a folder on a node the same as one on another node; return how many bytes that took.
 
     Args:
         folder, target: on their nodes; what is in the first one comes into the second one, which exists.
+        options: more for rsync; the receiving end takes but a few.
 
     Raises:
         KraftwerkError: rsync failed, or a connection broke; what was sent is completed by the next call.
     """
     words = ["python3", "-ISc", program("relay")]
-    sending, receiving = [*words, "send", str(folder), str(target), *OPTIONS], [*words, "receive", str(target)]
+    sending = [*words, "send", str(folder), str(target), *OPTIONS, *options]
+    receiving = [*words, "receive", str(target)]
     pipes = {"stdin": process.PIPE, "stdout": process.PIPE, "stderr": process.PIPE}
     ends = source.popen(sending, **pipes), into.popen(receiving, **pipes)
     said = [_collected(end.stderr) for end in ends]

@@ -7,8 +7,9 @@ hold.py OPTIONS, which is JSON:
   gate, asked  gate.sh, and its arguments after the slot
 
 It prints a JSON line for each thing that it did, and reads lines on stdin: `release`, or `forward` with an address and
-a script for when the site has moved there. Any other line says that the caller lives. When stdin ends or is silent, all
-starts again as after `release`; a second process sees to that, should this one be killed. After a reboot nothing holds.
+a script for when the site has moved there. The script prints a word when there is no way back; where it fails before
+that, all starts again. Any other line says that the caller lives. When stdin ends or is silent, all starts again as
+after `release`; a second process sees to that, should this one be killed. After a reboot nothing holds.
 
 What comes outside of web waits for the lock on /run/kraftwerk/<instance> (exec.jinja), and what runs keeps
 /web/<instance>/slots locked.
@@ -318,23 +319,32 @@ async def serve(site: Site, ended: Callable[[], None]) -> None:
     """
     waiting, caller = Waiting(site), Caller()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, caller.gone.set)
-    work, left = asyncio.ensure_future(hold(site, waiting, caller)), asyncio.ensure_future(caller.left())
-    await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
+    work, gone = asyncio.ensure_future(hold(site, waiting, caller)), asyncio.ensure_future(caller.left())
+    await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
     order = json.loads(work.result()) if work.done() and work.result().startswith("{") else {}
     work.cancel()
-    if order:
-        ended()
-        # First, while visitors wait: their connections are not idle, so that a reload of nginx closes none under them.
-        done = await to_thread(script, order["script"], site.name, *order["arguments"])
-        waiting.release(tuple(order["forward"]))
-        site.reopen()
-        say(forwarded=not done.returncode, said=done.stderr.decode(errors="replace"), **waiting.figures())
-    else:
+    left = await leave(site, waiting, order, ended) if order else False
+    if not left:
         word, status = await to_thread(site.restore)
         waiting.release()
         ended()
         say(released=True, word=word, status=status, **waiting.figures())
-    await waiting.finish(LINGER if order else 1)
+    await waiting.finish(LINGER if left else 1)
+
+
+async def leave(site: Site, waiting: Waiting, order: dict[str, Any], ended: Callable[[], None]) -> bool:
+    """Run the script that leaves this node, and pass what waited on to the new one; return whether it was left."""
+    ended()
+    # First, while visitors wait: their connections are not idle, so that a reload of nginx closes none under them.
+    done = await to_thread(script, order["script"], site.name, *order["arguments"])
+    said = done.stderr.decode(errors="replace")
+    if not done.stdout:  # it failed before there was no way back
+        say(forwarded=False, said=said)
+        return False
+    waiting.release(tuple(order["forward"]))
+    site.reopen()
+    say(forwarded=True, whole=not done.returncode, said=said, **waiting.figures())
+    return True
 
 
 async def to_thread(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -401,7 +411,8 @@ def main(options: str) -> None:
     reading, writing = os.pipe()
 
     def ended() -> None:
-        os.write(writing, b"1")
+        with contextlib.suppress(BrokenPipeError):  # it was told before
+            os.write(writing, b"1")
         fcntl.flock(guard, fcntl.LOCK_UN)
 
     child = os.fork()

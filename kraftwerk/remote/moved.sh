@@ -1,28 +1,38 @@
 # An instance has moved: note it, stop for good what ran here, and pass its requests on. Its data stays as it is.
 # moved.sh INSTANCE ADDRESS JSON NAME…
+# Prints `moved` when there is no way back any more; who fails before that has changed nothing.
 main() {
-  instance=$1 address=$2 site=/etc/nginx/kraftwerk/$1.conf
+  instance=$1 address=$2 site=/etc/nginx/kraftwerk/$1.conf registry=/var/lib/kraftwerk/instances exec=/web/$1/exec
   umask 027
-  cd /var/lib/kraftwerk/instances
-  printf '%s\n' "$3" >".$1"
-  mv -T ".$1" "$1.json" # from here on no highstate, reboot or deploy brings it back
+  # First all that needs room on the disk: where there is none, nothing has happened yet.
+  printf '%s\n' "$3" >"$registry/.$1"
   shift 3
-  for service in $(grep -l "/web/$instance/exec" /etc/sv/*/run); do
-    rm -f "/etc/service/$(basename "$(dirname "$service")")"
-  done
-  rm -f "/etc/cron.d/kraftwerk-$instance" "/etc/cron.d/kraftwerk-backup-$instance"
-  printf '#!/bin/sh\necho "%s has moved to %s" >&2\nexit 69\n' "$instance" "$address" >"/web/$instance/.exec"
-  chmod 755 "/web/$instance/.exec"
-  mv -T "/web/$instance/.exec" "/web/$instance/exec"
+  printf '#!/bin/sh\necho "%s has moved to %s" >&2\nexit 69\n' "$instance" "$address" >"$exec.new"
+  chmod 755 "$exec.new"
   listen=$(grep -h '^ *listen ' "$site" | sort -u)
   umask 022
   forward "$listen" "$@" >"$site.new"
+  sync "$registry/.$instance" "$exec.new" "$site.new"
+  rm -f /var/lib/kraftwerk/converged # whoever deploys here after all gets the real exec again
+  # Nothing runs by it just now. Should the power fail, nothing of what has moved may start again after the boot.
+  mv -T "$exec.new" "$exec"
+  sync "/web/$instance"
+  mv -T "$registry/.$instance" "$registry/$instance.json" # from here on no highstate, reboot or deploy brings it back
+  sync "$registry"
+  echo moved
+  for service in $(grep -l "$exec" /etc/sv/*/run); do
+    rm -f "/etc/service/$(basename "$(dirname "$service")")"
+  done
+  rm -f "/etc/cron.d/kraftwerk-$instance" "/etc/cron.d/kraftwerk-backup-$instance"
   mv -T "$site.new" "$site"
   nginx -t -q
   systemctl reload nginx
   touch /var/lib/kraftwerk/nginx.loaded # so that the next highstate needn't
   # Only now: what hangs on to requests that it was sent shall not keep nginx from learning where they go.
-  pkill -KILL -u "web-$instance" || true
+  for pid in $(pgrep -u "web-$instance"); do
+    # but its servers of data, such as redis: they would lose what they have not written yet
+    grep -qs "/kraftwerk-[a-z]*-$instance[@.]" "/proc/$pid/cgroup" || kill -KILL "$pid" 2>/dev/null || true
+  done
 }
 forward() {
   listen=$1

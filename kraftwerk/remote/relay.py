@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 
-ALLOWED = ("--delete",)
+ALLOWED = ("--delete", "--fsync")
 # What rsync calls in place of ssh, with the words for the other end: they go first, then all bytes both ways.
 # It ends when the other end does, as ssh would.
 SHELL = 'shift; printf "%s\\n" "$*" >&4; exec 5<&0; cat <&5 >&4 & cat <&3'
