@@ -7,7 +7,9 @@ main() {
   for folder in "$@"; do
     [ "$(stat -c %U "$folder" 2>/dev/null)" = "$user" ] || continue
     chown -R web:www-data "$folder"
-    chmod -R u=rwX,go=rX "$folder" # readable, too, where the application looks up names in it; others don't get here
+    # Readable, too, where the application looks up names in it; others don't get here. Not by root, who would follow
+    # a link that the user puts there just now.
+    setpriv --reuid=web --regid=web --clear-groups chmod -R u=rwX,go=rX "$folder"
   done
 }
 main "$@" </dev/null

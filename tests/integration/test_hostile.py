@@ -7,6 +7,7 @@ import pytest
 
 from kraftwerk import nodeprogram
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.remote import script
 from kraftwerk.transport import Connection
 
 pytestmark = pytest.mark.node
@@ -75,6 +76,21 @@ def test_a_dump_whose_events_can_not_be_made_leaves_the_old_data(node, kind):
     assert (counts["rows_by_table"], counts["objects"]["views"]) == ({"old": 0}, 1)
     node.script('printf "$2" | zstd -q -f -o "$1/mysql.sql.zst"; rm "$1/mysql.events.sql"', FOLDER, TABLE)
     assert call(node, "kw_mysql.load", FOLDER)["rows_by_table"] == {"people": 1}
+
+
+def test_static_files_are_sealed_by_who_owns_them(node):
+    """Root would follow a link that their collector puts in a file's place between two looks at it."""
+    node.script(
+        """cd "/web/$1/releases"; mkdir -p 9/static/a /tmp/hostile/bin; echo x >9/static/a/file; chmod -R 777 9/static
+        printf '#!/bin/sh\nid -un >>/tmp/chmod.by; exec /bin/chmod "$@"\n' >/tmp/hostile/bin/chmod
+        chown -R "web-$1" 9/static; chmod 755 /tmp/hostile /tmp/hostile/bin /tmp/hostile/bin/chmod
+        install -m 666 /dev/null /tmp/chmod.by""",
+        INSTANCE,
+    )
+    node.script(f'PATH="{FOLDER}/bin:$PATH"\n{script("seal")}', INSTANCE, "9", ".", "static")
+    found = node.script('cd "/web/$1/releases/9"; cat /tmp/chmod.by; stat -c "%U %a" static static/a/file', INSTANCE)
+    assert found.stdout.decode().split("\n")[:3] == ["web", "web 755", "web 755"]
+    node.script('rm -r "/web/$1/releases/9" /tmp/chmod.by', INSTANCE)
 
 
 def test_folders_without_end_are_removed_again(node):
