@@ -139,6 +139,30 @@ def discard(instance, token, services):
     return failed + _tried("members", __salt__["kw_archive.forget"], instance, token)
 
 
+def watch(instance, token, services):
+    """
+    Remove what a load has prepared if its caller dies: what isn't anonymized yet shall not lie there. For kraftwerk.
+
+    instance, token, services
+        As for ``discard``.
+
+    It reads stdin to its end; where a word came before that, all is well. Returns what ``discard`` does, or nothing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_load.watch mysite 0f9a8b7c6d5e '[postgres, files]'
+    """
+    said = b""
+    while piece := os.read(0, 100):
+        said += piece
+    if said:
+        return []
+    with __salt__["kw_lock.held"](instance, "the end of a load that was killed", wait=WAIT):
+        return discard(instance, token, services)
+
+
 def run(instance, command, environ, hidden):
     """
     Run a command of the project on prepared data: as its user, in its live release, with its environment.

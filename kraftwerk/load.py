@@ -75,7 +75,7 @@ def load(
             which services are old, which new, and how to go back.
     """
     run = _Run(target, plan, secrets.token_hex(6), step, back)
-    with lock.held(target.connection, plan.instance.name), _tidy(run):
+    with _watched(run, hooks), lock.held(target.connection, plan.instance.name), _tidy(run):
         with step("receive") as shown:
             manifest = run.untouched(lambda: arrive(run.token, shown.progress))
         run.untouched(lambda: _check(run, manifest))
@@ -164,6 +164,22 @@ def _tidy(run: _Run) -> Iterator[None]:
         if not run.cleaned:
             with suppress(KraftwerkError):  # a node that can't be reached now is cleaned by the next load
                 run.clean()
+
+
+@contextmanager
+def _watched(run: _Run, hooks: Hooks | None) -> Iterator[None]:
+    """Have the node itself remove what isn't anonymized yet, should we die on the way."""
+    if hooks is None:
+        yield
+        return
+    words = (run.plan.instance.name, run.token, list(run.plan.services))
+    with nodeprogram.start(run.target.connection, "kw_load.watch", *words, feeds=True) as watcher:
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                watcher.stdin.write(b"done")
+                watcher.stdin.flush()
 
 
 def _check(run: _Run, manifest: Manifest) -> None:

@@ -1,6 +1,8 @@
 """What a site, or who made a dump, leaves for root to step into: functions, events, folders without end."""
 
 import io
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -76,6 +78,33 @@ def test_a_dump_whose_events_can_not_be_made_leaves_the_old_data(node, kind):
     assert (counts["rows_by_table"], counts["objects"]["views"]) == ({"old": 0}, 1)
     node.script('printf "$2" | zstd -q -f -o "$1/mysql.sql.zst"; rm "$1/mysql.events.sql"', FOLDER, TABLE)
     assert call(node, "kw_mysql.load", FOLDER)["rows_by_table"] == {"people": 1}
+
+
+WATCHER = """\
+import sys
+from kraftwerk import nodeprogram
+from kraftwerk.node import get_node
+from kraftwerk.transport import Connection
+words = (Connection(get_node(sys.argv[1])), "kw_load.watch", *sys.argv[2:4], ["postgres", "files"])
+with nodeprogram.start(*words, feeds=True):
+    print("watched", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_copy_that_isn_t_anonymized_goes_with_who_made_it(node):
+    """Whoever runs as the site could read it."""
+    for service in ("postgres", "files"):
+        call(node, f"kw_{service}.dump", FOLDER)
+        call(node, f"kw_{service}.prepare", FOLDER, TOKEN)
+    words = [sys.executable, "-c", WATCHER, node.node.name, INSTANCE, TOKEN]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as caller:
+        assert caller.stdout.readline() == b"watched\n"
+        caller.kill()
+    left = 'ls "/web/$1"; runuser -u postgres -- psql -XqAt -l'
+    node.script(
+        f'cd /; for n in $(seq 600); do ( {left} ) | grep -q "[.]kw[.]" || exit 0; sleep 0.1; done; exit 1', INSTANCE
+    )
 
 
 def test_static_files_are_sealed_by_who_owns_them(node):
