@@ -1,7 +1,7 @@
 """Backup points of a project: made on its node, kept in a store, found again even where the node is gone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -47,7 +47,8 @@ class Point:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""
-        return {**asdict(self), "index": None, "created": self.created.isoformat()}
+        told = asdict(replace(self, index={}))
+        return {key: value for key, value in told.items() if key != "index"} | {"created": self.created.isoformat()}
 
 
 @dataclass(frozen=True)

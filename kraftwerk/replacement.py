@@ -136,7 +136,7 @@ def plan(target: Target, origin: Origin, coming: Sequence[Holding]) -> Plan:
     if missing := [one.service for one in coming if one.service not in instance.services]:
         skipped = " ".join(f"--skip {service}" for service in missing)
         raise KraftwerkError(
-            f"{', '.join(missing)} comes from {origin}, and {instance.name} on {node} has no such service",
+            f"{origin} has {', '.join(missing)}, and {instance.name} on {node} has not",
             next_command=f"add it to services in kraftwerk.yaml and deploy, or {skipped}",
         )
     current = holdings(target.connection, instance, [one.service for one in coming])
