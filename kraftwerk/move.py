@@ -53,10 +53,12 @@ class Move:
         if self.held is None:
             yield f"{name} is on {into}   {self.instance.url}"
             return
-        refused = f"{self.held.refused} of them were answered 503" if self.held.refused else "none was refused"
-        waited = f"{self.held.waited} requests waited, {refused}" if self.held.waited else "no request came meanwhile"
         yield f"{name} is on {into}   {self.instance.url}"
-        yield f"requests waited for {self.held.seconds:.1f} s at most: {waited}"
+        if not self.held.waited:
+            yield f"the freeze took {self.held.seconds:.1f} s; no request came meanwhile"
+            return
+        refused = f"{self.held.refused} of them were answered 503" if self.held.refused else "none was refused"
+        yield f"requests waited for {self.held.seconds:.1f} s at most: {self.held.waited} requests waited, {refused}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return what came of it as plain JSON types."""
