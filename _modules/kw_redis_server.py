@@ -208,15 +208,13 @@ def remove(instance):
     _systemctl("disable", "--now", unit(instance), check=False)
     _systemctl("stop", f"{unit(instance)}@*", check=False)
     __salt__["kw_redis_network.close"](instance, folder(instance))
-    named = _keeper(instance)
     for path in (folder(instance), os.path.dirname(socket(instance))):
         __salt__["kw_filetree.remove"](path)
     for name in (f"{unit(instance)}.service", f"{unit(instance)}@.service"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(UNITS, name))
     _systemctl("daemon-reload")
-    if named.startswith(SERVER_USER):
-        _run(["userdel", named], check=False)
+    _run(["userdel", f"{SERVER_USER}{instance}"], check=False)  # where there is one
 
 
 def fill(instance, word, kept):

@@ -5,7 +5,7 @@ services' options has, besides those that the files give, `clients` (the address
 and `listen` (this node's addresses for them, by the same names).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -35,17 +35,14 @@ def of(instance: Instance, services: Iterable[str], client: str, address: str, l
     return _part(instance, options)
 
 
-def merged(known: Instance | None, wanted: Instance, client: str) -> Instance:
-    """Return a part with what it holds for a client replaced; other clients, and services without any, stay.
+def merged(known: Instance | None, wanted: Instance) -> Instance:
+    """Return a part with what is wanted of it, besides what it holds already.
 
     Args:
         known: as the node has it.
-        wanted: from `of`, or from `without` for nothing any more.
+        wanted: from `of`.
     """
     options: Options = {name: dict(given) for name, given in (known.options if known else {}).items()}
-    for given in options.values():
-        for key in (CLIENTS, LISTEN):
-            given[key] = {name: value for name, value in given.get(key, {}).items() if name != client}
     for name, new in wanted.options.items():
         old = options.get(name, {})
         both = {key: {**old.get(key, {}), **new.get(key, {})} for key in (CLIENTS, LISTEN)}
@@ -53,9 +50,13 @@ def merged(known: Instance | None, wanted: Instance, client: str) -> Instance:
     return _part(wanted, options)
 
 
-def without(instance: Instance) -> Instance:
-    """Return an instance's part that holds nothing for a client; `merged` leaves what it holds for others."""
-    return _part(instance, {})
+def confined(known: Instance, client: str, services: Collection[str] = ()) -> Instance:
+    """Return a part that a client uses for these services only; other clients, and services without any, stay."""
+    options: Options = {name: dict(given) for name, given in known.options.items()}
+    for given in (given for name, given in options.items() if name not in services):
+        for key in (CLIENTS, LISTEN):
+            given[key] = {name: value for name, value in given.get(key, {}).items() if name != client}
+    return _part(known, options)
 
 
 def clients(part: Instance) -> list[str]:
@@ -74,6 +75,6 @@ def _part(instance: Instance, options: Mapping[str, dict[str, Any]]) -> Instance
         project=instance.project,
         environment=instance.environment,
         wsgi="",
-        services=tuple(options),
+        services=tuple(sorted(options)),  # as they come back from a file
         options=options,
     )

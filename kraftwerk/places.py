@@ -1,6 +1,6 @@
 """Other nodes that hold data of an instance: converged before it is deployed, told when it leaves."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,7 +98,7 @@ def leave(
     """
 
     def change(known: Instance | None) -> Instance:
-        rest = part.merged(known, part.without(instance), target.node.name)
+        rest = part.confined(known, target.node.name) if known else part.of(instance, (), target.node.name, "", "")
         return rest if part.clients(rest) or not remove else part.leaving(rest, remove)
 
     for place in of(instance):
@@ -113,12 +113,16 @@ def leave_earlier(target: Target, project_root: Path, on_progress: OnProgress | 
         KraftwerkError: one of them can't be reached, or a state failed.
     """
     name, client = target.instance.name, target.node.name
-    places = service.places(target.instance.options).values()
+    places = service.places(target.instance.options)
     for node in all_nodes().values():
         known = registry.instances(node, registry.DATA).get(name)
-        if node.name not in places and known is not None and client in part.clients(known):
-            change = partial(part.merged, wanted=part.without(target.instance), client=client)
-            _applied(node, PartChange(name, change), project_root, on_progress)
+        used = [each for each in places if places[each] == node.name]
+        if known is not None and known.present and part.confined(known, client, used) != known:
+            _applied(node, PartChange(name, _confining(known, client, used)), project_root, on_progress)
+
+
+def _confining(seen: Instance, client: str, services: Collection[str]) -> Callable[[Instance | None], Instance]:
+    return lambda known: part.confined(known or seen, client, services)
 
 
 def remove(
@@ -131,8 +135,7 @@ def remove(
     """
 
     def change(known: Instance | None) -> Instance:
-        rest = part.merged(known, part.without(left), "")
-        return rest if part.clients(rest) else part.leaving(rest, what)
+        return left if known is None or part.clients(known) else part.leaving(known, what)
 
     _applied(node, PartChange(left.name, change), project_root, on_progress)
     _forget(node, left.name)
@@ -156,7 +159,7 @@ def _changes(target: Target) -> Iterator[tuple[Node, PartChange]]:
         registry.sync(there)
         for kind in (registry.HOSTED, registry.DATA):
             neighbours.check_owner(target.instance, registry.instances(place.node, kind), place.node.name)
-        change = partial(part.merged, wanted=wanted, client=target.node.name)
+        change = partial(part.merged, wanted=wanted)
         yield place.node, PartChange(target.instance.name, change)
 
 

@@ -27,7 +27,7 @@ FILL += "generate_series(1, 500) AS n"
 SEEN = "SELECT md5(string_agg(word::text, ' ' ORDER BY id)) FROM word"
 PRICES = """
 CREATE TABLE price (id int AUTO_INCREMENT PRIMARY KEY, body varchar(600), cents int, KEY (cents));
-INSERT INTO price (body, cents) SELECT repeat('ü', seq), seq FROM seq_1_to_500;
+INSERT INTO price SELECT seq, repeat('ü', seq), seq FROM seq_1_to_500;
 CREATE VIEW cheap AS SELECT * FROM price WHERE cents < 100;
 CREATE TRIGGER dear BEFORE INSERT ON price FOR EACH ROW SET NEW.cents = NEW.cents + 1;
 """
@@ -221,7 +221,7 @@ def test_who_gets_in(shop, nodes):
         mysql(nodes[WEB], "SELECT 1", "--password=wrong")
     there = ["mariadb", "--no-defaults", "--ssl", "--loose-ssl-verify-server-cert=0", "--user=web-shop"]
     password = shop("config", "get", "services.mysql.password", "--reveal").stdout.strip()
-    with pytest.raises(KraftwerkError, match=r"ERROR 1(045|130)"):
+    with pytest.raises(KraftwerkError, match=r"1130|1045"):
         command = 'MYSQL_PWD=$(cat) exec "$@"'
         words = ["sh", "-c", command, "sh", *there, f"--host={nodes[DB].node.host}", "-e", "SELECT 1"]
         nodes[DB].run(words, input=password.encode())

@@ -67,8 +67,8 @@ def applied(monkeypatch):
 
 def test_a_place_that_the_instance_has_left_lets_its_node_in_no_more(shop, applied, tmp_path):
     there, db1 = shop(node="db1", password="x"), Node("db1", "192.0.2.9", "ssh")
-    both = part.merged(None, part.of(there, ["search"], "web1", "10.0.0.1", "10.0.0.9"), "web1")
-    both = part.merged(both, part.of(there, ["search"], "web2", "10.0.0.2", "10.0.0.9"), "web2")
+    both = part.merged(None, part.of(there, ["search"], "web1", "10.0.0.1", "10.0.0.9"))
+    both = part.merged(both, part.of(there, ["search"], "web2", "10.0.0.2", "10.0.0.9"))
     registry.record(db1, both, registry.DATA)
     stays = Target(Node("web1", "192.0.2.1", "ssh"), there, None)
     places.leave_earlier(stays, tmp_path)
@@ -83,12 +83,12 @@ def test_a_place_that_the_instance_has_left_lets_its_node_in_no_more(shop, appli
 
 def test_what_no_node_uses_any_more_goes_and_what_one_does_stays(shop, applied, tmp_path):
     there, db1 = shop(node="db1", password="x"), Node("db1", "192.0.2.9", "ssh")
-    used = part.merged(None, part.of(there, ["search"], "web1", "10.0.0.1", "10.0.0.9"), "web1")
+    used = part.merged(None, part.of(there, ["search"], "web1", "10.0.0.1", "10.0.0.9"))
     registry.record(db1, used, registry.DATA)
     everything = ("tables", "database", "owner")
     places.remove(db1, used, everything, tmp_path)
     assert applied["db1"] == used
-    registry.record(db1, part.merged(used, part.without(there), "web1"), registry.DATA)
+    registry.record(db1, part.confined(used, "web1"), registry.DATA)
     places.remove(db1, used, everything, tmp_path)
     assert (applied["db1"].present, applied["db1"].remove) == (False, everything)
     assert registry.instances(db1, registry.DATA) == {}

@@ -12,7 +12,7 @@ from kraftwerk.target import Target
 HERE = {"postgres": {"node": "db1"}}
 SHOP = Instance("shop", "shop", "production", "shop.wsgi", services=("postgres",), options=HERE)
 DB1 = Node("db1", "192.0.2.9", "ssh")
-USED = part.merged(None, part.of(SHOP, ["postgres"], "web1", "10.0.0.1", "10.0.0.9"), "web1")
+USED = part.merged(None, part.of(SHOP, ["postgres"], "web1", "10.0.0.1", "10.0.0.9"))
 
 
 def chosen(instance, *answers, keep_data=False):
@@ -42,7 +42,7 @@ def test_data_that_another_node_uses_is_not_touched(tmp_path, monkeypatch):
     with pytest.raises(KraftwerkError, match="db1 has data of shop only, in use by web1") as caught:
         removal._look_at_data(Target(DB1, SHOP, None))
     assert caught.value.next_command == "kraftwerk destroy web1"
-    left = part.merged(USED, part.without(SHOP), "web1")
+    left = part.confined(USED, "web1")
     registry.record(DB1, left, registry.DATA)
     assert removal._look_at_data(Target(DB1, SHOP, None)).lines("db1") == [
         "shop on db1 (production)",
