@@ -226,3 +226,9 @@ def test_where_data_is_on_another_node_drivers_are_told_to_encrypt(compile_tree)
     assert low["services/mysql/package/client"]["name"] == "/etc/mysql/kraftwerk-client.cnf"
     assert low["services/mysql/package/installed"]["pkgs"] == ["mariadb-client", "zstd"]
     assert "services/mysql/package/client" not in compile_tree({**BARE, "services": ["mysql"]})
+
+
+def test_couchdb_and_what_runs_it_listen_on_the_node_itself_alone(compile_tree):
+    low = compile_tree({**MYSITE, "services": ["couchdb"]})
+    assert "Environment=ERL_EPMD_ADDRESS=127.0.0.1" in low["services/couchdb/config/unit"]["contents"]
+    assert {"file": "services/couchdb/config/unit"} in low["services/couchdb/config/service"]["watch"]

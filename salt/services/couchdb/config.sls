@@ -13,6 +13,19 @@ services/couchdb/config/file:
     - require:
       - pkg: services/couchdb/package/installed
 
+# Erlang's list of the programs that it runs would listen on all addresses.
+services/couchdb/config/unit:
+  file.managed:
+    - name: /etc/systemd/system/{{ couchdb.unit }}.service.d/kraftwerk.conf
+    - contents: |
+        # Written by kraftwerk.
+        [Service]
+        Environment=ERL_EPMD_ADDRESS=127.0.0.1
+    - mode: '0644'
+    - makedirs: True
+    - require:
+      - pkg: services/couchdb/package/installed
+
 services/couchdb/config/admin:
   kw_couchdb.admin:
     - name: {{ couchdb.folder }}/kraftwerk-admin.ini
@@ -26,4 +39,5 @@ services/couchdb/config/service:
     - enable: True
     - watch:
       - file: services/couchdb/config/file
+      - file: services/couchdb/config/unit
       - kw_couchdb: services/couchdb/config/admin
