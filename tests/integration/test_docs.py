@@ -16,6 +16,7 @@ OTHERS = sorted(
     for page in (console.ROOT / "docs").glob("*.md")
     if page != WALK and console.commands(page) and ELSEWHERE not in page.read_text()
 )
+LAST = console.ROOT / "docs" / "migrate.md"
 LIVE = re.compile(r"Release \d+ is live in \d+s +http://(?P<domain>\S+)")
 
 
@@ -56,3 +57,10 @@ def test_the_first_ten_minutes(walked):
 @pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.name)
 def test_the_other_pages(page, walked):
     walked.run("bash", "-c", console.script(page), cwd=walked.home / "ten-minutes" / "mysite", timeout=600)
+
+
+def test_moving(walked):
+    walked.run("kraftwerk", "destroy-node", "green", "--yes")
+    walked.run("bash", "-c", console.script(LAST), cwd=walked.home / "ten-minutes" / "mysite", timeout=600)
+    addresses = walked.nodes()
+    assert {answers(addresses[node], "mysite.blue") for node in ("blue", "green")} == {200}
