@@ -26,6 +26,7 @@ PART = 32 * 2**20  # bytes: what is sent again when a part fails
 CHUNK = 2**20
 NAME = re.compile(r"(?P<instance>[a-z0-9-]+)/(?P<node>[a-z0-9.-]+)/(?P<point>\d{8}T\d{6})(?P<rest>.*)")
 INDEX_LIMIT = 64 * 2**20  # bytes of an index that is read
+AHEAD = datetime.timedelta(days=1)  # that a node's clock may be wrong; what is of a later time no node has written
 
 
 def __virtual__():
@@ -94,7 +95,7 @@ def fresh(store, instance, node, created):
 
         salt '*' kw_point.fresh '{"url": "local:/b"}' mysite blue 2026-11-20T03:00:00+00:00
     """
-    matches = map(NAME.fullmatch, __salt__["kw_store.names"](store, f"{instance}/{node}/"))
+    matches = map(_match, __salt__["kw_store.names"](store, f"{instance}/{node}/"))
     taken = {match["point"] for match in matches if match}
     moment = datetime.datetime.fromisoformat(created)
     while (name := moment.strftime(STAMP)) in taken:
@@ -156,7 +157,7 @@ def pieces(store, index, path):
     try:
         for number, part in enumerate(index["parts"]):
             name = f"{_folder(index)}/{number:05}"
-            __salt__["kw_store.get"](store, name, path)
+            __salt__["kw_store.get"](store, name, path, limit=part["size"])
             if __salt__["kw_store.digest"](path) != part["sha256"]:
                 raise RuntimeError(f"{index['point']} is damaged: {name} is not what was written there")
             with open(path, "rb") as file:
@@ -190,7 +191,7 @@ def found(store, instance, node=""):
     names = __salt__["kw_store.names"](store, f"{instance}/{node}/" if node else f"{instance}/")
     points = []
     for name, size in names.items():
-        match = NAME.fullmatch(name)
+        match = _match(name)
         if match and match["rest"] == ".json" and size <= INDEX_LIMIT:
             index = _index(_present(store, name), match)
             marker = name.removesuffix(".json") + ".verified"
@@ -260,7 +261,7 @@ def leftovers(store, instance, node=""):
         salt '*' kw_point.leftovers '{"url": "local:/var/backups/kraftwerk"}' mysite blue
     """
     names = __salt__["kw_store.names"](store, f"{instance}/{node}/" if node else f"{instance}/")
-    matches = {name: match for name in names if (match := NAME.fullmatch(name))}
+    matches = {name: match for name in names if (match := _match(name))}
     whole = {(match["node"], match["point"]) for match in matches.values() if match["rest"] == ".json"}
     found = {}
     for name, match in matches.items():
@@ -268,6 +269,17 @@ def leftovers(store, instance, node=""):
             sizes = found.setdefault(match["node"], {})
             sizes[match["point"]] = sizes.get(match["point"], 0) + names[name]
     return found
+
+
+def _match(name):
+    """What an object's name says, where it is one of ours: somebody else may write there, too."""
+    match = NAME.fullmatch(name)
+    try:
+        moment = datetime.datetime.strptime(match["point"], STAMP) if match and ".." not in name else None
+    except ValueError:
+        return None
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)  # noqa: UP017 - Python 3.10
+    return match if moment and moment < now + AHEAD else None
 
 
 def _folder(index):
@@ -305,7 +317,8 @@ def _index(content, match):
         parts = [{"size": int(each["size"]), "sha256": str(each["sha256"])} for each in index["parts"]]
     except (KeyError, TypeError, ValueError):
         return None
-    return {**index, "parts": parts} if named and index.get("format") == FORMAT else None
+    fits = named and index.get("format") == FORMAT and all(part["size"] >= 0 for part in parts)
+    return {**index, "parts": parts} if fits else None
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ PROVIDERS = {
 DELAYS = (0.5, 1, 2, 4, 8, 16)  # seconds between tries
 TRIES = 3  # how often what comes back altered is written again
 CHUNK = 2**20
+SMALL = 64 * CHUNK  # bytes of an object that is held in memory
 _drivers = {}
 
 
@@ -131,7 +132,7 @@ def write(store, name, content):
         put(store, name, file.name)
 
 
-def get(store, name, path):
+def get(store, name, path, limit=None):
     """
     Fetch an object into a file (0600), replacing it. Raises ``RuntimeError`` where there is none, or it can't be had.
 
@@ -141,6 +142,8 @@ def get(store, name, path):
         The object's name below the store's folder.
     path
         The file.
+    limit
+        Bytes that it has at most: whoever writes into the store could fill the disk. Default: any number.
 
     CLI Example:
 
@@ -153,7 +156,7 @@ def get(store, name, path):
     def attempt():
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            there.get(name, file)
+            there.get(name, file if limit is None else _Bounded(file, limit))
 
     _patiently(there, attempt)
 
@@ -174,7 +177,7 @@ def read(store, name):
         salt '*' kw_store.read '{"url": "local:/var/backups/kraftwerk"}' name
     """
     with tempfile.NamedTemporaryFile(prefix="kraftwerk-") as file:
-        get(store, name, file.name)
+        get(store, name, file.name, SMALL)
         return open(file.name, "rb").read()
 
 
@@ -262,6 +265,21 @@ def _sum(there, name):
     sink = _Sink()
     there.get(name, sink)
     return sink.digest.hexdigest()
+
+
+class _Bounded:
+    """A file that takes so many bytes, and no more."""
+
+    def __init__(self, file, limit):
+        self.file, self.limit = file, limit
+
+    def write(self, piece):
+        if self.file.tell() + len(piece) > self.limit:
+            raise RuntimeError(f"an object in the store is larger than {self.limit} bytes, which it should have")
+        return self.file.write(piece)
+
+    def tell(self):
+        return self.file.tell()
 
 
 class _Sink:

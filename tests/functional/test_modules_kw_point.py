@@ -64,6 +64,28 @@ def test_a_point_comes_back_as_it_was(call, store, archive, put, tmp_path):
     assert not list(tmp_path.glob("*part*"))
 
 
+def test_what_somebody_else_wrote_into_the_store_is_no_point(call, store, put):
+    index = put()
+    later = (datetime.now(UTC) + timedelta(days=3)).strftime("%Y%m%dT%H%M%S")
+    for point in ("99999999T999999", later):
+        call("kw_store.write", store, f"site/blue/{point}.json", json.dumps({**index, "point": point}))
+        call("kw_store.write", store, f"site/blue/{point}/00000", "x")
+    odd = {**index, "point": "20261119T030000", "parts": [{"size": -1, "sha256": ""}]}
+    call("kw_store.write", store, "site/blue/20261119T030000.json", json.dumps(odd))
+    call("kw_store.write", store, "site/blue/20261120T030000.verified", "[")
+    assert call("kw_point.found", store, "site") == [{**index, "verified": None}]
+    assert call("kw_point.leftovers", store, "site") == {}
+    assert [line["action"] for line in call("kw_prune.plan", store, "site", "1d")] == ["keep"]
+
+
+def test_a_part_is_no_larger_than_its_index_says(call, store, put, tmp_path):
+    index = put()
+    call("kw_store.write", store, NAMES[1], os.urandom(PART + 1))
+    with pytest.raises(RuntimeError, match=f"larger than {PART} bytes"):
+        call("kw_point.fetch", store, index, str(tmp_path / "back"))
+    assert not list(tmp_path.glob("back*"))
+
+
 def test_an_empty_archive_is_a_point_too(call, store, archive, put, tmp_path):
     archive.write_bytes(b"")
     assert call("kw_point.fetch", store, put(), str(tmp_path / "back")) == 0
