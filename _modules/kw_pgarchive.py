@@ -23,7 +23,6 @@ RESTORE = ("pg_restore", "--exit-on-error", "--no-owner", "--no-acl", "--no-tabl
 SCRIPT = ("psql", "-XqAt", "--set=VERBOSITY=terse", "--file=-")
 FAILURE = re.compile(r"psql:<stdin>:(\d+): ERROR:  (.*)")
 HEADER = re.compile(r"SET [a-z_]+ = |SELECT pg_catalog\.set_config")
-ENCODING = re.compile(r"SET client_encoding = '[A-Za-z0-9_]+'")  # all of the header that an administrator takes over
 STRINGS = "SET standard_conforming_strings = on"  # as kw_pgtoc reads them
 MOST_NOTES = 20
 LACKING = """
@@ -113,8 +112,9 @@ class Archive:
         self.note(self._run(database, grants))
         refused = self._run(database, admin)
         if refused and self.server.rights()["superuser"]:
-            harmless = [(text, roles) for text, roles in admin if any(text == other for other, _ in refused)]
-            refused = self._run(database, harmless, admin=True)
+            harmless = __salt__["kw_pgtoc.harmless"]
+            again = [(text, []) for text, _ in refused if harmless(text)]
+            refused = [each for each in refused if not harmless(each[0])] + self._run(database, again, admin=True)
         self.note(refused)
         self.note([(line.split(" ", 3)[3], "not loaded") for line in self.entries["left out"]])
 
@@ -242,7 +242,7 @@ class Archive:
         header = [text for text in texts if HEADER.match(text)]
         texts = [text for text in texts if not HEADER.match(text)]
         if admin:
-            header = [STRINGS, *(text for text in header if ENCODING.fullmatch(text.strip()))]
+            header = [STRINGS]
             texts = [text for text in texts if __salt__["kw_pgtoc.harmless"](text)]
         ends, line = {}, 0
         for text in [*header, *texts]:
