@@ -35,6 +35,12 @@ def check(run: Rollout) -> None:
         screen.warn(f"{words} → kraftwerk config recipients, and a colleague's kraftwerk config rekey")
 
 
+def warn(run: Rollout) -> None:
+    """Say what a plan would have to say at least, where nobody asks for one."""
+    for line in plans.staying(plans.left(run.history, run.instance, run.target.node.name)):
+        screen.warn(f"data of {line}")
+
+
 def plan(run: Rollout) -> None:
     """Work out what would change."""
     found = (run.project, run.target, run.history, run.requirements, run.release)

@@ -83,8 +83,7 @@ class Plan:
         return self.packages.lines(first=self.named_packages) or ["nothing to change"]
 
     def _left(self) -> list[tuple[str, str]]:
-        how = "to take it along: kraftwerk dump before this, kraftwerk load after it"
-        return [("data", f"of {name} stays where it is, {where}; {how}") for name, where in self.left.items()]
+        return [("data", f"of {line}") for line in staying(self.left)]
 
     def _database(self) -> str:
         return "; ".join(filter(None, [f"create {self.database}" if self.database else "", self._migrations()]))
@@ -163,6 +162,12 @@ def left(history: History, instance: Instance, node_name: str) -> dict[str, str]
     if before is None or history.live is None:
         return {}
     return {name: service.where(before, name) or f"on {node_name}" for name in service.displaced(before, instance)}
+
+
+def staying(left: Mapping[str, str]) -> list[str]:
+    """Return what is to be known of data that stays behind: a line for each service."""
+    how = "to take it along: kraftwerk dump before this, kraftwerk load after it"
+    return [f"{name} stays where it is, {where}; {how}" for name, where in left.items()]
 
 
 def changes(history: History, wanted: Requirements, release: Release) -> tuple[Changes | None, str]:

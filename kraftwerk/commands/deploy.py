@@ -39,6 +39,8 @@ def command(node: str | None, environment: str, plan_only: bool, wait: int, yes:
         if not screen.confirm("Deploy?"):
             screen.say("Nothing was changed.")
             return 1
+    else:
+        deploy.warn(run)
     with Tokens() as tokens:
         rollout.go(run, deploy.DEPLOY, tokens)
     live = f"Release {run.release.number} is live in {run.seconds:.0f}s   {run.instance.url}"
