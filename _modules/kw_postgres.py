@@ -26,6 +26,7 @@ SELECT EXISTS (SELECT FROM pg_largeobject_metadata) OR EXISTS (SELECT FROM (
 MISSING = """
 SELECT to_json(array_remove(
   ARRAY[CASE WHEN NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') THEN 'role' END,
+        CASE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = :'role' AND NOT rolcanlogin) THEN 'login' END,
         CASE WHEN d.oid IS NULL THEN 'database' END,
         CASE WHEN pg_get_userbyid(d.datdba) <> :'role' THEN 'owner' END,
         CASE WHEN has_database_privilege('public', d.oid, 'CONNECT') THEN 'private' END,
@@ -35,6 +36,7 @@ FROM (SELECT) AS one LEFT JOIN pg_database d ON d.datname = :'name'
 # In the order of MISSING.
 MENDING = {
     "role": 'CREATE ROLE :"role" LOGIN',
+    "login": 'ALTER ROLE :"role" LOGIN',  # made for a grant in another site's dump
     "owner": 'ALTER DATABASE :"name" OWNER TO :"role"',
     "private": 'REVOKE ALL ON DATABASE :"name" FROM PUBLIC',
     "open": 'ALTER DATABASE :"name" ALLOW_CONNECTIONS true',
@@ -135,8 +137,8 @@ def inspect(instance, detail=False):
 
 def missing(instance):
     """
-    What a database needs and isn't there yet: any of ``role``, ``database``, ``owner``, ``private`` and ``open``, and
-    where other nodes use it ``password`` and ``createdb``. Nothing where it is on a server elsewhere.
+    What a database needs and isn't there yet: any of ``role``, ``login``, ``database``, ``owner``, ``private``
+    and ``open``, and where other nodes use it ``password`` and ``createdb``. Nothing where it is on a server elsewhere.
 
     instance
         Name of the instance.

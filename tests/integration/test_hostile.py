@@ -64,6 +64,12 @@ def test_an_administrator_calls_nothing_of_a_site_s_own(node):
     assert call(node, "kw_postgres.drop", "tables") is True
 
 
+def test_a_role_that_another_s_dump_named_first_may_log_in(node):
+    node.script("""cd /; runuser -u postgres -- psql -XqAt -c "ALTER ROLE \\"web-$1\\" NOLOGIN" """, INSTANCE)
+    assert call(node, "kw_postgres.create") == ["login"]
+    assert call(node, "kw_postgres.health")["ok"] is True
+
+
 @pytest.mark.parametrize("kind", EVENTS)
 def test_a_dump_whose_events_can_not_be_made_leaves_the_old_data(node, kind):
     node.script(
