@@ -183,6 +183,7 @@ class _Leash:
 
     def _interrupt(self, number, frame):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.pulled = True  # whoever asks us to stop means what we started, too
         raise _Gone("the connection to the one who asked for it broke")
 
 

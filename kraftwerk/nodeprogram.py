@@ -116,8 +116,9 @@ class Running:
         assert self._process.stdin is not None  # noqa: S101 - a pipe was asked for
         self.stdin: IO[bytes] = self._process.stdin
         self.stdout: IO[bytes] | None = self._process.stdout
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        # Not the thread's own end: a `join` that Ctrl-C breaks takes the thread for ended, in Python before 3.13.
+        self._ended = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
         request = {"function": function, "arguments": arguments, "keywords": keywords, "feeds": feeds}
         with suppress(BrokenPipeError):  # why it ended so early is told by result()
             self.stdin.write(_parts(request))
@@ -129,8 +130,7 @@ class Running:
         Raises:
             KraftwerkError: the node can't be reached, the function raised, or it took more than `timeout` seconds.
         """
-        self._listener.join(timeout)
-        if self._listener.is_alive():
+        if not self._ended.wait(timeout):
             raise KraftwerkError(f"{self.node.name}: {self.function} did not finish within {timeout:.0f} s")
         if self._failure is not None:
             raise self._failure
@@ -147,8 +147,7 @@ class Running:
 
     def ended(self, seconds: float) -> bool:
         """Wait for its end so long at most, and tell whether it came."""
-        self._listener.join(seconds)
-        return not self._listener.is_alive()
+        return self._ended.wait(seconds)
 
     def end(self) -> None:
         """Have it stopped, if it still runs, and wait until it has undone what was half done."""
@@ -157,7 +156,7 @@ class Running:
         if self.stdout is not None:
             self.stdout.close()
         try:
-            self._listener.join(ENDING)
+            self._ended.wait(ENDING)
         finally:
             self._process.terminate()
             self._process.wait()
@@ -165,14 +164,17 @@ class Running:
     def _listen(self) -> None:
         """Read stderr: messages, and between them what programs said."""
         assert self._process.stderr is not None  # noqa: S101 - a pipe was asked for
-        with self._process.stderr as stderr:
-            for line in stderr:
-                words, mark, message = line.rpartition(MARK)
-                self._words = (self._words + words)[-4096:]
-                if mark:
-                    self._take(json.loads(message))
-                else:
-                    self._words = (self._words + message)[-4096:]
+        try:
+            with self._process.stderr as stderr:
+                for line in stderr:
+                    words, mark, message = line.rpartition(MARK)
+                    self._words = (self._words + words)[-4096:]
+                    if mark:
+                        self._take(json.loads(message))
+                    else:
+                        self._words = (self._words + message)[-4096:]
+        finally:
+            self._ended.set()
 
     def _take(self, message: dict[str, Any]) -> None:
         key = next(iter(message))
