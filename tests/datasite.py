@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 
 from kraftwerk import process
@@ -69,15 +68,6 @@ def killed_at(site, words, at, number=signal.SIGKILL):
                 os.killpg(running.pid, number)
                 killed = True
     return lines, running.wait(60)
-
-
-def wait_for(condition, seconds=30):
-    """Wait until a condition holds, and return what it is."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "in vain"
-        time.sleep(0.02)
-    return found
 
 
 def safety_dump(output):

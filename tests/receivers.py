@@ -3,7 +3,6 @@
 import json
 import socketserver
 import threading
-import time
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,12 +69,3 @@ def mail(port=0):
 def port_of(server):
     """Return the port that a server listens on."""
     return server.server_address[1]
-
-
-def wait_for(condition, seconds=20):
-    """Wait until a condition holds, and return what it returned."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "in vain"
-        time.sleep(0.05)
-    return found

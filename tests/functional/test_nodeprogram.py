@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from kraftwerk import nodeprogram, process
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
+from tests.waiting import wait_for
 
 TOP = Path(__file__).parents[2]
 OWN = """
@@ -147,13 +147,6 @@ def test_an_error_in_what_is_told_of_progress_is_ours(own):
 
     with pytest.raises(KraftwerkError, match="not like this"):
         nodeprogram.call(Here(), "kw_own.echo", on_report=refuse)
-
-
-def wait_for(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def alive(pid):

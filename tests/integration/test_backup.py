@@ -10,8 +10,9 @@ from kraftwerk import local, lock
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests import object_server
-from tests.datasite import Place, kraftwerk, wait_for
+from tests.datasite import Place, kraftwerk
 from tests.object_server import KEY, SECRET
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 BLUE, GREEN = "backup-blue", "backup-green"

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -17,6 +16,7 @@ from tests import console, moto_server
 from tests.datacentre import Datacentre, image
 from tests.integration.conftest import node_factory
 from tests.sandbox import SCRIPTS, Sandbox, search_path
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 PAGE = console.ROOT / "docs" / "clouds.md"
@@ -47,14 +47,6 @@ def user(tmp_path, datacentre):
         where = [f"--option={key}={known[key]}" for key in ("region", "host", "port", "secure", "signature_version")]
         sandbox.run("kraftwerk", "providers", "add", "ec2", *where)
         yield sandbox
-
-
-def wait_for(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "in vain"
-        time.sleep(0.05)
-    return found
 
 
 def create_and_kill(user, condition):

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from kraftwerk import local
-from tests.datasite import Place, killed_at, kraftwerk, safety_dump, wait_for
+from tests.datasite import Place, killed_at, kraftwerk, safety_dump
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 LIVE, STAGE = "copy-live", "copy-stage"

@@ -7,13 +7,13 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from kraftwerk import lock
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 NODE = "deploy-one"
@@ -46,14 +46,6 @@ def kraftwerk(*words, cwd, code=0, stdin=""):
 
 def start(*words, cwd, **streams):
     return subprocess.Popen([sys.executable, "-m", "kraftwerk", *words], cwd=cwd, **streams)
-
-
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "in vain"
-        time.sleep(0.05)
-    return found
 
 
 class Site:

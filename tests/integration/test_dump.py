@@ -13,6 +13,7 @@ import pytest
 
 from kraftwerk import archive, privilege
 from kraftwerk.transport import Connection
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 SQL = """
@@ -54,13 +55,6 @@ def dump(site, *words, code=0):
     done = subprocess.run(command("dump", *words), cwd=site, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
-
-
-def wait_for(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_each_service_is_told_and_the_whole(site, node, tmp_path):

@@ -14,7 +14,8 @@ import pytest
 from kraftwerk import archive, local, localboot, machine, privilege
 from kraftwerk.manifest import Member, ServiceDump
 from kraftwerk.paths import share
-from tests.datasite import Place, killed_at, kraftwerk, safety_dump, start, wait_for
+from tests.datasite import Place, killed_at, kraftwerk, safety_dump, start
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 BLUE, GREEN = "dump-blue", "dump-green"

@@ -9,7 +9,8 @@ from kraftwerk import events, health, local, localboot, localnet, lock, problem,
 from kraftwerk.machine import existing
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
-from tests.receivers import hook, port_of, wait_for
+from tests.receivers import hook, port_of
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 NODE = "health-one"

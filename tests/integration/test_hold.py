@@ -15,6 +15,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests import visitors
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 NODE, NAME = "hold-one", "booth"
@@ -48,14 +49,6 @@ def answer(path="/"):
     connection.request("GET", path, headers={"Host": HOST})
     response = connection.getresponse()
     return response.status, response.read(), response.headers
-
-
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "in vain"
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture(scope="module")

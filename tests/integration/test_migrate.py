@@ -14,6 +14,7 @@ from kraftwerk import local, registry
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests import visitors
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 OLD, NEW, NAME = "move-old", "move-new", "stall"
@@ -83,14 +84,6 @@ def kraftwerk(*words, cwd, code=0):
 
 def on(node, script):
     return Connection(get_node(node)).script(script, check=False).stdout.decode().strip()
-
-
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "in vain"
-        time.sleep(0.05)
-    return found
 
 
 @contextmanager
