@@ -164,7 +164,8 @@ def _service_lines(held: Held, shown: int, more: str) -> Iterator[str]:
         size = "" if part.size is None else screen.size(part.size)
         count = "" if part.count is None else counted(part.count, unit)
         yield f"  {part.name.ljust(max(width, 16))} {size:>8}  {count}".rstrip()
-    known = held.counts.get(held.kind)  # a service names its largest parts alone
+    # A service names its largest parts alone; of keys and folders it says how many there are, not of how many kinds.
+    known = held.counts.get(held.kind) if held.kind in ("tables", "databases") else 0
     if (left := max(len(held.parts), known if isinstance(known, int) else 0) - len(parts)) > 0:
         yield f"  … {left:,} more{f' → {more}' if len(held.parts) > shown else ''}"
 

@@ -24,6 +24,7 @@ class Settings:
 
 
 settings = Settings()
+_spinning: list[Any] = []  # the console of the spinner that turns just now
 OnProgress = Callable[[str], None]
 CONTROL = re.compile(r"\x1b(?!\[[\d;]*m)|[^\x1b\n\t\x20-\x7e\xa0-\U0010ffff]")  # but colours, and ends of lines
 
@@ -34,8 +35,12 @@ def harmless(text: str) -> str:
 
 
 def say(text: str = "") -> None:
-    """Print a line, unless quiet."""
-    if settings.verbosity >= 0:
+    """Print a line, unless quiet; above the spinner, where one turns."""
+    if settings.verbosity < 0:
+        return
+    if _spinning:
+        _spinning[-1].out(harmless(text), highlight=False)
+    else:
         click.echo(harmless(text))
 
 
@@ -97,7 +102,11 @@ def _spinner(label: str) -> Iterator[Any]:
     from rich.console import Console
 
     with Console().status(f"{label} …") as status:
-        yield status
+        _spinning.append(status.console)
+        try:
+            yield status
+        finally:
+            _spinning.pop()
 
 
 def confirm(question: str, *, yes: bool = False, default: bool = False, alone: bool | None = None) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -228,6 +229,18 @@ def test_no_color_holds_for_errors_on_a_terminal():
 
     assert printed().startswith(b"\x1b[31mError: ")
     assert printed(NO_COLOR="1").startswith(b"Error: ")
+
+
+def test_a_line_stands_above_the_spinner_that_turns():
+    master, slave = os.openpty()
+    code = "from kraftwerk import screen\nwith screen.working('Dumping'):\n    screen.say('files 4 ok')"
+    environ = {**os.environ, "TERM": "xterm"}
+    subprocess.run([sys.executable, "-c", code], stdout=slave, env=environ, timeout=60, check=True)
+    printed = os.read(master, 1 << 16).decode()
+    os.close(slave)
+    os.close(master)
+    assert "Dumping" in printed
+    assert re.search(r"(\x1b\[2K|\x1b\[\?25l)files 4 ok\r\n", printed), "on a line of its own"
 
 
 def test_one_exception_for_what_the_user_met():

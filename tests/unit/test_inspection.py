@@ -30,6 +30,11 @@ def test_what_a_service_does_not_name_is_counted_all_the_same():
     assert "  … 85 more" in list(inspection(parse("postgres", many)).lines(5))
 
 
+def test_the_number_of_keys_is_not_that_of_prefixes():
+    keys = {"version": "7", "size": 9, "counts": {"keys": 6}, "detail": {"keys": [{"name": "cart", "count": 6}]}}
+    assert len(list(inspection(parse("redis", keys)).lines(5))) == 3
+
+
 def test_without_a_dump_nothing_is_said_of_growth():
     lines = list(inspection(parse("postgres", FOUND)).lines(5))
     assert "since" not in lines[0]
