@@ -35,6 +35,14 @@ services/clients/running:
   {%- for service in behind %}
       - service: services/{{ service }}/config/service
   {%- endfor %}
+
+# Who removed all rules by hand removed these, too.
+services/clients/loaded:
+  cmd.run:
+    - name: systemctl reload kraftwerk-clients
+    - unless: nft list table inet kraftwerk_clients
+    - require:
+      - service: services/clients/running
 {%- elif shared %}
 
 services/clients/dead:

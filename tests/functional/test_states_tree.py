@@ -212,6 +212,7 @@ def test_servers_for_other_nodes_encrypt_and_the_kernel_lets_in_those_nodes_alon
     clients = ["192.0.2.1", "2001:db8::2"]
     assert low["services/clients/files"]["context"] == {"doors": {"3306": clients, "5432": clients}}
     assert "services/clients/dead" not in low
+    assert low["health/probes/file"]["context"]["health"]["units"]["service/clients"]["unit"] == "kraftwerk-clients"
     shut = {**part, "options": {name: {**given, "clients": {}, "listen": {}} for name in names}}
     low = compile_tree(data={"bare": shut})
     assert low["services/mysql/config/file"]["context"]["options"]["skip_networking"] == "ON"

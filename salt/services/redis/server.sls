@@ -43,4 +43,14 @@ services/redis/server/{{ name }}/told:
     - require:
       - kw_environ: project/env/{{ name }}
     {%- endif %}
+  {%- if one.clients %}
+
+# Who removed all rules by hand removed these, too.
+services/redis/server/{{ name }}/rules:
+  cmd.run:
+    - name: nft --file /var/lib/redis-{{ name }}/clients.nft
+    - unless: nft list table inet kraftwerk_redis_{{ name | replace("-", "_") }}
+    - require:
+      - kw_service: services/redis/server/{{ name }}
+  {%- endif %}
 {%- endfor %}
