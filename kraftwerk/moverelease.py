@@ -12,7 +12,11 @@ from kraftwerk.screen import OnProgress
 from kraftwerk.transport import Connection
 
 SECRETS = "/etc/kraftwerk/secrets"
-UNPACK = 'umask 077; mkdir -p "$1"; exec tar --extract --directory "$1"'
+# Of what the other node sends, files of the instance's own folder, and nothing that leads out of it.
+UNPACK = """\
+umask 077; mkdir -p "$1"; tar --extract --no-same-owner --directory "$1" -- "$2"
+find "$1/$2" ! -type f ! -type d -delete
+"""
 # What requirements are read from; a release may hold much else.
 NAMED = """\
 cd "$1"
@@ -29,7 +33,7 @@ def copy_secrets(source: Connection, into: Connection, instance: Instance) -> No
         KraftwerkError: a node can't be reached.
     """
     packed = source.run(["tar", "--create", "--directory", SECRETS, instance.name]).stdout
-    into.run(["sh", "-c", UNPACK, "kraftwerk-secrets", SECRETS], input=packed)
+    into.run(["sh", "-ec", UNPACK, "kraftwerk-secrets", SECRETS, instance.name], input=packed)
 
 
 def copy_release(plan: Plan, on_progress: OnProgress) -> None:

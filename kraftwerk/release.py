@@ -58,7 +58,10 @@ class Release:
             ValueError, TypeError, AttributeError: it is damaged.
         """
         plain: dict[str, Any] = json.loads(text)
-        return cls(**{key: value for key, value in plain.items() if key in cls.__dataclass_fields__})
+        found = cls(**{key: value for key, value in plain.items() if key in cls.__dataclass_fields__})
+        if "/" in found.virtualenv or found.virtualenv.startswith("."):
+            raise ValueError(f"{found.virtualenv!r} is not the name of a folder")
+        return found
 
     @property
     def version(self) -> str:

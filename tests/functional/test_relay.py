@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from kraftwerk import process, relay
+from kraftwerk import moverelease, process, relay
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.remote import program
 
@@ -72,3 +72,15 @@ def test_the_receiving_end_does_nothing_else(line):
     done = subprocess.run(command, input=line, capture_output=True, timeout=20, check=False)
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"refused" in done.stderr
+
+
+def test_secrets_are_the_instance_s_own_files(tmp_path):
+    """What a node sends could be anything: others' secrets, or a link that root would read."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    for name in ("mysite", "other"):
+        (source / name).mkdir(parents=True)
+        (source / name / "SECRET_KEY").write_text(name)
+    (source / "mysite" / "link").symlink_to("/etc/shadow")
+    packed = process.run(["tar", "--create", "--directory", str(source), "mysite", "other"]).stdout
+    process.run(["sh", "-ec", moverelease.UNPACK, "unpack", str(target), "mysite"], input=packed)
+    assert [str(path.relative_to(target)) for path in sorted(target.rglob("*"))] == ["mysite", "mysite/SECRET_KEY"]

@@ -116,6 +116,12 @@ def test_going_live_marks_the_one_before():
     ]
 
 
+@pytest.mark.parametrize("name", ["../../../etc/cron.d", "/etc", "..", "a/b"])
+def test_a_virtualenv_is_a_folder_beside_the_others(name):
+    with pytest.raises(ValueError, match="is not the name of a folder"):
+        Release.from_json(json.dumps({"number": 1, "virtualenv": name}))
+
+
 def test_a_record_is_one_line_and_comes_back_the_same():
     release = Release(3, "failed", reason="a\nb", commit="abc", seconds=1.5)
     assert "\n" not in release.as_json()
