@@ -12,7 +12,6 @@ import secrets
 __virtualname__ = "kw_couchdb"
 PARTS = ("tables", "database", "owner")
 SECRETS, PASSWORD = "/etc/kraftwerk/secrets", "COUCHDB_PASSWORD"
-LARGEST = 20
 DEFAULT = ["main"]  # the databases of an instance that names none, on this node's server
 USER = "org.couchdb.user:"
 
@@ -84,10 +83,7 @@ def inspect(instance, detail=False):
     sizes = {name: server.size(name) for name in counts["docs_by_database"]}
     answer = {"version": server.version(), "size": sum(sizes.values()), "counts": counts}
     if detail:
-        docs = counts["docs_by_database"]
-        found = [{"name": name, "count": docs[name], "size": size} for name, size in sizes.items()]
-        found.sort(key=lambda each: -each["size"])
-        answer["detail"] = {"databases": found[:LARGEST]}
+        answer["detail"] = {"databases": __salt__["kw_look.largest"](counts["docs_by_database"], sizes)}
     return answer
 
 

@@ -16,7 +16,6 @@ import shutil
 __virtualname__ = "kw_files"
 MEMBER = "uploads.tar.zst"
 ROOT = "/web"
-LARGEST = 20
 # pax: times to the nanosecond. Attributes: those that users set. What the index says of a member comes on one line.
 CREATE = ["tar", "--create", "--file=-", "--format=pax", "--pax-option=delete=atime,delete=ctime", "--sparse"]
 CREATE += ["--xattrs", "--xattrs-include=user.*", "--numeric-owner", "-vv", "--quoting-style=escape"]
@@ -92,8 +91,8 @@ def inspect(instance, detail=False):
     tally = __salt__["kw_filetree.tally"](_folder(instance))
     found = {"version": _version(), "size": tally["counts"]["bytes"], "counts": tally["counts"]}
     if detail:
-        largest = sorted(tally["folders"].items(), key=lambda item: (-item[1][1], item[0]))[:LARGEST]
-        found["detail"] = {"folders": [{"name": name, "count": n, "size": size} for name, (n, size) in largest]}
+        counts, sizes = ({name: pair[at] for name, pair in tally["folders"].items()} for at in (0, 1))
+        found["detail"] = {"folders": __salt__["kw_look.largest"](counts, sizes)}
     return found
 
 

@@ -51,6 +51,27 @@ def inspect_all(instance, services=None, detail=True):
     return {"services": dict(zip(names, found, strict=True)), "dump": __salt__["kw_archive.last"](instance)}
 
 
+def largest(counts, sizes, most=20):
+    """
+    The largest parts of a service, for the ``detail`` of its ``inspect``: a list of ``name``, ``count`` and ``size``.
+
+    counts
+        How many rows, documents or files each part has, by its name.
+    sizes
+        The bytes of each, by its name; one that isn't there has none.
+    most
+        How many are listed. Default: 20.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_look.largest '{auth_user: 3}' '{auth_user: 8192}'
+    """
+    names = sorted(counts, key=lambda name: (-sizes.get(name, 0), name))[:most]
+    return [{"name": name, "count": counts[name], "size": sizes.get(name, 0)} for name in names]
+
+
 def console(instance, service):
     """
     Prepare to open the client program of a service: write down how, for root alone, until it is opened.

@@ -13,7 +13,6 @@ import urllib.parse
 __virtualname__ = "kw_mysql"
 MEMBER, EVENTS = "mysql.sql.zst", "mysql.events.sql"
 PARTS = ("tables", "database", "owner", "clients")
-LARGEST = 20  # tables that inspect lists
 # Tells drivers of Python to encrypt, in the one way that all of them understand; services/mysql has it there.
 CLIENT_FILE = "/etc/mysql/kraftwerk-client.cnf"
 MISSING = """
@@ -115,10 +114,7 @@ def inspect(instance, detail=False):
     # MariaDB 10.11 reads what 10.6 wrote, and not the other way round: the second number counts, too.
     found = {"version": server.version(), "numbers": 2, "size": sum(sizes.values()), "counts": counts}
     if detail:
-        rows = counts["rows_by_table"]
-        names = sorted(rows, key=lambda name: -sizes.get(name, 0))[:LARGEST]
-        tables = [{"name": name, "count": rows[name], "size": sizes.get(name, 0)} for name in names]
-        found["detail"] = {"tables": tables}
+        found["detail"] = {"tables": __salt__["kw_look.largest"](counts["rows_by_table"], sizes)}
     return found
 
 

@@ -11,7 +11,6 @@ import urllib.parse
 
 __virtualname__ = "kw_postgres"
 PARTS = ("tables", "database", "owner")
-LARGEST = 20
 # Whether there is anything of the instance's own in its database.
 FILLED = """
 SELECT EXISTS (SELECT FROM pg_largeobject_metadata) OR EXISTS (SELECT FROM (
@@ -129,9 +128,8 @@ def inspect(instance, detail=False):
     size = int(server.sql("SELECT pg_database_size(current_database())"))
     found = {"version": server.version(), "size": size, "counts": __salt__["kw_pgdump.count"](instance)}
     if detail:
-        rows, sizes = found["counts"]["rows_by_table"], __salt__["kw_pgdump.sizes"](instance)
-        largest = sorted(rows, key=lambda name: (-sizes.get(name, 0), name))[:LARGEST]
-        found["detail"] = {"tables": [{"name": n, "count": rows[n], "size": sizes.get(n, 0)} for n in largest]}
+        sizes = __salt__["kw_pgdump.sizes"](instance)
+        found["detail"] = {"tables": __salt__["kw_look.largest"](found["counts"]["rows_by_table"], sizes)}
     return found
 
 

@@ -19,7 +19,6 @@ SUFFIXES = (".sqlite3", ".sqlite", ".db")
 BESIDE = ("-wal", "-shm", "-journal")  # files that a database in use has beside it
 TOKEN = re.compile(r"[a-z0-9]{8,16}")
 PARTS = ("tables", "database", "owner")
-LARGEST = 20  # tables that inspect lists
 
 
 def __virtual__():
@@ -92,10 +91,7 @@ def inspect(instance, detail=False):
     found = {"version": _version(instance), "size": size, "counts": _file("counts", _user(instance), folder)}
     if detail:
         sizes = _file("sizes", _user(instance), folder)
-        rows = found["counts"]["rows_by_table"]
-        names = sorted(rows, key=lambda name: -sizes.get(name, 0))[:LARGEST]
-        tables = [{"name": name, "count": rows[name], "size": sizes.get(name, 0)} for name in names]
-        found["detail"] = {"tables": tables}
+        found["detail"] = {"tables": __salt__["kw_look.largest"](found["counts"]["rows_by_table"], sizes)}
     return found
 
 
