@@ -6,6 +6,7 @@ instance has moved (remote/moved.sh). From then on the new node serves, and the 
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 from kraftwerk import gate, highstate, hold, lock, movedata, moverelease, newplace, places, registry, screen, slot
@@ -13,7 +14,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.hold import Hold
 from kraftwerk.instance import Instance
 from kraftwerk.move import Move, OnStep
-from kraftwerk.moveplan import Plan
+from kraftwerk.moveplan import Plan, waiting
 from kraftwerk.remote import script
 from kraftwerk.screen import OnProgress
 
@@ -51,6 +52,9 @@ def migrate(plan: Plan, step: OnStep) -> Move:
         cause = f"{error.cause}\n{_told(move)}"
         raise KraftwerkError(cause, next_command=_next(move, error), code=error.code) from error
     except KeyboardInterrupt:
+        if move.led is None:
+            with suppress(KraftwerkError):
+                look(move)
         screen.warn(f"interrupted: {_told(move)}")
         raise
     return move
@@ -84,7 +88,8 @@ def copy(move: Move) -> None:
         movedata.copy(move, shown.progress)
         move.plan.into.connection.script(KEPT, move.instance.name)
         move.copied = time.monotonic() - began
-        shown.note = f"the freeze will take about {move.copied + 2:.0f} s at most"
+        seconds = move.copied + 2
+        shown.note = f"the freeze will take about {seconds:.0f} s at most{waiting(seconds)}"
 
 
 def rehearse(move: Move) -> None:
@@ -106,23 +111,28 @@ def freeze(move: Move) -> None:
             _boot(move)
             slot.switch(into.connection, move.instance, SLOT, plan.release.number)
             shown.progress("lead")
-            into.connection.script(ARRIVED, move.instance.name)
             lead(move, move.held)
 
 
 def lead(move: Move, held: Hold) -> None:
     """Leave the old node: it notes that the instance has moved, and what waits is answered by the new one."""
-    source, into = move.plan.source.connection, move.plan.into
+    into = move.plan.into
     move.led = None
     try:
+        into.connection.script(ARRIVED, move.instance.name)
         held.forward(into.node.host, HTTP, script("moved"), *_moved(move))
     finally:
         held.settle()
-        # What the node noted counts, not what we heard of it.
-        known = registry.sync(source).get(move.instance.name)
-        move.led = known is not None and bool(known.moved)
-        if not move.led:
-            into.connection.script(ARRIVING, move.instance.name)
+        look(move)
+
+
+def look(move: Move) -> None:
+    """See which node it is that serves: what the old one noted counts, not what we heard of it."""
+    known = registry.sync(move.plan.source.connection).get(move.instance.name)
+    move.led = known is not None and bool(known.moved)
+    if not move.led:
+        move.plan.into.connection.script(ARRIVING, move.instance.name)
+        move.plan.into.connection.script(script("inert"), move.instance.name)
 
 
 def lead_again(move: Move) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kraftwerk import neighbours, newplace, registry, replacement, screen
+from kraftwerk import hold, neighbours, newplace, registry, replacement, screen
 from kraftwerk import release as releases
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance, instance_name
@@ -72,7 +72,7 @@ class Plan:
             *data,
             *stays,
             ("room", f"about {screen.size(self.room)} of {screen.size(self.free)} free on {there}"),
-            ("downtime", f"none but a freeze of about {self.freeze:.0f} s, in which requests wait"),
+            ("downtime", f"none but a freeze of about {self.freeze:.0f} s{waiting(self.freeze)}"),
             (here, f"keeps its data untouched, runs nothing, and passes requests on to {there}"),
         ]
         width = max(len(name) for name, _ in rows)
@@ -96,6 +96,13 @@ class Plan:
             "freeze": round(self.freeze, 1),
             "kraftwerk.yaml": newplace.diff(self.project, self.text),
         }
+
+
+def waiting(seconds: float) -> str:
+    """Return what visitors notice of a freeze of that length, as the end of a sentence on it."""
+    if seconds <= hold.WAIT:
+        return ", in which requests wait"
+    return f"; requests wait for {hold.WAIT} s, then visitors see a page that asks them to come back"
 
 
 def make(project: Project, environment: str, source: str, into: str) -> Plan:
