@@ -41,7 +41,7 @@ def scheduled(instance):
         salt '*' kw_backup.scheduled mysite
     """
     made = create(instance, wait=PATIENCE, owner="cron")
-    prune(instance)
+    prune(instance, wait=PATIENCE)
     every = VERIFIED_EVERY.get(_settings(instance)["verify"])
     last = record(instance).get("sums" if made["encrypted"] else "verify", {})
     if every and (not last.get("ok") or _age(last["at"]) > (every - 0.5) * 86400):
@@ -87,7 +87,7 @@ def create(instance, wait=60, owner="kraftwerk backup", kraftwerk="unknown"):
     return made
 
 
-def prune(instance, test=False):
+def prune(instance, test=False, wait=60):
     """
     Delete the points that the policy doesn't keep, and what killed backups left longer than a day ago.
 
@@ -95,6 +95,8 @@ def prune(instance, test=False):
         Name of the instance.
     test
         Only say what would go. Default: ``False``.
+    wait
+        Seconds to wait for another backup or rehearsal of the instance. Default: 60.
 
     Returns the plan, as ``kw_prune.plan`` does.
 
@@ -105,11 +107,13 @@ def prune(instance, test=False):
         salt '*' kw_backup.prune mysite test=True
     """
     settings = _settings(instance)
-    with _alone(instance, PATIENCE), contextlib.nullcontext() if test else _recorded(instance, "prune"):
-        plan = __salt__["kw_prune.plan"](settings["store"], settings["instance"], settings["keep"], settings["node"])
-        if not test:
-            __salt__["kw_prune.carry_out"](settings["store"], plan)
-            _write(instance, {"prune": None})
+    mine = settings["store"], settings["instance"], settings["keep"], settings["node"]
+    if test:
+        return __salt__["kw_prune.plan"](*mine)
+    with _alone(instance, wait), _recorded(instance, "prune", wait):
+        plan = __salt__["kw_prune.plan"](*mine)
+        __salt__["kw_prune.carry_out"](settings["store"], plan)
+        _write(instance, {"prune": None})
         return plan
 
 

@@ -55,6 +55,8 @@ backup() {
   pid=$(printf '%s' "$record" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p') alive=
   # Not any process of that number, after a reboot: the one that holds the backup's lock (kw_backup).
   [ -z "$pid" ] || ! ls -l "/proc/$pid/fd" 2>/dev/null | grep -qF "/run/lock/kraftwerk/$1.backup" || alive=alive
+  # One that is not there any more may have ended just now, and said so.
+  [ -z "$pid" ] || [ -n "$alive" ] || record=$(cat "/var/lib/kraftwerk/backups/$1.json")
   printf 'backup\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$(date +%s)" "$since" "$alive" "$record"
 }
 # process INSTANCE NAME: what runit calls it, its word for it, for how many seconds, and whether it is meant to be down.
