@@ -5,7 +5,9 @@ What is in it is a cache: it goes with each restart, and is never dumped. Every 
 """
 
 import platform
+import pwd
 import socket
+import struct
 import time
 
 __virtualname__ = "kw_memcached"
@@ -148,6 +150,7 @@ def _ask(instance, question, ending):
     address = _address(instance)
     try:
         with _connected(address) as plug:
+            _check_peer(plug, instance)
             plug.sendall(f"{question}\r\n".encode())
             answer = b""
             while not answer.endswith(f"{ending}\r\n".encode()):
@@ -158,6 +161,14 @@ def _ask(instance, question, ending):
     except OSError as error:
         raise RuntimeError(f"{address}: {error.strerror or error}") from error
     return answer.decode(errors="replace")
+
+
+def _check_peer(plug, instance):
+    """Make sure that the instance's own server answers at a Unix socket: it lies where the site could put a link."""
+    if plug.family == socket.AF_UNIX:
+        uid = struct.unpack("3i", plug.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
+        if uid != pwd.getpwnam(f"web-{instance}").pw_uid:
+            raise RuntimeError(f"{plug.getpeername()}: it isn't web-{instance} who answers there")
 
 
 def _connected(address):

@@ -113,6 +113,25 @@ def test_a_copy_that_isn_t_anonymized_goes_with_who_made_it(node):
     )
 
 
+def test_links_among_uploads_lead_to_the_site_s_own_files_only(node):
+    made = 'cd "/web/$0/uploads"; echo mine >own; ln -sf own link; ln -sf /etc/passwd theirs; chmod a+r own'
+    as_site(node, "sh", "-c", made, INSTANCE)
+    asked = """for name in own link theirs; do
+        curl -s -o /dev/null -w '%{http_code} ' -H "Host: $1.test" "http://127.0.0.1/uploads/$name"; done"""
+    assert node.script(asked, INSTANCE).stdout == b"200 200 403 "
+    node.script('rm /web/"$1"/uploads/*', INSTANCE)
+
+
+@pytest.mark.parametrize("service", ["redis", "memcached"])
+def test_root_asks_no_server_that_a_site_leads_it_to(node, service):
+    where = f"/run/{service}-{INSTANCE}/{service}.sock"
+    as_site(node, "sh", "-c", 'mv "$0" "$0.away"; ln -s /run/mysqld/mysqld.sock "$0"', where)
+    with pytest.raises(KraftwerkError, match=f"it isn't web-{INSTANCE} who answers there"):
+        call(node, f"kw_{service}.inspect")
+    as_site(node, "mv", "-T", f"{where}.away", where)
+    assert call(node, f"kw_{service}.inspect")["size"] >= 0
+
+
 def test_static_files_are_sealed_by_who_owns_them(node):
     """Root would follow a link that their collector puts in a file's place between two looks at it."""
     node.script(
