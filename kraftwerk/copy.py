@@ -59,7 +59,7 @@ def carry_out(project: Project, source: End, into: End, choice: Choice) -> None:
         back = safety.keep_there(there, plan) if choice.backup else ""
         arrive = arrival.of_instance(here, there, plan.services)
         outcome = load.load(there, plan, arrive, back=back, hooks=hooks)
-    load.tell(outcome)
+    load.tell(outcome, back)
 
 
 def _hooks(project: Project, there: Target, plan: Plan, choice: Choice) -> tuple[Hooks | None, str]:

@@ -284,11 +284,17 @@ def _wrong(lines: Sequence[Comparison]) -> str:
     return ", ".join([f"{line.service} {line}" for line in lines if line.found != line.wanted][:5])
 
 
-def tell(outcome: Outcome) -> None:
-    """Print how a load ended."""
+def tell(outcome: Outcome, back: str = "") -> None:
+    """Print how a load ended.
+
+    Args:
+        back: the command that brings the old data back.
+    """
     for line in outcome.later[:5]:
         screen.warn(f"{line.service}: {line} since; the site has written, or look into it")
     screen.say(f"loaded and checked against the manifest ✓ {outcome.told}".rstrip())
     if outcome.counts:
         held = (headline(service, counts) for service, counts in outcome.counts.items())
         screen.say(f"anonymized: {' · '.join(held)}")
+    if back:
+        screen.say(f"undo: {back}")

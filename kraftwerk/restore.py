@@ -122,7 +122,7 @@ def carry_out(backups: Backups, point: Point, there: Target, plan: Plan, *, keep
         replacement.confirm(plan, kept=keep, yes=yes)
         back = safety.keep(there, plan) if keep else ""
         outcome = load.load(there, plan, way(backups, point, there, plan.services), back=back)
-    load.tell(outcome)
+    load.tell(outcome, back)
 
 
 def rehearse(backups: Backups, point: Point, on: Target, on_progress: OnProgress) -> dict[str, Any]:

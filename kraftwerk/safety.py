@@ -50,11 +50,14 @@ def keep_there(target: Target, plan: Plan) -> str:
 
 
 def back(plan: Plan, saved: str) -> str:
-    """Return the command that brings a safety dump back.
+    """Return the command that brings a safety dump back: of the services that were replaced, whatever else it holds.
 
     Args:
         saved: where it is: a path here, or NODE:PATH.
     """
     environment = plan.instance.environment
     words = ["kraftwerk", "load", saved, "--to", plan.node]
-    return shlex.join([*words, *([] if environment == "production" else ["--env", environment])])
+    words += [] if environment == "production" else ["--env", environment]
+    if set(plan.instance.services) > set(plan.services):
+        words += [word for service in plan.services for word in ("--only", service)]
+    return shlex.join(words)

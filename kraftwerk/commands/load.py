@@ -42,4 +42,4 @@ def command(
         replacement.confirm(plan, kept=backup, yes=yes, note=note)
         back = safety.keep(there, plan) if backup else ""
         outcome = load.load(there, plan, way(there, plan.services), back=back, hooks=hooks)
-    load.tell(outcome)
+    load.tell(outcome, back)

@@ -17,6 +17,11 @@ def test_what_differs_after_the_swap_is_a_warning(capsys):
     assert output.out == "loaded and checked against the manifest ✓ 31/31 rows\n"
 
 
+def test_the_way_back_is_the_last_line(capsys):
+    load.tell(Outcome(manifest_of(), ()), "kraftwerk load x.kw --to blue")
+    assert capsys.readouterr().out.splitlines()[-1] == "undo: kraftwerk load x.kw --to blue"
+
+
 def test_counts_after_a_hook_are_told(capsys):
     load.tell(Outcome(manifest_of(), (Comparison("postgres", "rows", 31, 31),), (), {"postgres": {"rows": 2}}))
     assert capsys.readouterr().out.splitlines()[-1] == "anonymized: postgres 2 rows"
