@@ -66,7 +66,8 @@ def prepare(instance, source, token):
     archive.check()
     clear(instance)
     try:
-        _fill(server, archive, f"{name}.part")
+        with __salt__["kw_pgrole.kept"](server):
+            _fill(server, archive, f"{name}.part")
         server.sql(RENAME, server.maintenance, part=f"{name}.part", name=name)
     except BaseException:
         with contextlib.suppress(RuntimeError):

@@ -5,6 +5,7 @@ The server never sees the password: it gets the verifier that it would have made
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
@@ -20,6 +21,7 @@ FROM pg_authid WHERE rolname = :'role'
 # Loads make a database beside the present one: by a URL nobody but the role itself could.
 CREATEDB = 'ALTER ROLE :"role" CREATEDB'
 VERIFIER = "ALTER ROLE :\"role\" PASSWORD '{}'"
+FORGET = 'ALTER ROLE :"role" PASSWORD NULL'
 
 
 def __virtual__():
@@ -72,6 +74,32 @@ def mend(instance, part):
     options, server = __salt__["kw_service.options"](instance, "postgres"), __salt__["kw_pgserver.of"](instance)
     sql = CREATEDB if part == "createdb" else VERIFIER.format(verifier(options["password"], os.urandom(16)))
     server.sql(sql, "postgres", role=server.role)
+
+
+def kept(server):
+    """
+    A role's password as it was, for ``with``: what a dump's own code does with it in the body is undone.
+
+    server
+        Of kw_pgserver.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_pgrole.kept server  # not of use there
+    """
+    return contextlib.nullcontext() if server.outside else _kept(server)
+
+
+@contextlib.contextmanager
+def _kept(server):
+    before = server.query(PRESENT, "postgres", role=server.role)["verifier"]
+    try:
+        yield
+    finally:
+        if server.query(PRESENT, "postgres", role=server.role)["verifier"] != before:
+            server.sql(VERIFIER.format(before) if before else FORGET, "postgres", role=server.role)
 
 
 def verifies(text, password):

@@ -27,6 +27,13 @@ CREATE FUNCTION evil.pg_database_size(a name) RETURNS bigint LANGUAGE plpgsql AS
 CREATE TABLE public.people (name text);
 ALTER DATABASE rich SET search_path = evil, pg_catalog, public;
 """
+# Rows that give the role that loads them a password, by which any user of the node could log in as it.
+DOOR = """
+CREATE FUNCTION opened() RETURNS boolean LANGUAGE plpgsql AS
+  $$ BEGIN EXECUTE 'ALTER ROLE CURRENT_USER PASSWORD $x$sesame$x$'; RETURN true; END $$;
+CREATE TABLE doors (id int CHECK (opened()));
+INSERT INTO doors VALUES (1);
+"""
 TABLE = "CREATE TABLE people (id int);\\nINSERT INTO `people` VALUES (1);\\n"
 OLD = "DROP TABLE IF EXISTS people; CREATE OR REPLACE TABLE old (id int); CREATE OR REPLACE VIEW few AS SELECT 1"
 EVENTS = {
@@ -61,6 +68,17 @@ def test_an_administrator_calls_nothing_of_a_site_s_own(node):
     call(node, "kw_postgres.load", FOLDER)
     call(node, "kw_postgres.remnants")
     assert node.run(["cat", "/tmp/owned"], check=False).stdout == b""
+    assert call(node, "kw_postgres.drop", "tables") is True
+
+
+def test_a_dump_gives_nobody_a_password(node):
+    as_site(node, "env", "-C", "/", "psql", "-XqAt", "--set=ON_ERROR_STOP=1", "-d", INSTANCE, input=DOOR.encode())
+    ask = """cd /; runuser -u postgres -- psql -XqAt -c "ALTER ROLE \\"web-$1\\" $2" -c \
+        "SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = 'web-$1'" """
+    assert node.script(ask, INSTANCE, "PASSWORD NULL").stdout == b"t\n"
+    call(node, "kw_postgres.dump", FOLDER)
+    assert call(node, "kw_postgres.load", FOLDER)["rows"] == 1
+    assert node.script(ask, INSTANCE, "LOGIN").stdout == b"t\n"
     assert call(node, "kw_postgres.drop", "tables") is True
 
 
