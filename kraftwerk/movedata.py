@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from kraftwerk import arrival, load, relay, replacement
+from kraftwerk.errors import KraftwerkError
 from kraftwerk.move import Move, OnStep
 from kraftwerk.moveplan import FILES
 from kraftwerk.screen import OnProgress, Step
@@ -20,6 +21,8 @@ def copy(move: Move, on_progress: OnProgress, *, again: bool = False) -> str:
     Raises:
         KraftwerkError: a service can't be dumped or loaded, or its files can't be copied.
     """
+    if not again:
+        check_versions(move)
     told = []
     for one in move.plan.coming:
         began = time.monotonic()
@@ -29,6 +32,20 @@ def copy(move: Move, on_progress: OnProgress, *, again: bool = False) -> str:
             _database(move, one.service, on_progress)
         told.append(f"{one.service} {time.monotonic() - began:.1f}s")
     return ", ".join(told)
+
+
+def check_versions(move: Move) -> None:
+    """Make sure, before anything is copied, that the new node's servers read what the old one's wrote.
+
+    Raises:
+        KraftwerkError: some are older; all of them are named.
+    """
+    into, databases = move.plan.into, [one for one in move.plan.coming if one.service != FILES]
+    there = replacement.holdings(into.connection, into.instance, [one.service for one in databases])
+    try:
+        replacement.check_versions(into.node.name, databases, there)
+    except KraftwerkError as error:
+        raise KraftwerkError(error.cause, next_command="a node with the same Debian or a newer one for --to") from error
 
 
 def _files(move: Move, on_progress: OnProgress, options: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import stat
 import sys
 
 NAMES = (b"bad \xff\xfe", b"-rf", b" lead", b"back\\slash", b"n" * 255, b"*", b"./x", b'quo"te', b"new\nline")
-MANY = 5000
+MANY = 2000
 
 
 def make(folder):
