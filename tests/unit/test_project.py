@@ -221,7 +221,8 @@ def test_the_commented_sample(root, django, services, samples):
     """The file that `init` writes parses, and so do its samples once their # is taken away."""
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string((PACKAGE / "templates" / "kraftwerk.yaml").read_text())
-    written = template.render(name="mysite", package="mysite", services=services, django=django)
+    variables = {"services": services, "django": django, "database": "postgres" if services else ""}
+    written = template.render(name="mysite", package="mysite", **variables)
     if samples:
         written = re.sub(r"(?m)^#(?=\S|  )", "", written)
     (root / "kraftwerk.yaml").write_text(written)
