@@ -44,7 +44,7 @@ def command(node: str | None, environment: str, plan_only: bool, wait: int, yes:
     with Tokens() as tokens:
         rollout.go(run, deploy.DEPLOY, tokens)
     live = f"Release {run.release.number} is live in {run.seconds:.0f}s   {run.instance.url}"
-    screen.say(f"{live.ljust(52)} undo: {_undo(run, environment)}")
+    screen.say(f"{live.ljust(51)}  undo: {_undo(run, environment)}")
     return 0
 
 

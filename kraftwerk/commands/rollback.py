@@ -22,6 +22,6 @@ def command(number: int | None, node: str | None, environment: str) -> None:
     with Tokens() as tokens:
         rollout.go(run, deploy.ROLLBACK, tokens)
     live = f"Release {run.release.number} is live again in {run.seconds:.1f}s   {run.instance.url}"
-    screen.say(f"{live.ljust(52)} undo: kraftwerk rollback {run.history.live}")
+    screen.say(f"{live.ljust(51)}  undo: kraftwerk rollback {run.history.live}")
     if run.left.migrations:
         screen.warn(f"release {run.left.number} applied {run.left.migrations} migrations; the database stays as it is")

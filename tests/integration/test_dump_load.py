@@ -174,7 +174,7 @@ def test_a_service_that_the_project_lacks(site, dumped, tmp_path):
     more = replace(manifest, order=(*manifest.order, "redis"), services=(*manifest.services, redis))
     write(more, tmp_path / "more.kw", dumped)
     output = load(site, tmp_path / "more.kw", "--yes", code=1)
-    assert f"redis comes from mysite on {BLUE}" in output and "or --skip redis" in output
+    assert f"mysite on {BLUE}" in output and "has redis, and" in output and "or --skip redis" in output
 
 
 def test_an_older_server_is_refused_before_anything_is_touched(site, dumped, tmp_path):
