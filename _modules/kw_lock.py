@@ -9,7 +9,7 @@ import platform
 import time
 
 __virtualname__ = "kw_lock"
-FOLDER = "/run/lock/kraftwerk"
+FOLDER = "/run/kraftwerk-lock"  # not in /run/lock, where anybody could have made it first, with links in it
 DESCRIPTOR = 9  # as kraftwerk/lock.py has it, and kraftwerk/remote/health.sh looks for it
 
 

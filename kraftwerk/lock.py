@@ -15,7 +15,7 @@ from kraftwerk.transport import Connection
 # What a hold stopped whose caller was killed is being started again (hold.py): that is waited for.
 # The kernel's lock goes with the last process that holds file 9, and `cat` ends when our end of its stdin closes.
 SCRIPT = """\
-umask 077; mkdir -p /run/lock/kraftwerk; cd /run/lock/kraftwerk
+umask 077; mkdir -p /run/kraftwerk-lock; cd /run/kraftwerk-lock
 exec 9>>"$1"
 if ! flock -n 9; then cat "$1.owner"; exit 75; fi
 [ ! -e "$1.hold" ] || flock -s -w 60 "$1.hold" true

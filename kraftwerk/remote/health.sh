@@ -54,7 +54,7 @@ backup() {
   since=$(stat -c %Y "/etc/cron.d/kraftwerk-backup-$1" 2>/dev/null) || since=
   pid=$(printf '%s' "$record" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p') alive=
   # Not any process of that number, after a reboot: the one that holds the backup's lock (kw_backup).
-  [ -z "$pid" ] || ! ls -l "/proc/$pid/fd" 2>/dev/null | grep -qF "/run/lock/kraftwerk/$1.backup" || alive=alive
+  [ -z "$pid" ] || ! ls -l "/proc/$pid/fd" 2>/dev/null | grep -qF "/run/kraftwerk-lock/$1.backup" || alive=alive
   # One that is not there any more may have ended just now, and said so.
   [ -z "$pid" ] || [ -n "$alive" ] || record=$(cat "/var/lib/kraftwerk/backups/$1.json")
   printf 'backup\t%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$(date +%s)" "$since" "$alive" "$record"
@@ -75,6 +75,6 @@ process() {
 # The names of kraftwerk's locks that somebody holds just now, as file 9 (kraftwerk/lock.py): asking by taking them would
 # be in the way, and /proc/locks hides what was locked by a process that has ended since.
 locks() {
-  readlink /proc/[0-9]*/fd/9 2>/dev/null | sed -n 's|^/run/lock/kraftwerk/|lock\t|p' | sort -u
+  readlink /proc/[0-9]*/fd/9 2>/dev/null | sed -n 's|^/run/kraftwerk-lock/|lock\t|p' | sort -u
 }
 main "$@" </dev/null

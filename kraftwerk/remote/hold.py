@@ -68,9 +68,19 @@ class Site:
         return bool(self.slot) and os.path.exists(self.web)
 
     def close(self) -> None:
-        """Have one-off commands and cron jobs wait which come from now on."""
-        if self.entrance is not None:
-            fcntl.flock(self.entrance, fcntl.LOCK_EX)
+        """Have one-off commands and cron jobs wait which come from now on.
+
+        Raises:
+            RuntimeError: somebody keeps them from it, who could for ever.
+        """
+        until = time.monotonic() + self.options["running"]
+        while self.entrance is not None:
+            try:
+                return fcntl.flock(self.entrance, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > until:
+                    raise RuntimeError(f"something of {self.name} keeps {self.run} locked") from error
+                time.sleep(0.05)
 
     def empty(self) -> bool:
         """Whether all of them have ended that came before."""
@@ -401,8 +411,8 @@ def main(options: str) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     for number in (signal.SIGPIPE, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    os.makedirs("/run/lock/kraftwerk", mode=0o700, exist_ok=True)
-    guard = os.open(f"/run/lock/kraftwerk/{site.name}.hold", os.O_RDWR | os.O_CREAT, 0o600)
+    os.makedirs("/run/kraftwerk-lock", mode=0o700, exist_ok=True)
+    guard = os.open(f"/run/kraftwerk-lock/{site.name}.hold", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

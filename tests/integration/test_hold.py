@@ -160,6 +160,20 @@ def test_what_waits_is_led_to_nobody_but_the_site(site):
     assert answer()[0] == 200
 
 
+def test_a_site_that_keeps_its_own_door_locked_is_told(site, monkeypatch):
+    connection, instance, _ = site
+    monkeypatch.setattr(hold, "RUNNING", 1)
+    become = ["setpriv", f"--reuid=web-{NAME}", f"--regid=web-{NAME}", "--init-groups"]
+    words = [*become, "flock", "-s", f"/run/kraftwerk/{NAME}", "sh", "-c", "echo locked; exec sleep 1234"]
+    with connection.popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as sleeper:
+        assert sleeper.stdout.readline() == b"locked\n"
+        broken = pytest.raises(KraftwerkError, match=f"something of {NAME} keeps /run/kraftwerk/{NAME} locked")
+        with broken, hold.held(connection, instance):
+            pytest.fail("held")
+        on("pkill -f 'sleep 1234'")
+    wait_for(lambda: states() == ["run", "run", "down"])
+
+
 def test_one_off_commands_wait_and_those_that_run_are_named(site, monkeypatch):
     connection, instance, root = site
     monkeypatch.setattr(hold, "RUNNING", 1)

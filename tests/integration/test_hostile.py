@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 
-from kraftwerk import nodeprogram
+from kraftwerk import lock, nodeprogram
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.remote import script
 from kraftwerk.transport import Connection
@@ -138,6 +138,14 @@ def test_links_among_uploads_lead_to_the_site_s_own_files_only(node):
         curl -s -o /dev/null -w '%{http_code} ' -H "Host: $1.test" "http://127.0.0.1/uploads/$name"; done"""
     assert node.script(asked, INSTANCE).stdout == b"200 200 403 "
     node.script('rm /web/"$1"/uploads/*', INSTANCE)
+
+
+def test_locks_lie_where_no_site_can_put_anything(node):
+    node.run(["rm", "-rf", "/run/lock/kraftwerk"])
+    as_site(node, "sh", "-c", 'mkdir /run/lock/kraftwerk; ln -s /root/victim "/run/lock/kraftwerk/$0.owner"', INSTANCE)
+    with lock.held(node, INSTANCE):
+        assert node.run(["test", "-e", "/root/victim"], check=False).returncode
+        assert node.run(["stat", "-c", "%U %a", "/run/kraftwerk-lock"]).stdout == b"root 700\n"
 
 
 @pytest.mark.parametrize("service", ["redis", "memcached"])
