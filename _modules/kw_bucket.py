@@ -166,6 +166,6 @@ def _words(error):
         if isinstance(inner, OSError) and inner.strerror:
             return inner.strerror
         inner = inner.__cause__ or inner.__context__
-    said = " ".join(str(error).split())
+    said = " ".join(str(getattr(error, "value", error)).split())  # Libcloud's own errors show their driver, too
     found = [re.search(f"<{tag}>(.*?)</{tag}>", said) for tag in ("Code", "Message")]
     return ": ".join(match[1] for match in found if match) or said[:200] or type(error).__name__
