@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import arrival, load, localproc, lock, nodeprogram, replacement, safety, secret, store
+from kraftwerk import arrival, load, localproc, lock, nodeprogram, replacement, safety, screen, secret, store
 from kraftwerk.arrival import Arrive
 from kraftwerk.backup import Backups, Point
 from kraftwerk.counts import counted
@@ -118,6 +118,10 @@ def carry_out(backups: Backups, point: Point, there: Target, plan: Plan, *, keep
     Raises:
         KraftwerkError: the answer was no, or as `load.load`.
     """
+    if backups.backup["recipients"] and not point.encrypted:
+        screen.warn(
+            f"{point.name} isn't encrypted, as points are here: whoever may write into the store can have made it"
+        )
     with lock.held(there.connection, there.instance.name):
         replacement.confirm(plan, kept=keep, yes=yes)
         back = safety.keep(there, plan) if keep else ""

@@ -1,7 +1,9 @@
 """Points on their way back."""
 
 import os
+from contextlib import nullcontext
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -49,3 +51,21 @@ def test_parts_that_killed_processes_left_go(tmp_path, monkeypatch):
         (mine.parent / pid).write_bytes(b"a part")
     assert restore._part() == mine
     assert [each.name for each in mine.parent.iterdir()] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("recipients", "encrypted", "warned"), [(["age1x"], False, True), (["age1x"], True, False), ([], False, False)]
+)
+def test_a_point_that_should_be_encrypted_and_is_not_is_told(monkeypatch, capsys, recipients, encrypted, warned):
+    backups = SimpleNamespace(backup={"recipients": recipients})
+    monkeypatch.setattr(restore.lock, "held", lambda *words: nullcontext())
+    point = SimpleNamespace(name="20261120T030007", encrypted=encrypted)
+    there = SimpleNamespace(connection=None, instance=SimpleNamespace(name="mysite"))
+    monkeypatch.setattr(restore.replacement, "confirm", _refuse)
+    with pytest.raises(KraftwerkError, match="not confirmed"):
+        restore.carry_out(backups, point, there, None, keep=False, yes=True)
+    assert ("isn't encrypted" in capsys.readouterr().err) is warned
+
+
+def _refuse(*words, **more):
+    raise KraftwerkError("not confirmed")
