@@ -166,6 +166,20 @@ def test_killed_before_the_old_node_is_left_it_serves_on_and_the_new_one_does_no
     assert kraftwerk("status", cwd=root).startswith(f"{OLD}  ✓ web 3/3 · clock ✓")
 
 
+def test_a_node_that_can_not_note_that_it_was_left_serves_on(root):
+    on(OLD, f"mkdir /etc/nginx/kraftwerk/{NAME}.conf.new")  # as a full disk: the last of what is written can't be
+    with visitors.visiting(get_node(OLD).host, HOST, pause=0.05) as seen, ordering() as taken:
+        printed = kraftwerk("migrate", "--from", OLD, "--to", NEW, "--yes", cwd=root, code=1)
+        count = len(taken)
+        wait_for(lambda: len(taken) > count + 3)
+    assert f"stall can't leave {OLD}: " in printed
+    assert f"{OLD} serves stall on, untouched; nothing of it runs on {NEW}" in printed
+    assert not seen.failed
+    assert set(taken) <= set(orders(OLD)[0])
+    assert (running(OLD), running(NEW)) == (["worker", "web"], [])
+    on(OLD, f"rmdir /etc/nginx/kraftwerk/{NAME}.conf.new")
+
+
 def test_killed_after_that_the_new_node_serves_and_the_next_call_finishes_it(root):
     secret = on(OLD, f"cat /etc/kraftwerk/secrets/{NAME}/SECRET_KEY")
     with visitors.visiting(get_node(OLD).host, HOST, pause=0.05) as seen, ordering() as taken:
