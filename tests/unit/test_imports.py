@@ -57,6 +57,7 @@ def test_the_cli_imports_commands_by_name_only():
         "kraftwerk.errors",
         "kraftwerk.errors.KraftwerkError",
         "kraftwerk.screen",
+        "kraftwerk.screen.harmless",
         "kraftwerk.screen.settings",
     }
 
