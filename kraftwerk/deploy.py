@@ -141,9 +141,11 @@ def switch(run: Rollout) -> str:
 
 
 def drain(run: Rollout) -> None:
-    """Let the old one finish its requests, then stop it; places that only its data had are left."""
+    """Let the old one finish its requests, then stop it; a deploy leaves places that only the old one's data had."""
     if run.history.live_slot:
         slot.stop(run.target.connection, run.instance, run.history.live_slot)
+    if run.back:
+        return  # the node is as it was: kraftwerk.yaml may name other places by now
     try:
         places.leave_earlier(run.target, run.project.root, run.progress)
     except KraftwerkError as error:  # the site is live all the same, and the next deploy tries again

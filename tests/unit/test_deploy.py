@@ -1,5 +1,7 @@
 """The phases of deploy: their order, their hooks, and what is said when one fails."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from kraftwerk import deploy, rollout
@@ -7,6 +9,8 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.release import History
 from kraftwerk.rollout import Rollout
 from kraftwerk.tokens import Tokens
+
+SOMEWHERE = SimpleNamespace(root=None)  # a project
 
 
 def names(phases):
@@ -25,7 +29,7 @@ def test_rollback_goes_through_the_same_gate():
 
 
 def go(*phases, **state):
-    run = Rollout(None, None, **state)
+    run = Rollout(state.pop("project", None), None, **state)
     with Tokens() as tokens:
         rollout.go(run, phases, tokens)
     return run
@@ -86,3 +90,21 @@ def test_after_the_switch_a_failure_says_that_the_release_is_live():
 
     with pytest.raises(KraftwerkError, match="it hangs\nrelease 0 is live, but not all was cleaned up"):
         go(drain)
+
+
+def test_a_deploy_leaves_places_of_data_and_a_rollback_does_not(monkeypatch):
+    left = []
+    monkeypatch.setattr(deploy.places, "leave_earlier", lambda *given: left.append(given))
+    go(deploy.drain, back=True, project=SOMEWHERE)
+    assert left == []
+    go(deploy.drain, project=SOMEWHERE)
+    assert len(left) == 1
+
+
+def test_a_place_that_can_not_be_left_now_is_told_and_the_release_is_live(monkeypatch, capsys):
+    def leave(*given):
+        raise KraftwerkError("db1 can't be reached")
+
+    monkeypatch.setattr(deploy.places, "leave_earlier", leave)
+    go(deploy.drain, project=SOMEWHERE)
+    assert "db1 can't be reached" in capsys.readouterr().err
