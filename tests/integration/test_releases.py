@@ -93,7 +93,7 @@ def names(node):
 def nodes(stocked):
     """A Debian 12 with rich data, and two of Debian 13 with the same services and no data."""
     instance = plain_instance("rich", *SERVICES)
-    with kept_base(f"trixie-{os.getpid()}", instance, release="trixie") as thirteen, node_factory() as make:
+    with kept_base(f"thirteen-{os.getpid()}", instance, release="trixie") as thirteen, node_factory() as make:
         found = {TWELVE: make(TWELVE, base=stocked)}
         found |= {name: make(name, base=thirteen, release="trixie") for name in (THIRTEEN, OTHER)}
         for node in found.values():
