@@ -13,6 +13,8 @@ import tarfile
 
 import pytest
 
+from tests import odd_files
+
 pytestmark = pytest.mark.skipif(shutil.which("zstd") is None, reason="needs zstd")
 
 
@@ -124,40 +126,16 @@ def test_a_name_is_no_path(files, name):
 TOKEN = "abcd1234"
 
 
-def described(folder):
-    """All that is to come through, of every entry: kind and mode, size, blocks, time to the nanosecond, links."""
-    found = {}
-    for parent, folders, names in os.walk(os.fsencode(folder)):
-        for name in folders + names:
-            path = os.path.join(parent, name)
-            status = os.lstat(path)
-            link = os.readlink(path) if stat.S_ISLNK(status.st_mode) else b""
-            about = (status.st_mode & ~0o6000, status.st_mtime_ns, status.st_nlink, link)
-            found[os.path.relpath(path, os.fsencode(folder))] = (*about, status.st_size, status.st_blocks)
-    return {name: about[:4] if stat.S_ISDIR(about[0]) else about for name, about in found.items()}
-
-
 @pytest.fixture
-def odd(uploads):
+def odd(files, tmp_path):
     """Uploads with everything that a file system knows."""
-    for name in (b"bad \xff\xfe", b"-rf", b" lead", b"back\\slash", b"n" * 255, b"*", b"./x", b'quo"te'):
-        with open(os.path.join(os.fsencode(uploads), name), "wb") as stream:
-            stream.write(name)
-    with (uploads / "sparse").open("wb") as stream:
-        stream.write(b"start")
-        stream.truncate(5_000_000)
-        stream.seek(0, os.SEEK_END)
-        stream.write(b"end")
-    (uploads / "empty").mkdir()
-    (uploads / "absolute").symlink_to("/etc/hostname")
-    (uploads / "dangling").symlink_to("nowhere/at/all")
-    os.utime(uploads / "sparse", ns=(1, 1_700_000_000_123_456_789))
-    os.chmod(uploads / "hard", 0o6755)
-    return uploads
+    folder = tmp_path / "web" / "mysite" / "uploads"
+    odd_files.make(folder)
+    return folder
 
 
 def test_every_kind_of_file_comes_through(files, odd, tmp_path, monkeypatch):
-    before = described(odd)
+    before = odd_files.describe(odd)
     os.mkfifo(odd / "fifo")
     with monkeypatch.context() as patch, socket.socket(socket.AF_UNIX) as plug:
         patch.chdir(odd)  # the path is longer than a socket's may be
@@ -174,7 +152,7 @@ def test_every_kind_of_file_comes_through(files, odd, tmp_path, monkeypatch):
     assert files.activate("mysite", TOKEN) is True
     assert files.activate("mysite", TOKEN) is False
     files.discard("mysite", TOKEN)
-    assert described(odd) == before
+    assert odd_files.describe(odd) == before
     assert [path.name for path in odd.parent.iterdir()] == ["uploads"]
     assert not [path for path in odd.rglob("*") if path.lstat().st_mode & 0o4000]
 
