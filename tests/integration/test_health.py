@@ -133,6 +133,17 @@ def test_what_is_off_on_purpose_stays_off(watched):
     watched.on("systemctl enable --now cron")
 
 
+def test_a_backup_that_fails_is_told_and_so_is_that_it_works_again(watched, deployed, kraftwerk):
+    watched.on("touch /var/backups/kraftwerk")
+    assert kraftwerk("backup", "create", cwd=deployed, check=False).returncode == 1
+    message = watched.wait(f"the backups of shop on {NODE} don't work")
+    assert "the backup of shop failed" in message and "/var/backups/kraftwerk" in message
+    assert f"Next: kraftwerk run --node {NODE} --as root -- journalctl" in message
+    watched.on("rm /var/backups/kraftwerk")
+    kraftwerk("backup", "create", cwd=deployed)
+    watched.wait(f"the backups of shop on {NODE} work again")
+
+
 def test_a_full_disk_gets_room_and_keeps_a_release_to_go_back_to(watched):
     watched.on("fallocate -l $(($(df --output=avail -k /web | tail -n 1) - 8000))k /web/shop/releases/1/big")
     message = watched.wait(f"a disk of {NODE} is nearly full")
