@@ -321,6 +321,7 @@ class _Folder:
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+                os.rmdir(os.path.dirname(target))  # if that is all there was
             raise
         folder = os.open(os.path.dirname(target), os.O_RDONLY)
         os.fsync(folder)

@@ -169,6 +169,7 @@ def test_a_folder_s_full_disk_leaves_no_half(kw_store, file, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
         signal.signal(signal.SIGXFSZ, handler)
     assert kw_store("names", store) == {}
+    assert not (tmp_path / "points/site").exists()
 
 
 def test_more_objects_than_a_page(kw_store, store, server):
