@@ -228,7 +228,7 @@ def killed(target, moment, victim, verb, *arguments):
     """Call a function of the service in the node's own python; once a program is seen there, kill -9 one."""
     script = f"""cd /root/modules; python3 kw_call.py "$@" >/dev/null 2>/tmp/said & module=$!
         until pgrep -f '{moment}' >/dev/null; do kill -0 $module; sleep 0.02; done
-        kill -9 $(pgrep -f '{victim}')
+        kill -9 $(pgrep -f '{victim}') || true  # the end of one may be that of another
         wait $module && exit 3
         cat /tmp/said"""
     return target.connection.script(script, f"kw_postgres.{verb}", INSTANCE, *arguments).stdout.decode()
