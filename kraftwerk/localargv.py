@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 BRIDGE = "kwbr0"
+# Left to the kernel, it would change as nodes come and go, and those that stay would lose us for some seconds.
+BRIDGE_ADDRESS = "02:6b:77:62:72:30"
 NETWORK = "10.77.0.0/24"
 GATEWAY = "10.77.0.1"
 TABLE = "kraftwerk"
@@ -110,7 +112,8 @@ def supervise(options: str, root: Path, command: Sequence[str], *, scope: str = 
 
 def bridge_up() -> str:
     """Return the `ip -batch` lines that make the bridge."""
-    return f"link add {BRIDGE} type bridge\naddress add {GATEWAY}/24 dev {BRIDGE}\nlink set {BRIDGE} up\n"
+    made = f"link add {BRIDGE} address {BRIDGE_ADDRESS} type bridge"
+    return f"{made}\naddress add {GATEWAY}/24 dev {BRIDGE}\nlink set {BRIDGE} up\n"
 
 
 def masquerade() -> str:

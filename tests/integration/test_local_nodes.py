@@ -80,6 +80,15 @@ def test_stop_keeps_files_and_address(make_node, kraftwerk):
     node.run(["test", "-e", "/root/kept"])
 
 
+def test_other_nodes_come_and_go_and_the_computer_is_still_found(make_node):
+    blue, seen = make_node("blue"), "ip neighbour show 10.77.0.1 | cut -d ' ' -f 1-5"
+    before = blue.script(seen).stdout
+    for name in ("green", "red", "grey"):
+        make_node(name)
+        assert b"lladdr" in before and blue.script(seen).stdout == before
+        assert Path("/sys/class/net/kwbr0/address").read_text().encode().strip() in before
+
+
 def test_a_stopped_nodes_address_is_not_given_away(make_node):
     address = make_node("away").node.host
     local.stop("away")

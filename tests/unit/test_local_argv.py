@@ -94,7 +94,7 @@ def test_supervise_in_a_scope_where_systemd_runs():
 
 def test_bridge():
     assert localargv.bridge_up() == (
-        "link add kwbr0 type bridge\naddress add 10.77.0.1/24 dev kwbr0\nlink set kwbr0 up\n"
+        "link add kwbr0 address 02:6b:77:62:72:30 type bridge\naddress add 10.77.0.1/24 dev kwbr0\nlink set kwbr0 up\n"
     )
 
 
