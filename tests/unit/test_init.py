@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from kraftwerk import newproject, virtualenv
-from kraftwerk.commands.init import command
+from kraftwerk.cli import cli
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.template import Choice
 
@@ -31,7 +31,7 @@ def broken(tmp_path):
 
 
 def fails(*arguments):
-    result = CliRunner().invoke(command, arguments)
+    result = CliRunner().invoke(cli, ["init", *arguments])
     assert isinstance(result.exception, KraftwerkError)
     return result.exception
 
