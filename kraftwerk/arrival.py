@@ -5,14 +5,14 @@ It is streamed in any case; the node verifies every byte of it, and lays its mem
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from kraftwerk import archive, lock, manifest, nodeprogram, process, screen
+from kraftwerk import archive, lock, manifest, nodeprogram, process
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.flow import Flow
 from kraftwerk.manifest import Manifest
 from kraftwerk.node import get_node
 from kraftwerk.screen import OnProgress
@@ -20,7 +20,6 @@ from kraftwerk.target import Target
 from kraftwerk.transport import Connection
 
 PIECE = 1 << 20  # bytes in memory at a time
-OFTEN = 0.2  # seconds between two looks at how far it is
 
 # Makes members lie in /web/<instance>/dump/<token>/<service>/, whole and verified, and returns their manifest.
 Arrive = Callable[[str, OnProgress], Manifest]
@@ -136,14 +135,11 @@ def receive(
 
 def pump(content: Iterable[bytes], sink: IO[bytes], on_progress: OnProgress) -> bool:
     """Write all pieces and close the sink; return False when it took no more before that."""
-    sent, began, told = 0, time.monotonic(), 0.0
+    flow = Flow(on_progress)
     try:
         for piece in content:
             sink.write(piece)
-            sent += len(piece)
-            if (now := time.monotonic()) - told > OFTEN:
-                told = now
-                on_progress(f"{screen.size(sent)}, {screen.size(sent / max(now - began, 0.001))}/s")
+            flow.add(len(piece))
         sink.close()
     except BrokenPipeError:
         return False

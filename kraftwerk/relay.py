@@ -1,13 +1,13 @@
 """Folders copied from node to node through this machine's memory: only what changed travels, no disk is touched."""
 
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import IO
 
-from kraftwerk import process, screen
+from kraftwerk import process
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.flow import Flow
 from kraftwerk.remote import program
 from kraftwerk.screen import OnProgress
 from kraftwerk.transport import Connection
@@ -15,7 +15,6 @@ from kraftwerk.transport import Connection
 # Owners by name, modes, times, links hard and soft, sparse files, extended attributes and ACLs.
 OPTIONS = ("-aHAXS", "--delete")
 PIECE = 1 << 18  # bytes in memory at a time
-OFTEN = 0.2  # seconds between two words on how far it is
 
 
 def copy(
@@ -59,19 +58,16 @@ def copy(
 def _pump(stream: IO[bytes] | None, sink: IO[bytes] | None, on_progress: OnProgress = lambda text: None) -> int:
     """Pass bytes on until there are no more, or nobody takes them."""
     assert stream is not None and sink is not None  # noqa: S101 - pipes were asked for
-    sent, began, told = 0, time.monotonic(), 0.0
+    flow = Flow(on_progress)
     try:
         while piece := stream.read1(PIECE):  # type: ignore[attr-defined]
             sink.write(piece)
             sink.flush()
-            sent += len(piece)
-            if (now := time.monotonic()) - told > OFTEN:
-                told = now
-                on_progress(f"{screen.size(sent)}, {screen.size(sent / max(now - began, 0.001))}/s")
+            flow.add(len(piece))
         sink.close()
     except OSError:
         pass  # the other end tells why
-    return sent
+    return flow.sent
 
 
 def _collected(stream: IO[bytes] | None) -> list[bytes]:

@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-from kraftwerk import process
+from kraftwerk import local, process
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 
@@ -73,6 +73,19 @@ def killed_at(site, words, at, number=signal.SIGKILL):
 def safety_dump(output):
     """Return where a command says that its safety dump is."""
     return re.search(r"safety dump: (\S+)", output)[1]
+
+
+@contextmanager
+def deployed(base, work, filled, *others):
+    """Deploy the same Django project on clones of a base, with data on the first one; yields its folder."""
+    kraftwerk("init", "mysite", "--template", "django", "--with", "postgres,files", cwd=work)
+    with ExitStack() as stack:
+        for place in (filled, *others):
+            stack.callback(local.destroy, place.node)
+            local.create(place.node, base=base)
+            kraftwerk("deploy", place.node, "--yes", cwd=work / "mysite")
+        filled.fill(odd=True)
+        yield work / "mysite"
 
 
 class Place:

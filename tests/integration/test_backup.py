@@ -11,7 +11,7 @@ from kraftwerk import store as stores
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests import object_server
-from tests.datasite import Place, kraftwerk
+from tests.datasite import Place, deployed, kraftwerk
 from tests.object_server import KEY, SECRET
 from tests.waiting import wait_for
 
@@ -37,15 +37,8 @@ cd /root; env -i SHELL=/bin/sh PATH="$path" HOME=/root LOGNAME=root sh -c "${lin
 @pytest.fixture(scope="module")
 def site(converged, tmp_path_factory):
     """Deploy a Django project with rows and files on two nodes; the first one's data is the one that matters."""
-    work = tmp_path_factory.mktemp("backup")
-    kraftwerk("init", "mysite", "--template", "django", "--with", "postgres,files", cwd=work)
-    with ExitStack() as stack:
-        for node in (BLUE, GREEN):
-            stack.callback(local.destroy, node)
-            local.create(node, base=converged)
-            kraftwerk("deploy", node, "--yes", cwd=work / "mysite")
-        blue.fill(odd=True)
-        yield work / "mysite"
+    with deployed(converged, tmp_path_factory.mktemp("backup"), blue, green) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

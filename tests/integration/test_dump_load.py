@@ -14,7 +14,7 @@ import pytest
 from kraftwerk import archive, local, localboot, machine, privilege
 from kraftwerk.manifest import Member, ServiceDump
 from kraftwerk.paths import share
-from tests.datasite import Place, killed_at, kraftwerk, safety_dump, start
+from tests.datasite import Place, deployed, killed_at, kraftwerk, safety_dump, start
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
@@ -25,15 +25,8 @@ blue, green = Place(BLUE), Place(GREEN)
 @pytest.fixture(scope="module")
 def site(converged, tmp_path_factory):
     """Deploy the same Django project on two nodes and return its folder."""
-    work = tmp_path_factory.mktemp("site")
-    kraftwerk("init", "mysite", "--template", "django", "--with", "postgres,files", cwd=work)
-    with ExitStack() as stack:
-        for node in (BLUE, GREEN):
-            stack.callback(local.destroy, node)
-            local.create(node, base=converged)
-            kraftwerk("deploy", node, "--yes", cwd=work / "mysite")
-        blue.fill(odd=True)
-        yield work / "mysite"
+    with deployed(converged, tmp_path_factory.mktemp("site"), blue, green) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
