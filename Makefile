@@ -8,9 +8,9 @@ PREFIX ?= $(HOME)/.kraftwerk
 export PYTHONDONTWRITEBYTECODE :=
 
 # What local nodes need, and what the tests need on top (openssh-server: its sshd, as a program, for tests on loopback;
-# age: what nodes encrypt backup points with).
+# age: what nodes encrypt backup points with; chromium: what visitors see).
 NODE_PACKAGES := mmdebstrap systemd-container nftables iproute2 rsync openssh-client git sudo zstd python3-venv
-TEST_PACKAGES := openssh-server gnupg age
+TEST_PACKAGES := openssh-server gnupg age chromium chromium-driver
 
 # A virtualenv in folder $(1) with $(2) in it, by uv: it leaves out a dependency of Salt's that needs a C compiler.
 define virtualenv
