@@ -9,6 +9,7 @@ import pytest
 
 from kraftwerk import privilege, screen
 from kraftwerk.errors import KraftwerkError
+from tests.browser import browser  # noqa: F401 - a fixture for all tests
 
 
 def pytest_configure(config):
