@@ -6,16 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kraftwerk import backupconfig, caching, service, superuser
+from kraftwerk.lockfiles import kinds
 from kraftwerk.node import HOSTNAME
-from kraftwerk.schema import Value, Wrong, list_of, mapping_of, number, record, setting, text
+from kraftwerk.schema import Value, Wrong, anything, list_of, mapping_of, number, record, setting, text
 
 FILE = "kraftwerk.yaml"
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 LABEL_MEANING = "a name: lower-case letters, digits and dashes"
 MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+CALLABLE = rf"{MODULE}(\([^()\x00-\x1f\x7f]*\))?"  # or a function that returns one, with its arguments
 SLOT = re.compile(r"(.*-)?web(-[ab])?")  # what runit calls the web processes
 
 hostname = text(HOSTNAME.pattern, "a domain, such as www.example.com")
+application = text(rf"{MODULE}(:{CALLABLE})?", "module or module:callable")
+package_part = text(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "the name of an extra or of a group")
 label = text(LABEL, LABEL_MEANING)
 shell_command = text(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "a command on one line")
 schedule = text(
@@ -47,9 +51,20 @@ def anonymizer(value: Value) -> str:
     return folder(value, "a file of the project, such as anonymize.sql")
 
 
-def not_served(value: Value) -> str:
-    """Refuse a key that later versions serve."""
-    raise Wrong("ASGI applications are not served yet; give a WSGI application as wsgi")
+def boolean(value: Value) -> bool:
+    """Parse true or false."""
+    found = anything(value)
+    if not isinstance(found, bool):
+        raise Wrong(f"must be true or false, not {found!r}")
+    return found
+
+
+def requirement_file(value: Value) -> str:
+    """Parse a file that requirements stand in, of a kind that can be read."""
+    path = folder(value, "a file inside the project, such as requirements.txt or poetry.lock")
+    if kinds.kind(path) is None:
+        raise Wrong(f"{path!r} is no file of requirements; known are {kinds.KNOWN}")
+    return path
 
 
 @dataclass(frozen=True)
@@ -73,8 +88,12 @@ class Environment:
 class Deployment:
     """The keys that kraftwerk.yaml, pillar/base.sls and pillar/<environment>.sls may all give; the last one wins."""
 
-    wsgi: str = setting(text(rf"{MODULE}(:{MODULE}(\(\))?)?", "module or module:callable"), default="")
-    asgi: str = setting(not_served, default="")
+    wsgi: str = setting(application, default="")
+    asgi: str = setting(application, default="")
+    requirements: tuple[str, ...] | None = setting(list_of(requirement_file, or_one=True), default=None)
+    extras: tuple[str, ...] = setting(list_of(package_part, or_one=True), default=())
+    groups: tuple[str, ...] = setting(list_of(package_part, or_one=True), default=())
+    install: bool | None = setting(boolean, default=None)
     python: str = setting(text(r"3(\.\d+)?", "a version of Python 3, such as 3 or 3.11"), default="3")
     workers: int | None = setting(number(1, 512), default=None)
     services: Mapping[str, Mapping[str, Any]] = setting(service.parse, default_factory=dict)

@@ -21,8 +21,13 @@ class Instance:
     project: str
     environment: str
     wsgi: str
+    asgi: str = ""  # in place of wsgi
     workers: int | None = None
     python: str = "3"
+    requirements: tuple[str, ...] | None = None  # files; None: the first that is found
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    install: bool = False  # the project itself, into its virtualenv
     services: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of services; secrets are encrypted
     processes: Mapping[str, str] = field(default_factory=dict)
@@ -44,6 +49,11 @@ class Instance:
     remove: tuple[str, ...] = ()  # where it isn't present, what goes: processes, source, tables, database, owner
     moved: str = ""  # where it isn't present, the address that it moved to: requests are passed on to it
     arriving: str = ""  # the node that it is on its way from: until it is here, neither workers nor cron nor backups
+
+    @property
+    def application(self) -> str:
+        """Return what is served, as module:callable; empty where only data is kept."""
+        return self.wsgi or self.asgi
 
     @property
     def user(self) -> str:

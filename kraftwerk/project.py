@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import backupconfig, caching, schema, service
+from kraftwerk import application, backupconfig, caching, schema, service
 from kraftwerk.deployment import FILE, LABEL, LABEL_MEANING, Deployment, Environment, Layer, ProjectFile
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import NAME_LIMIT, Instance, instance_name
@@ -53,7 +53,9 @@ class Project:
         Raises:
             KraftwerkError: no such environment (code 2).
         """
-        found = _merged(layer.values for layer in self.layers_of(environment))
+        layers = self.layers_of(environment)
+        found = _merged(layer.values for layer in layers)
+        found = {key: value for key, value in found.items() if key not in application.overruled(layers)}
         return Deployment(**{**found, "services": service.settled(found.get("services", {}))})
 
     def foreign(self, environment: str) -> dict[str, Any]:
@@ -91,9 +93,14 @@ class Project:
             name=name,
             project=self.name,
             environment=environment,
-            wsgi=given.wsgi if ":" in given.wsgi else f"{given.wsgi}:application",
+            wsgi=application.whole(given.wsgi),
+            asgi=application.whole(given.asgi),
             workers=given.workers,
             python=given.python,
+            requirements=given.requirements,
+            extras=given.extras,
+            groups=given.groups,
+            install=application.is_installed(self.root, given),
             services=tuple(given.services),
             options=service.placed(given.services, node_name),
             processes=given.processes,
@@ -210,10 +217,8 @@ def parse(root: Path, instead: Mapping[Path, str] | None = None) -> Project:
             if NODES_OWN in foreign:
                 problems.append(f"{places[NODES_OWN,]}: {NODES_OWN}: {NODES_OWN_MEANING}")
             layers[name] = Layer(schema.shown(path), found, places, foreign)
-    if not problems and not any("wsgi" in layer.values for layer in layers.values()):
-        problems.append(
-            f"{schema.shown(root / FILE)}:1: wsgi: missing; the application, such as mysite.wsgi:application"
-        )
+    if not problems:
+        problems.extend(application.problems(schema.shown(root / FILE), list(layers.values())))
     _check_source(root, layers, problems)
     schema.check(problems)
     return Project(root.name, root, environments, layers)

@@ -42,7 +42,7 @@ class Inventory:
 
     def warning(self, node_name: str) -> str:
         """Return what is about to happen, whatever is answered to the questions that follow."""
-        if self.instance.wsgi:
+        if self.instance.application:
             return f"{self.instance.name} will stop being served by {node_name}."
         return f"{node_name} has data of {self.instance.name} that no node uses any more."
 
@@ -91,7 +91,7 @@ def choose(instance: Instance, ask: Callable[[str], bool], keep_data: bool) -> t
         ask: asks a question.
         keep_data: leave tables, database and owner without asking.
     """
-    name, has_data, runs = instance.name, bool(instance.services), bool(instance.wsgi)
+    name, has_data, runs = instance.name, bool(instance.services), bool(instance.application)
     parts = [PROCESSES] if runs else []
     if runs and ask(f"Remove the source of {name} (releases, virtualenvs, logs)?"):
         parts.append(SOURCE)
@@ -126,7 +126,7 @@ def remove(
         KraftwerkError: the node can't be reached, somebody else works on the instance, or a state failed.
     """
     data = tuple(each for each in parts if each in (TABLES, DATABASE, OWNER))
-    if not instance.wsgi:
+    if not instance.application:
         places.remove(target.node, instance, data, project_root, on_progress)
         return
     # Not what is nobody's to read on its way there.

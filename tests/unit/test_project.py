@@ -79,6 +79,48 @@ def test_only_wsgi_is_needed(root):
     assert Instance.from_dict(json.loads(json.dumps(instance.as_dict()))) == instance
 
 
+def test_asgi_in_place_of_wsgi(root):
+    (root / "kraftwerk.yaml").write_text("asgi: shop.main:create_app('production')\n")
+    instance = project.parse(root).instance("production", "blue")
+    assert (instance.wsgi, instance.asgi) == ("", "shop.main:create_app('production')")
+    assert instance.application == "shop.main:create_app('production')"
+    (root / "kraftwerk.yaml").write_text("wsgi: shop.wsgi\nasgi: shop.asgi\n")
+    assert mistakes(root).endswith("kraftwerk.yaml:2: asgi: wsgi is given, too; only one of them can be served")
+
+
+def test_a_later_file_may_serve_the_other_one(root):
+    (root / "pillar" / "staging.sls").write_text("asgi: mysite.asgi\n")
+    found = project.parse(root)
+    assert found.instance("staging", "blue").application == "mysite.asgi:application"
+    assert found.instance("staging", "blue").wsgi == ""
+    assert found.instance("production", "blue").application == "mysite.wsgi:application"
+
+
+def test_what_is_installed(root):
+    text = "wsgi: shop.wsgi\nrequirements: [requirements/base.txt, more.in]\nextras: [redis]\ngroups: server\n"
+    (root / "kraftwerk.yaml").write_text(text)
+    instance = project.parse(root).instance("production", "blue")
+    assert instance.requirements == ("requirements/base.txt", "more.in")
+    assert (instance.extras, instance.groups, instance.install) == (("redis",), ("server",), False)
+    assert Instance.from_dict(json.loads(json.dumps(instance.as_dict()))) == instance
+
+
+def test_a_package_in_src_is_installed_unless_it_says_otherwise(root):
+    def installed(text="wsgi: shop.wsgi\n"):
+        (root / "kraftwerk.yaml").write_text(text)
+        return project.parse(root).instance("production", "blue").install
+
+    (root / "src" / "shop").mkdir(parents=True)
+    assert not installed()
+    (root / "pyproject.toml").touch()
+    assert installed()
+    assert not installed("wsgi: shop.wsgi\ninstall: false\n")
+    assert not installed("wsgi: shop.wsgi\nsrc: src\n")
+    (root / "shop.py").touch()
+    assert not installed()
+    assert installed("wsgi: shop.wsgi\ninstall: true\n")
+
+
 def test_the_keys_of_2012(root):
     (root / "site").mkdir()
     (root / "kraftwerk.yaml").write_text(
@@ -143,7 +185,11 @@ def test_mistakes_name_the_right_file(root, monkeypatch):
     [
         ("workers: 2", ":1: wsgi: missing"),
         ("wsgi: my site", "wsgi: 'my site' is not module or module:callable"),
-        ("asgi: mysite.asgi", "asgi: ASGI applications are not served yet"),
+        ("asgi: my site", "asgi: 'my site' is not module or module:callable"),
+        ("requirements: environment.yml", "'environment.yml' is no file of requirements; known are requirements.txt"),
+        ("requirements: [../requirements.txt]", "leads out of the project"),
+        ("install: 'yes'", "install: must be true or false, not 'yes'"),
+        ("extras: [-x]", "extras[0]: '-x' is not the name of an extra or of a group"),
         ("services: [postgre]", "services[0]: unknown service postgre; did you mean postgres?"),
         ("services: [..]", "services[0]: '..' is not a name"),
         ("processes: {web: x}", "processes.web: web is what kraftwerk calls the web process"),
