@@ -8,6 +8,11 @@ from urllib.parse import quote
 
 from kraftwerk.node import Node
 
+# What a program finds in its environment on a node that is this computer.
+LOGIN = (
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    *("HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh", "LANG=C.UTF-8"),
+)
 CONNECT_TIMEOUT = 8  # seconds until an address that doesn't answer counts as unreachable
 
 
@@ -38,16 +43,28 @@ def ssh_options(*, key: Path, known_hosts: Path, socket: Path) -> list[str]:
 
 
 def ssh(node: Node, options: Sequence[str], words: Sequence[str], *, tty: bool = False) -> list[str]:
-    """Return the argv that runs words on a node; they arrive there exactly as given.
+    """Return the argv that runs words on a node, without ssh where it is this computer; they arrive exactly as given.
 
     Args:
         options: from `ssh_options`.
         words: the remote program and its arguments; none opens a login shell.
         tty: ask for a terminal there.
     """
+    if node.is_here:
+        return here(words, tty=tty)
     flags = [flag for option in options for flag in ("-o", option)]
     remote = [shlex.join(words)] if words else []
     return ["ssh", *flags, "-p", str(node.port), "-tt" if tty else "-T", f"{node.user}@{node.host}", *remote]
+
+
+def here(words: Sequence[str], *, tty: bool = False) -> list[str]:
+    """Return the argv that runs words on this computer as sshd would: nothing of our environment reaches them.
+
+    Args:
+        tty: let them have our terminal, with its Ctrl-C.
+    """
+    apart = [] if tty else ["setsid", "--wait"]
+    return [*apart, "env", "--ignore-environment", "--chdir=/root", *LOGIN, *words]
 
 
 def ending_with_us(words: Sequence[str]) -> list[str]:
@@ -56,7 +73,9 @@ def ending_with_us(words: Sequence[str]) -> list[str]:
 
 
 def ssh_control(node: Node, options: Sequence[str], verb: str) -> list[str]:
-    """Return the argv that asks (`check`) or ends (`exit`) the multiplexed connection."""
+    """Return the argv that asks (`check`) or ends (`exit`) the multiplexed connection; this computer needs none."""
+    if node.is_here:
+        return ["true"]
     flags = [flag for option in options for flag in ("-o", option)]
     return ["ssh", *flags, "-p", str(node.port), "-O", verb, f"{node.user}@{node.host}"]
 
@@ -71,6 +90,7 @@ def rsync(
     owner: str = "",
     modes: str = "",
     files_from: bool = False,
+    missing: bool = False,
 ) -> list[str]:
     """Return the argv that makes a folder on a node the same as one here.
 
@@ -81,20 +101,23 @@ def rsync(
         owner: `user:group` on the node.
         modes: what permissions become on the way, as rsync's --chmod takes it.
         files_from: send only the paths that come NUL-separated on stdin.
+        missing: of these, delete there what is missing here.
     """
     flags = [flag for option in options for flag in ("-o", option)]
+    rsh = f"--rsh={shlex.join(['ssh', *flags, '-p', str(node.port)])}"
     return [
         "rsync",
         "--archive",
-        "--compress",
+        *([] if node.is_here else ["--compress"]),
         "--delay-updates",
         *(["--from0", "--files-from=-"] if files_from else ["--delete"]),
+        *(["--delete-missing-args", "--force"] if missing else []),
         *([f"--chown={owner}"] if owner else []),
         *([f"--chmod={modes}"] if modes else []),
         *([f"--link-dest={link_dest}"] if link_dest else []),
-        f"--rsh={shlex.join(['ssh', *flags, '-p', str(node.port)])}",
+        *([] if node.is_here else [rsh]),
         f"{source}/",
-        f"{node.user}@{node.host}:{target}/",
+        f"{target}/" if node.is_here else f"{node.user}@{node.host}:{target}/",
     ]
 
 
@@ -116,6 +139,12 @@ def ssh_public_key(file: Path) -> list[str]:
 def ssh_keyscan(host: str, port: int, timeout: int) -> list[str]:
     """Return the argv that prints the host keys that an address shows."""
     return ["ssh-keyscan", "-T", str(timeout), "-p", str(port), "-t", "ed25519,ecdsa,rsa", "--", host]
+
+
+def salt_call(folder: Path, words: Sequence[str], *, log_level: str) -> list[str]:
+    """Return the argv of the salt-call that stands beside this Python, on a folder with its configuration."""
+    program = [str(Path(sys.executable).with_name("salt-call")), "--local", f"--config-dir={folder}"]
+    return here([*program, "--out=json", "--retcode-passthrough", f"--log-level={log_level}", *words])
 
 
 def salt_master(folder: Path) -> list[str]:

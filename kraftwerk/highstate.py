@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import converged, lock, registry, saltconf, saltssh
+from kraftwerk import converged, lock, process, registry, saltconf, saltssh
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node
@@ -160,7 +160,7 @@ def _options(only: tuple[str, ...], project_root: Path | None) -> dict[str, Any]
     return options | ({"file_roots": saltconf.file_roots(project_root)} if project_root else {})
 
 
-def _progress(on_progress: OnProgress | None) -> saltssh.OnLine:
+def _progress(on_progress: OnProgress | None) -> process.OnLine:
     count = 0
 
     def on_line(line: str) -> None:

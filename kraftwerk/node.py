@@ -16,6 +16,7 @@ from kraftwerk.paths import config_home, private, write_atomic
 
 HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 SALT_FOLDER = "/var/lib/kraftwerk/salt"  # Salt's engine on a node, where only root can make a folder
+HERE = "here"  # the provider of the node that is this very computer
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,10 @@ class Node:
     Attributes:
         name: its hostname, by which it is called everywhere.
         host: the address that ssh connects to.
-        provider: who runs it: local, ssh (adopted), or a cloud's name.
+        provider: who runs it: local, ssh (adopted), here (this computer itself), or a cloud's name.
         status: creating, ready or stopped; a node that is still `creating` was interrupted.
         salt_folder: where Salt's engine goes on the node.
+        machine_id: which computer `here` was said on; the roster may be shared with others.
     """
 
     name: str
@@ -38,12 +40,19 @@ class Node:
     release: str = ""
     status: str = "ready"
     salt_folder: str = SALT_FOLDER
+    machine_id: str = ""
+
+    @property
+    def is_here(self) -> bool:
+        """Tell whether it is this very computer: commands run on it directly, without ssh."""
+        return self.provider == HERE
 
     def as_roster(self) -> dict[str, Any]:
         """Return the node's entry in the roster, as Salt reads it."""
         entry: dict[str, Any] = {"host": self.host, "user": self.user, "port": self.port, "provider": self.provider}
         entry |= {"thin_dir": self.salt_folder}
         entry |= {"release": self.release} if self.release else {}
+        entry |= {"machine_id": self.machine_id} if self.machine_id else {}
         return entry | ({"status": self.status} if self.status != "ready" else {})
 
     @classmethod
@@ -58,7 +67,14 @@ class Node:
             release=str(entry.get("release", "")),
             status=str(entry.get("status", "ready")),
             salt_folder=str(entry.get("thin_dir", SALT_FOLDER)),
+            machine_id=str(entry.get("machine_id", "")),
         )
+
+
+def machine_id() -> str:
+    """Return what tells this computer from all others, which systemd made when it was installed; empty without one."""
+    file = Path("/etc/machine-id")
+    return file.read_text().strip() if file.exists() else ""
 
 
 def check_name(name: str) -> str:

@@ -3,7 +3,8 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -14,6 +15,7 @@ PIPE = subprocess.PIPE
 Popen = subprocess.Popen[bytes]
 Completed = subprocess.CompletedProcess[bytes]
 Stream = int | IO[bytes] | None
+OnLine = Callable[[str], None]
 
 
 def run(
@@ -117,6 +119,33 @@ def popen(
         )
     except FileNotFoundError as error:
         raise _missing(argv, error) from error
+
+
+def listen(argv: Sequence[str], on_line: OnLine | None = None) -> tuple[str, str, int]:
+    """Run a program to its end, hand on each line of its stderr as it comes, and return output, errors and exit code.
+
+    Raises:
+        KraftwerkError: the program is missing.
+    """
+    running = popen(argv, stderr=PIPE)
+    assert running.stdout is not None and running.stderr is not None  # noqa: S101 - pipes were asked for
+    errors: list[str] = []
+
+    def read_errors(stream: IO[bytes]) -> None:
+        for raw in stream:
+            errors.append(raw.decode(errors="replace"))
+            if on_line is not None:
+                on_line(errors[-1].rstrip("\n"))
+
+    reader = threading.Thread(target=read_errors, args=(running.stderr,), daemon=True)
+    reader.start()
+    try:
+        output = running.stdout.read().decode(errors="replace")
+        reader.join()
+        return output, "".join(errors), running.wait()
+    except BaseException:
+        running.terminate()
+        raise
 
 
 def foreground(argv: Sequence[str]) -> int:

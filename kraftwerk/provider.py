@@ -7,10 +7,10 @@ from kraftwerk import account, census, cloud, hosts, local, localboot, minion, r
 from kraftwerk.account import Account
 from kraftwerk.census import Census
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.node import Node, all_nodes, get_node, remove_node, roster_file
+from kraftwerk.node import HERE, Node, all_nodes, get_node, remove_node, roster_file
 from kraftwerk.transport import Connection
 
-PROVIDERS = ("local", "ssh")
+PROVIDERS = ("local", "ssh", HERE)
 
 
 def get_account(name: str) -> Account:
@@ -59,7 +59,7 @@ def destroy(node: Node) -> None:
     Raises:
         KraftwerkError: as `local.destroy` or `rented.destroy`; or its provider isn't known here (code 2).
     """
-    if node.provider == "ssh":
+    if node.provider in ("ssh", HERE):
         Connection(node).close()
         hosts.remove(node.host)
         remove_node(node.name)
@@ -130,6 +130,8 @@ def statuses() -> tuple[list[tuple[Node, str]], Mapping[str, KraftwerkError]]:
 def _status(node: Node, seen: Census) -> str:
     if node.provider == "local":
         return local.status(node.name)
+    if node.is_here:
+        return "running"
     if node.status == "creating":
         return node.status
     if node.provider in seen.machines:
@@ -155,6 +157,8 @@ def check_known(node: Node) -> None:
 
 
 def _check_powered(node: Node, instead: str) -> None:
+    if node.is_here:
+        raise KraftwerkError(f"{node.name} is this very computer", next_command=f"systemctl {instead}", code=2)
     if node.provider == "ssh":
         raise KraftwerkError(
             f"{node.name} is a server that was adopted: it is not started and stopped from here",

@@ -10,19 +10,18 @@ import logging
 import os
 import shutil
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from kraftwerk import process, saltconf
+from kraftwerk import process, saltcall, saltconf
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
 from kraftwerk.paths import private
+from kraftwerk.process import OnLine
 from kraftwerk.transport import UNREACHABLE, Connection, unreachable
 
-OnLine = Callable[[str], None]
 JOB_KEYS = {"return", "retcode", "jid", "id", "fun", "fun_args", "success", "out"}
 EXTMODS = "running_data/var/cache/salt/minion/extmods"  # below the node's salt_folder
 
@@ -48,7 +47,7 @@ def call(
     """
     value, code = execute(node, function, *arguments, on_line=on_line, options=options, exact=True, **keywords)
     if code and not _is_state_return(value):
-        raise KraftwerkError(f"{node.name}: {function} failed: {_reason(value)}")
+        raise KraftwerkError(f"{node.name}: {function} failed: {saltcall.reason(value)}")
     return value
 
 
@@ -68,6 +67,8 @@ def execute(
     """
     old_umask = os.umask(0o077)
     try:
+        if node.is_here:
+            return saltcall.execute(node, function, arguments, keywords, options or {}, exact=exact, on_line=on_line)
         with _patched(node, on_line):
             return _run(_single(node, function, arguments, keywords, options or {}, exact))
     finally:
@@ -114,7 +115,7 @@ def _run(single: Any) -> tuple[Any, int]:
     except wrapper.SSHException as error:
         code, parsed = max(error.retcode, 1), error.to_ret()
         if not _value_in(parsed):
-            raise KraftwerkError(f"{single.id}: {single.fun} failed: {_reason(parsed)}") from error
+            raise KraftwerkError(f"{single.id}: {single.fun} failed: {saltcall.reason(parsed)}") from error
     while _value_in(parsed):
         parsed = parsed.get("local", parsed.get("return"))
     return parsed, int(code)
@@ -128,17 +129,6 @@ def _value_in(parsed: Any) -> bool:
 def _is_state_return(value: Any) -> bool:
     """Tell whether it is the result of states: a failed state is for the caller to show."""
     return isinstance(value, dict) and bool(value) and all("_|-" in str(key) for key in value)
-
-
-def _reason(answer: Any) -> str:
-    """Return the telling line of an answer without a value: the first, or of a traceback the last."""
-    words = answer.get("stderr") or answer.get("stdout") or answer if isinstance(answer, dict) else answer
-    if isinstance(words, list):
-        words = "; ".join(str(word) for word in words)
-    lines = [line.strip() for line in str(words).splitlines() if line.strip() and not line.startswith("SALT_ARGV")]
-    if not lines:
-        return "no answer"
-    return lines[-1] if any(line.startswith("Traceback") for line in lines) else lines[0]
 
 
 @contextmanager
@@ -227,27 +217,10 @@ def _deploy_ext(stock: Any) -> Any:
 
 def _subprocess(node: Node, words: list[str], on_line: OnLine | None) -> tuple[str, str, int]:
     """Run ssh or scp as a plain process, hand on each line of its stderr, and return output, errors and exit code."""
-    running = process.popen(words, stderr=process.PIPE)
-    errors: list[str] = []
-
-    def read_errors() -> None:
-        for raw in cast(Any, running.stderr):
-            errors.append(raw.decode(errors="replace"))
-            if on_line is not None:
-                on_line(errors[-1].rstrip("\n"))
-
-    reader = threading.Thread(target=read_errors, daemon=True)
-    reader.start()
-    try:
-        output = cast(Any, running.stdout).read().decode(errors="replace")
-        reader.join()
-        code = running.wait()
-    except BaseException:
-        running.terminate()
-        raise
-    if code == UNREACHABLE and not any("SALT_ARGV" in line for line in errors):
-        raise unreachable(node, "".join(errors))
-    return output, "".join(errors), code
+    output, errors, code = process.listen(words, on_line)
+    if code == UNREACHABLE and "SALT_ARGV" not in errors:
+        raise unreachable(node, errors)
+    return output, errors, code
 
 
 def clean(connection: Connection) -> None:

@@ -1,14 +1,15 @@
 """The way to a node: one multiplexed OpenSSH connection that commands, streams and rsync share."""
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-from kraftwerk import argv, process
+from kraftwerk import argv, privilege, process
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.node import Node, known_hosts_file, private_key_file
+from kraftwerk.node import Node, known_hosts_file, machine_id, private_key_file
 from kraftwerk.paths import private, socket_home
 from kraftwerk.process import Completed, Stream
 
@@ -50,10 +51,10 @@ class Connection:
         Raises:
             KraftwerkError: the node can't be reached or its host key changed; or (with check) the program failed.
         """
-        command = argv.ssh(self.node, self.options, words)
+        command = self._command(words)
         source = process.DEVNULL if stdin is None else stdin
         completed = process.run(command, input=input, stdin=source, stdout=stdout, timeout=timeout, check=False)
-        if completed.returncode == UNREACHABLE:
+        if completed.returncode == UNREACHABLE and not self.node.is_here:
             raise unreachable(self.node, completed.stderr.decode(errors="replace"))
         if check and completed.returncode:
             raise KraftwerkError(f"{self.node.name}: {process.failure(words, completed)}")
@@ -73,7 +74,7 @@ class Connection:
 
     def popen(self, words: Sequence[str], *, stdin: Stream, stdout: Stream, stderr: Stream = None) -> process.Popen:
         """Start a program on the node, to read or feed it while it runs."""
-        return process.popen(argv.ssh(self.node, self.options, words), stdin=stdin, stdout=stdout, stderr=stderr)
+        return process.popen(self._command(words), stdin=stdin, stdout=stdout, stderr=stderr)
 
     def interactive(self, words: Sequence[str]) -> NoReturn:
         """Become a program on the node: terminal (when there is one here), stdin, exit code and Ctrl-C are its own.
@@ -82,7 +83,7 @@ class Connection:
         """
         tty = sys.stdin.isatty() and sys.stdout.isatty()
         self.check()
-        command = argv.ssh(self.node, self.options, words, tty=tty)
+        command = self._command(words, tty=tty)
         if tty:
             process.replace(command)
         sys.exit(process.foreground(argv.ending_with_us(command) if shutil.which("setpriv") else command))
@@ -106,8 +107,11 @@ class Connection:
         owner: str = "",
         modes: str = "",
         files: Sequence[str] | None = None,
+        missing: bool = False,
     ) -> None:
         """Make a folder on the node the same as one here; with `files`, send only these paths below it.
+
+        With `missing`, those of them that aren't here any more go there, too.
 
         Raises:
             KraftwerkError: rsync failed; what it sent is completed by the next call.
@@ -121,18 +125,43 @@ class Connection:
             owner=owner,
             modes=modes,
             files_from=files is not None,
+            missing=missing,
         )
         names = None if files is None else b"".join(name.encode() + b"\0" for name in files)
-        process.run(command, input=names)
+        process.run(as_root_here(self.node, command), input=names)
+
+    def _command(self, words: Sequence[str], *, tty: bool = False) -> list[str]:
+        if self.node.is_here and tty:  # as ssh hands it on
+            words = ["env", f"TERM={os.environ.get('TERM', 'dumb')}", *words]
+        return as_root_here(self.node, argv.ssh(self.node, self.options, words, tty=tty))
 
     def close(self) -> None:
         """End the multiplexed connection, if there is one."""
         process.run(argv.ssh_control(self.node, self.options, "exit"), check=False, timeout=5)
 
 
+def as_root_here(node: Node, command: list[str]) -> list[str]:
+    """Return a command for a node; where that is this computer, one that runs as root.
+
+    Raises:
+        KraftwerkError: neither root nor sudo is to be had; or `here` was said on another computer.
+    """
+    if not node.is_here:
+        return command
+    if node.machine_id != machine_id():
+        cause = f"{node.name} is another computer, which is reached from itself only"
+        raise KraftwerkError(
+            cause, next_command=f"kraftwerk on {node.name}; or adopt it: kraftwerk create-node", code=2
+        )
+    privilege.obtain()
+    return privilege.words(command)
+
+
 def unreachable(node: Node, words: str) -> KraftwerkError:
     """Return the error for what ssh said when it could not connect."""
     lines = [line.strip() for line in words.splitlines() if line.strip()]
+    if node.is_here:
+        return KraftwerkError(f"{node.name}: {lines[-1] if lines else 'a program ended without a word'}")
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in words or "Host key verification failed" in words:
         return KraftwerkError(
             f"{node.name} shows another host key than the pinned one in {known_hosts_file()}: "

@@ -2,10 +2,10 @@
 
 import click
 
-from kraftwerk import admin, adopt, hosts, local, localbase, machine, progress, provider, screen
+from kraftwerk import admin, adopt, here, hosts, local, localbase, machine, progress, provider, screen
 from kraftwerk.account import Account
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.node import Node, pinned_host_keys
+from kraftwerk.node import HERE, Node, pinned_host_keys
 from kraftwerk.options import complete_runners, yes_option
 from kraftwerk.transport import Connection
 
@@ -19,7 +19,8 @@ OF = {"release": "local", "host": "ssh", "host_key": "ssh"} | dict.fromkeys(("si
     "who",
     metavar="NAME",
     shell_complete=complete_runners,
-    help="Who runs the node: local (this computer), ssh (a server), or a cloud that was added.",
+    help="Who runs the node: local (a node inside this computer), ssh (a server), here (this computer itself), "
+    "or a cloud that was added.",
 )
 @click.option(
     "--size", default="", help="The size of a cloud's machine: small, medium, large, or the cloud's own name."
@@ -65,6 +66,10 @@ def command(
     _check_options(who, release=release, host=host, host_key=host_key, size=size, image=image, location=location)
     if who == "local":
         node = _create(name, release or config.local.release)
+    elif who == HERE:
+        here.register(name)
+        screen.hint(f"This computer is the node {name} now.", "kraftwerk mksite django mysite")
+        return
     elif who == "ssh":
         if not host:
             raise KraftwerkError("--provider ssh needs the server's address: --host ADDRESS", code=2)

@@ -148,3 +148,24 @@ def test_every_builder_is_tested():
 
 def test_a_program_that_ends_with_us():
     assert argv.ending_with_us(["ssh", "blue"]) == ["setpriv", "--pdeathsig=TERM", "--", "ssh", "blue"]
+
+
+HERE = Node("web1", "192.0.2.7", "here")
+LOGIN = [
+    *["env", "--ignore-environment", "--chdir=/root"],
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    *["HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh", "LANG=C.UTF-8"],
+]
+
+
+def test_on_this_computer_nothing_needs_ssh(monkeypatch):
+    monkeypatch.setattr("sys.executable", "/venv/bin/python")
+    assert argv.ssh(HERE, [], ["echo", "a b"]) == ["setsid", "--wait", *LOGIN, "echo", "a b"]
+    assert argv.here(["bash"], tty=True) == [*LOGIN, "bash"]
+    assert argv.ssh_control(HERE, [], "check") == ["true"]
+    sent = argv.rsync(HERE, [], Path("/s"), PurePosixPath("/web/mysite"), files_from=True)
+    assert sent == ["rsync", "--archive", "--delay-updates", "--from0", "--files-from=-", "/s/", "/web/mysite/"]
+    assert argv.salt_call(Path("/c"), ["test.ping"], log_level="quiet") == [
+        *["setsid", "--wait", *LOGIN, "/venv/bin/salt-call", "--local", "--config-dir=/c"],
+        *["--out=json", "--retcode-passthrough", "--log-level=quiet", "test.ping"],
+    ]
