@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from kraftwerk.template import Choice, sample
+from kraftwerk.newproject.choice import Choice
+from kraftwerk.newproject.layers import sample
 
 FILE = Path(__file__).parents[1] / "docs" / "kraftwerk-yaml.md"
 BEGIN, END = "<!-- sample: begin", "<!-- sample: end -->"

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from kraftwerk import newproject, screen
-from kraftwerk.template import Choice
+from kraftwerk import screen
+from kraftwerk.newproject import creation
+from kraftwerk.newproject.choice import Choice
 
 
 @click.command("init")
@@ -21,6 +22,6 @@ def command(name: str, template: str, services: str) -> None:
     """
     chosen = tuple(dict.fromkeys(word.strip() for word in services.split(",") if word.strip()))
     with screen.working(f"Making {name} and its virtualenv"):
-        made = newproject.create(Choice(name, template, chosen), Path.cwd())
+        made = creation.create(Choice(name, template, chosen), Path.cwd())
     files = f"{made.files} file{'' if made.files == 1 else 's'}"
     screen.hint(f"{name} virtualenv is ready ({made.headline}, {files})", f"cd {name} && source bin/activate")

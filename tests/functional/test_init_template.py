@@ -8,9 +8,10 @@ import time
 
 import pytest
 
-from kraftwerk import newproject, requirements, virtualenv
+from kraftwerk import requirements, virtualenv
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.template import Choice
+from kraftwerk.newproject import creation
+from kraftwerk.newproject.choice import Choice
 
 pytestmark = pytest.mark.network
 
@@ -36,7 +37,7 @@ def made(request, tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("KRAFTWERK_HOME", str(folder / "home"))
     start = time.monotonic()
-    project = newproject.create(request.param, folder)
+    project = creation.create(request.param, folder)
     assert time.monotonic() - start < 20, "init may take 20 s with a warm index"
     yield project
     patch.undo()
@@ -189,7 +190,7 @@ def test_requirements_that_cannot_be_met(tmp_path, monkeypatch):
     ours.mkdir(parents=True)
     (ours / "requirements.txt").write_text("gunicorn>=23\nflask<0.0.1\n")
     with pytest.raises(KraftwerkError, match="flask") as caught:
-        newproject.create(Choice("mysite", "ours"), tmp_path)
+        creation.create(Choice("mysite", "ours"), tmp_path)
     assert "\n" not in caught.value.cause
     assert not list(tmp_path.glob("*mysite*"))
 
@@ -199,5 +200,5 @@ def test_no_index_in_reach(tmp_path, monkeypatch):
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     with pytest.raises(KraftwerkError, match="no package index in reach, and uv's cache is not enough: "):
-        newproject.create(Choice("mysite", "wsgi"), tmp_path)
+        creation.create(Choice("mysite", "wsgi"), tmp_path)
     assert not list(tmp_path.glob("*mysite*"))

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kraftwerk import newproject, virtualenv
+from kraftwerk import virtualenv
 from kraftwerk.cli import cli
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.template import Choice
+from kraftwerk.newproject import creation
+from kraftwerk.newproject.choice import Choice
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +57,7 @@ def test_unknown_services_and_templates(here):
 
 def test_failure_leaves_nothing(here, broken):
     with pytest.raises(KraftwerkError, match=r"there is no missing\.txt"):
-        newproject.create(broken, here)
+        creation.create(broken, here)
     assert list(here.iterdir()) == []
 
 
@@ -66,7 +67,7 @@ def test_what_a_killed_run_left_is_removed(here, broken):
     (left / "lib64").symlink_to("lib")
     (left / "half").write_text("")
     with pytest.raises(KraftwerkError):
-        newproject.create(broken, here)
+        creation.create(broken, here)
     assert list(here.iterdir()) == []
 
 
@@ -82,7 +83,7 @@ def test_two_at_once(here):
 
 def test_a_folder_that_cannot_be_written():
     with pytest.raises(KraftwerkError, match="can't make a folder in /proc: "):
-        newproject.create(Choice("mysite", "wsgi"), Path("/proc"))
+        creation.create(Choice("mysite", "wsgi"), Path("/proc"))
 
 
 def test_create_argv():

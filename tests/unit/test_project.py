@@ -3,13 +3,13 @@
 import json
 import re
 
-import jinja2
 import pytest
 
 from kraftwerk import project
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
-from kraftwerk.paths import PACKAGE
+from kraftwerk.newproject import layers
+from kraftwerk.newproject.choice import Choice
 
 WHOLE = """
 wsgi: mysite.wsgi:application
@@ -265,10 +265,7 @@ def test_find_walks_up(root, tmp_path):
 @pytest.mark.parametrize("samples", [False, True])
 def test_the_commented_sample(root, django, services, samples):
     """The file that `init` writes parses, and so do its samples once their # is taken away."""
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    template = environment.from_string((PACKAGE / "templates" / "kraftwerk.yaml").read_text())
-    variables = {"services": services, "django": django, "database": "postgres" if services else ""}
-    written = template.render(name="mysite", package="mysite", **variables)
+    written = layers.sample(Choice("mysite", "django" if django else "wsgi", services))
     if samples:
         written = re.sub(r"(?m)^#(?=\S|  )", "", written)
     (root / "kraftwerk.yaml").write_text(written)

@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kraftwerk import template, virtualenv
+from kraftwerk import virtualenv
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.flock import held
-from kraftwerk.paths import config_home, share
-from kraftwerk.schema import suggestion
-from kraftwerk.template import Choice
+from kraftwerk.newproject import layers
+from kraftwerk.newproject.choice import Choice, check
 
 
 @dataclass(frozen=True)
@@ -21,12 +20,6 @@ class NewProject:
     folder: Path
     headline: str
     files: int
-
-
-def known_services() -> list[str]:
-    """Return the names of the services that there are states for, shipped ones and the admin's own."""
-    trees = [share("salt"), config_home() / "salt"]
-    return sorted({path.name for tree in trees for path in tree.glob("services/*/") if path.is_dir()})
 
 
 def create(choice: Choice, parent: Path) -> NewProject:
@@ -40,26 +33,19 @@ def create(choice: Choice, parent: Path) -> NewProject:
         KraftwerkError: the name, template or a service can't be used, something is there already, or no package index
             is in reach. Nothing is left behind then.
     """
-    template.check_choice(choice)
-    _check_services(choice)
+    check(choice)
+    if choice.template not in layers.names():
+        raise KraftwerkError(f"no template {choice.template!r}; there are: {', '.join(layers.names())}", code=2)
     folder = parent / choice.name
     if folder.exists() or folder.is_symlink():
         raise KraftwerkError(f"{choice.name} is here already", next_command="choose another name or folder")
     with _beside(folder) as work:
         virtualenv.create(work, choice.name)
-        files = template.write(choice, work)
+        files = layers.write(choice, work)
         virtualenv.install(work)
         made = NewProject(folder, virtualenv.headline(work, choice.template), files)
         work.rename(folder)
     return made
-
-
-def _check_services(choice: Choice) -> None:
-    known = known_services()
-    for service in choice.services:
-        if service not in known:
-            near = suggestion(service, known) or f"; there are {', '.join(known)}"
-            raise KraftwerkError(f"unknown service {service}{near}", code=2)
 
 
 @contextmanager
