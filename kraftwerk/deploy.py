@@ -104,7 +104,8 @@ def migrate(run: Rollout) -> str | None:
     if not run.instance.release:
         return None
     applied = migration.run(run.target.connection, run.instance, run.release.number)
-    migration.seal(run.target.connection, run.instance, run.release.number)
+    if not run.served:
+        migration.seal(run.target.connection, run.instance, run.release.number)
     run.release = replace(run.release, migrations=applied)
     return str(applied) if applied else ""
 
@@ -125,7 +126,8 @@ def boot(run: Rollout) -> None:
 
 def gate(run: Rollout) -> str:
     """Let nothing pass that doesn't answer."""
-    answer, reason = gates.check(run.target.connection, run.instance, run.slot)
+    more = 0 if run.served else gates.SECOND_THOUGHTS  # whoever saves a mistake wants to hear of it at once
+    answer, reason = gates.check(run.target.connection, run.instance, run.slot, more)
     if reason:
         log = slot.log(run.target.connection, run.instance, run.slot, run.log_size)
         raise KraftwerkError("\n".join([reason, *(f"  {line}" for line in log.splitlines())]))
@@ -200,4 +202,5 @@ def _learn(run: Rollout) -> None:
     neighbours.check(run.instance, run.history.hosted, run.target.node.name)
     number = run.history.next_number
     venv = nodevenv.name(run.requirements, run.history.python, number)
-    run.release = releases.begin(number, run.source.commit, run.source.dirty, venv)
+    begun = releases.begin(number, run.source.commit, run.source.dirty, venv)
+    run.release = replace(begun, served=run.served)

@@ -69,12 +69,17 @@ def parse(printed: str, url: str) -> Answer:
     return Answer(word, int(status), int(milliseconds) / 1000, url, location)
 
 
-def check(connection: Connection, instance: Instance, slot: str) -> tuple[Answer, str]:
+def check(
+    connection: Connection, instance: Instance, slot: str, more: int = SECOND_THOUGHTS
+) -> tuple[Answer, str]:
     """Ask a slot for the health URL and return its answer with the reason to refuse it, empty when it passed.
 
     Redirects are accepted; those within the site are followed only to find out whether they ever end.
+
+    Args:
+        more: seconds for a good answer, once it answers.
     """
-    answer = first = ask(connection, instance, slot, instance.url + instance.health)
+    answer = first = ask(connection, instance, slot, instance.url + instance.health, more=more)
     asked = [answer.url]
     while not refusal(answer, asked) and inside(answer.location, instance) and len(asked) < REDIRECTS:
         asked.append(answer.location)

@@ -16,7 +16,7 @@ from kraftwerk.transport import Connection
 
 KEEP = 5  # releases kept by prune
 
-NEW, LIVE, PREVIOUS, FAILED, ROLLED_BACK = "new", "live", "previous", "failed", "rolled-back"
+NEW, LIVE, PREVIOUS, FAILED, ROLLED_BACK, SERVED = "new", "live", "previous", "failed", "rolled-back", "served"
 HEALTHY = (LIVE, PREVIOUS, ROLLED_BACK)  # the gate let these through once
 
 
@@ -25,13 +25,15 @@ class Release:
     """One deployed version; `release.json` in its folder.
 
     Attributes:
-        state: new (being deployed, or interrupted), live, previous, failed, or rolled-back.
+        state: new (being deployed, or interrupted), live, previous, failed, rolled-back, or served (nobody deployed
+            what it came to be, and nobody goes back to it).
         commit: what git calls the source; dirty: files differ from it.
         who, when: who deployed it, and when it began, in UTC.
         seconds: how long that took.
         virtualenv: the name of its folder in venvs.
         migrations: how many were applied on its way.
         reason: why it failed.
+        served: `kraftwerk serve --full` changes its files as they are saved, while it is live.
     """
 
     number: int
@@ -44,6 +46,7 @@ class Release:
     virtualenv: str = ""
     migrations: int = 0
     reason: str = ""
+    served: bool = False
     kraftwerk: str = __version__
 
     def as_json(self) -> str:
@@ -62,6 +65,11 @@ class Release:
         if "/" in found.virtualenv or found.virtualenv.startswith("."):
             raise ValueError(f"{found.virtualenv!r} is not the name of a folder")
         return found
+
+    @property
+    def left(self) -> str:
+        """Return the state that it has once it isn't live any more."""
+        return SERVED if self.served else PREVIOUS
 
     @property
     def version(self) -> str:
@@ -181,7 +189,7 @@ def _releases(records: Iterable[str], live: int | None) -> dict[int, Release]:
         if release.number == live:
             release = replace(release, state=LIVE)
         elif release.state == LIVE:
-            release = replace(release, state=PREVIOUS)
+            release = replace(release, state=release.left)
         found[release.number] = release
     return dict(sorted(found.items()))
 
@@ -225,8 +233,9 @@ def went_live(history: History, number: int, *, rolled_back: bool = False) -> li
     """
     changed = [replace(history.releases[number], state=LIVE)]
     if history.live is not None and history.live != number and history.live in history.releases:
-        left = ROLLED_BACK if rolled_back else PREVIOUS
-        changed.append(replace(history.releases[history.live], state=left))
+        before = history.releases[history.live]
+        left = ROLLED_BACK if rolled_back and not before.served else before.left
+        changed.append(replace(before, state=left))
     return changed
 
 

@@ -29,6 +29,7 @@ class Rollout:
         project, target: what goes where.
         release: the one that shall be live at the end.
         back: it is an older one, gone back to.
+        served: its files change as they are saved (see serve/full.py).
         slot: where it boots; log_size: how large that slot's log was before.
         landed, booted, switched: how far it came, for what has to be undone.
         patience: seconds to wait for another deploy, dump or load of the instance; the default is as long as it takes
@@ -40,6 +41,7 @@ class Rollout:
     target: Target
     release: Release = field(default_factory=lambda: Release(0))
     back: bool = False
+    served: bool = False
     history: History = field(default_factory=History)
     source: Source = field(default_factory=Source)
     files: list[str] = field(default_factory=list)

@@ -83,6 +83,15 @@ def send(
     connection.rsync(root, target, link_dest=link_dest, owner=OWNER, modes=MODES, files=names)
 
 
+def follow(connection: Connection, root: Path, names: Sequence[str], target: PurePosixPath) -> None:
+    """Have some of the files on the node be as they are here: changed, new or gone.
+
+    Raises:
+        KraftwerkError: rsync failed.
+    """
+    connection.rsync(root, target, owner=OWNER, modes=MODES, files=names, missing=True)
+
+
 def check_space(free: int, needed: int) -> None:
     """Refuse what can't fit.
 

@@ -98,6 +98,12 @@ def test_rsync_of_a_release():
     ]
 
 
+def test_rsync_of_what_was_saved():
+    found = argv.rsync(BLUE, OPTIONS, Path("/src"), PurePosixPath("/web/x"), files_from=True, missing=True)
+    assert found[4:7] == ["--from0", "--files-from=-", "--delete-missing-args"]
+    assert found[7:9] == ["--force", RSH]
+
+
 def test_as_user():
     assert argv.as_user("web-x", ["/web/x/exec", "python", "-c", "1"]) == [
         "setpriv",

@@ -126,3 +126,12 @@ def test_a_record_is_one_line_and_comes_back_the_same():
     release = Release(3, "failed", reason="a\nb", commit="abc", seconds=1.5)
     assert "\n" not in release.as_json()
     assert Release.from_json(release.as_json()) == release
+
+
+def test_a_served_release_is_left_for_good():
+    served = {1: Release(1, "previous"), 2: Release(2, "live", served=True), 3: Release(3)}
+    history = History(releases=served, live=2)
+    assert [(each.number, each.state) for each in went_live(history, 3)] == [(3, "live"), (2, "served")]
+    assert [each.state for each in went_live(history, 1, rolled_back=True)] == ["live", "served"]
+    assert history.earlier().number == 1
+    assert parse(f"current\treleases/3\n{record(2, 'live', served=True)}").releases[2].state == "served"

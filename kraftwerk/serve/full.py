@@ -1,0 +1,192 @@
+"""The full stack: what is saved here is on a node within a second, behind its nginx, with its services and workers.
+
+The release that is served is deployed like any other; but then its files follow those here. A save is a small deploy
+into it: the new code boots beside the old one, and goes live once it answers. See docs/decisions/0029.
+"""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from kraftwerk import deploy, migration, project, rollout, upload
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.release import Release
+from kraftwerk.rollout import Phase, Rollout
+from kraftwerk.serve.log import Log
+from kraftwerk.serve.nodelog import NodeLog
+from kraftwerk.serve.saved import Saved
+from kraftwerk.target import Target
+from kraftwerk.tokens import Tokens
+
+COLLECT = "collectstatic"  # the release commands that are run again when a file is saved that is no code
+CODE = (".py", ".html", ".txt", ".md", ".toml", ".cfg", ".ini", ".yaml", ".yml")
+STATES = "salt/"
+PATIENCE = 15  # seconds to wait for a dump or another deploy
+MIGRATION = "/migrations/"
+
+
+class Quiet(Tokens):
+    """Phases of which nothing is printed: one line tells of a save."""
+
+    def __enter__(self) -> "Quiet":
+        return self
+
+    def begin(self, name: str) -> None:
+        """Print nothing."""
+
+    def progress(self, text: str) -> None:
+        """Print nothing."""
+
+    def done(self, name: str, note: str | None) -> None:
+        """Print nothing."""
+
+
+@dataclass
+class Full:
+    """A project that is served from a node.
+
+    Attributes:
+        release: the one whose files follow those here.
+        earlier: the number of the release that was live before, to go back to.
+    """
+
+    there: Target
+    root: Path
+    log: Log
+    release: Release = field(default_factory=lambda: Release(0))
+    wanted: object = None
+    earlier: int | None = None
+    followed: NodeLog | None = None
+
+    def deploy(self) -> None:
+        """Deploy what is here, as a release whose files follow.
+
+        Raises:
+            KraftwerkError: a phase failed; what was live serves on.
+        """
+        run = Rollout(project.parse(self.root), self.there, served=True, patience=PATIENCE)
+        deploy.check(run)
+        left = run.left
+        with Tokens() as tokens:
+            rollout.go(run, deploy.DEPLOY, tokens)
+        self.release, self.wanted = run.release, run.requirements
+        self.earlier = self.earlier if left.served else left.number or None
+        self.follow()
+
+    def follow(self) -> None:
+        """Print what the processes say on the node, from now on."""
+        if self.followed:
+            self.followed.stop()
+        self.followed = NodeLog(self.there.connection, self.there.instance, self.log)
+
+    def take(self, names: Sequence[str]) -> None:
+        """Have the node follow files that were saved; what goes wrong is told, and what was live serves on."""
+        try:
+            here = project.parse(self.root)
+            instance = here.instance(self.there.instance.environment, self.there.node.name)
+            run = Rollout(here, replace(self.there, instance=instance), release=self.release, back=True)
+            run.served, run.patience = True, PATIENCE
+            why = self._beyond(run, names)
+            if why:
+                self.log.say(f"{why} changed: deploying again", fg="yellow")
+                self.there = run.target
+                self.deploy()
+                self.log.say("live again", fg="green")
+            else:
+                self._send(run, names)
+        except KraftwerkError as error:
+            if error.code == GONE:
+                raise
+            self.log.fail(error.cause.splitlines()[0])  # the rest stands above: the processes' own log
+            self.log.say("what was live before serves on; the next save tries again", fg="yellow")
+
+    def _beyond(self, run: Rollout, names: Sequence[str]) -> str:
+        """Return what changed that takes a whole deploy, or nothing."""
+        if run.instance != self.there.instance:
+            return ", ".join(name for name in names if name.endswith((".yaml", ".sls"))) or "the configuration"
+        if run.requirements != self.wanted:
+            return ", ".join(name for name in names if name in run.requirements.files) or "what is required"
+        return next((name for name in names if name.startswith(STATES)), "")
+
+    def _send(self, run: Rollout, names: Sequence[str]) -> None:
+        run.files = [name for name in names if not name.startswith("pillar/")]
+        if not run.files:
+            return
+        began = time.monotonic()
+
+        def tell(_: Rollout) -> None:
+            self.log.say(f"{shown(names)} → live in {time.monotonic() - began:.1f}s", fg="green")
+
+        run.hooks = {"after-switch": [tell]}
+        rollout.go(run, SAVE, Quiet())
+        if any(MIGRATION in name for name in names):
+            command = f"kraftwerk run {_there(run.target)} -- python manage.py migrate"
+            self.log.say(f"migrations changed → {command}", fg="yellow")
+
+
+GONE = 3  # the code of the error that ends it: what is live isn't ours any more
+
+
+def send(run: Rollout) -> None:
+    """Have the release's files be as they are here.
+
+    Raises:
+        KraftwerkError: rsync failed, or another release is live by now.
+    """
+    if run.history.live != run.release.number:
+        cause = f"release {run.history.live} is live on {run.target.node.name} by now, not the one that was served"
+        raise KraftwerkError(cause, next_command=f"kraftwerk releases {_there(run.target, plain=True)}", code=GONE)
+    folder = PurePosixPath(run.instance.release_folder(run.release.number))
+    upload.follow(run.target.connection, run.project.root, run.files, folder)
+
+
+def collect(run: Rollout) -> None:
+    """Collect static files again, when one may have been saved."""
+    commands = tuple(command for command in run.instance.release if COLLECT in command)
+    if commands and any(not name.endswith(CODE) for name in run.files):
+        migration.run(run.target.connection, replace(run.instance, release=commands), run.release.number)
+
+
+SAVE: tuple[Phase, ...] = (
+    deploy.lock, send, collect, deploy.boot, deploy.gate, deploy.switch, deploy.drain, deploy.unlock,
+)  # fmt: skip
+
+
+def serve(here: project.Project, there: Target, log: Log) -> None:
+    """Deploy a project to a node, and have it follow what is saved, until Ctrl-C.
+
+    Raises:
+        KraftwerkError: it can't be deployed, or somebody else deployed it in between.
+    """
+    saved = Saved(here.root)
+    full = Full(there, here.root, log)
+    full.deploy()
+    log.say(f"{there.instance.url} on {there.node.name} follows what you save; Ctrl-C ends it", fg="green")
+    try:
+        with suppress(KeyboardInterrupt):
+            for names in saved.watch():
+                full.take(names)
+    finally:
+        if full.followed:
+            full.followed.stop()
+    log.say(farewell(full))
+
+
+def farewell(full: Full) -> str:
+    """Return what stays, and how to go on from it."""
+    where = _there(full.there, plain=True)
+    back = f", or back to release {full.earlier}: kraftwerk rollback {_there(full.there)}" if full.earlier else ""
+    name = f"{full.there.instance.name} on {full.there.node.name}"
+    return f"{name} stays as it was saved last\nnext: kraftwerk deploy {where}{back}"
+
+
+def shown(names: Sequence[str]) -> str:
+    """Return the names of some files for a line: the first ones."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _there(there: Target, plain: bool = False) -> str:
+    """Return the words that name a node and an environment for a command."""
+    return f"{'' if plain else '--node '}{there.node.name} --env {there.instance.environment}"

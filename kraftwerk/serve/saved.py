@@ -1,0 +1,65 @@
+"""What was saved: the files of a project as they change, by the rules of the upload."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+from kraftwerk import upload
+
+# Never part of a release, and they say how the project runs: settings of each environment, and of a developer's own.
+SETTINGS = ("pillar/*.sls", ".env")
+STEP = 20  # milliseconds without another change, until what changed is told
+AT_MOST = 300  # milliseconds that changes are collected where they don't end
+POLL = 200  # milliseconds between two looks for the end
+
+Mark = tuple[int, int, int]  # when it was written, its size, and which file it is
+
+
+class Saved:
+    """The files of a project, and which of them changed since they were looked at."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._tracked = upload.source(root).tracked
+        self._known = self._look()
+
+    def changed(self) -> list[str]:
+        """Return the files that are new, changed or gone since the last look, relative to the root, sorted.
+
+        Raises:
+            KraftwerkError: no file is left, or a name can't be uploaded.
+        """
+        before, self._known = self._known, self._look()
+        return sorted(name for name in before.keys() | self._known.keys() if before.get(name) != self._known.get(name))
+
+    def watch(self, stop: Event | None = None) -> Iterator[list[str]]:
+        """Yield the files that were saved together, each time some are, until `stop` or Ctrl-C.
+
+        Raises:
+            KeyboardInterrupt: that was Ctrl-C.
+        """
+        from watchfiles import DefaultFilter, watch
+
+        # The kernel tells of much that is none of ours; a look at the files themselves decides.
+        seen = watch(
+            self.root, watch_filter=DefaultFilter(), step=STEP, debounce=AT_MOST, rust_timeout=POLL, stop_event=stop
+        )
+        if found := self.changed():  # while the watch was being set up
+            yield found
+        for _ in seen:
+            if found := self.changed():
+                yield found
+
+    def _look(self) -> dict[str, Mark]:
+        names = upload.files(self.root, self._tracked)
+        names += [str(path.relative_to(self.root)) for pattern in SETTINGS for path in self.root.glob(pattern)]
+        marks = ((name, _mark(self.root / name)) for name in names)
+        return {name: mark for name, mark in marks if mark}
+
+
+def _mark(path: Path) -> Mark | None:
+    try:
+        status = path.lstat()
+    except OSError:  # gone since it was listed
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
