@@ -171,8 +171,14 @@ def _collect(instance, services, environ, hosts, static_root, test):
         found["ALLOWED_HOSTS"] = ",".join(hosts)
     if static_root:
         found["STATIC_ROOT"] = static_root
-    found.update(environ)
-    return {key: str(value) for key, value in found.items()}
+    plain = {key: value for key, value in environ.items() if not _is_secret(instance, key)}
+    given = {key: str(value) for key, value in {**found, **environ}.items()}
+    return given | __salt__["kw_reference.resolved"](plain, given)
+
+
+def _is_secret(instance, key):
+    """Whether a variable came encrypted: nothing in a password is a reference."""
+    return f"environ.{key}" in _secrets(instance)
 
 
 def _compare(old, new):

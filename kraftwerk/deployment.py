@@ -9,6 +9,7 @@ from kraftwerk import backupconfig, caching, service, superuser
 from kraftwerk.lockfiles import kinds
 from kraftwerk.node import HOSTNAME
 from kraftwerk.schema import Value, Wrong, anything, list_of, mapping_of, number, record, setting, text
+from kraftwerk.site import layout
 
 FILE = "kraftwerk.yaml"
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -94,6 +95,9 @@ class Deployment:
     extras: tuple[str, ...] = setting(list_of(package_part, or_one=True), default=())
     groups: tuple[str, ...] = setting(list_of(package_part, or_one=True), default=())
     install: bool | None = setting(boolean, default=None)
+    wheels: str = setting(
+        text(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "a folder of wheels, such as wheels"), default=""
+    )
     python: str = setting(text(r"3(\.\d+)?", "a version of Python 3, such as 3 or 3.11"), default="3")
     workers: int | None = setting(number(1, 512), default=None)
     services: Mapping[str, Mapping[str, Any]] = setting(service.parse, default_factory=dict)
@@ -117,6 +121,7 @@ class Deployment:
     src: str = setting(folder, default=".")
     package: str = setting(text(MODULE, "the name of a Python package"), default="")
     caching: Mapping[str, Any] = setting(caching.parse, default_factory=dict)
+    nginx_site: Mapping[str, Any] = setting(layout.parse, default_factory=dict)
     superusers: Mapping[str, Mapping[str, str]] = setting(
         mapping_of(superuser.parse, superuser.NAME, superuser.NAME_MEANING), default_factory=dict
     )
@@ -126,8 +131,9 @@ class Deployment:
 
 @dataclass(frozen=True)
 class ProjectFile(Deployment):
-    """The keys of kraftwerk.yaml: a deployment's, and the environments."""
+    """The keys of kraftwerk.yaml: a deployment's, the environments, and a name where the folder's isn't one."""
 
+    name: str = setting(label, default="")
     environments: Mapping[str, Environment] = setting(
         mapping_of(record(Environment), LABEL, LABEL_MEANING), default_factory=dict
     )

@@ -23,7 +23,7 @@ class Project:
     """A project, as its kraftwerk.yaml and pillar files describe it.
 
     Attributes:
-        name: the name of its root folder.
+        name: the name of its root folder, unless kraftwerk.yaml gives another one.
         environments: those that kraftwerk.yaml declares, by name.
         layers: what kraftwerk.yaml, `base` and each environment's pillar file say, by `FILE`, `base`, name.
     """
@@ -57,6 +57,15 @@ class Project:
         found = _merged(layer.values for layer in layers)
         found = {key: value for key, value in found.items() if key not in application.overruled(layers)}
         return Deployment(**{**found, "services": service.settled(found.get("services", {}))})
+
+    def wheels(self, environment: str) -> Path | None:
+        """Return the folder of wheels that an environment is installed from, in place of an index.
+
+        Raises:
+            KraftwerkError: no such environment (code 2).
+        """
+        given = self.deployment(environment).wheels
+        return self.root / Path(given).expanduser() if given else None
 
     def foreign(self, environment: str) -> dict[str, Any]:
         """Return the keys of an environment's pillar files that are not kraftwerk's, merged in the same way.
@@ -114,6 +123,7 @@ class Project:
             src=given.src,
             package=given.package or self.name.replace("-", "_"),
             caching=given.caching,
+            nginx_site=given.nginx_site,
             superusers=given.superusers,
             backup=backupconfig.plain(given.backup, self.root) if given.backup else {},
             anonymize=given.anonymize,
@@ -203,10 +213,11 @@ def parse(root: Path, instead: Mapping[Path, str] | None = None) -> Project:
     """
     problems: list[str] = []
     instead = instead or {}
-    _check_name(root.name, problems)
     file = schema.load(root / FILE, problems, instead.get(root / FILE))
     values = schema.given(ProjectFile, file)
     environments: dict[str, Environment] = values.pop("environments", {})
+    called = str(values.pop("name", "") or root.name)
+    _check_name(called, problems)
     layers = {FILE: Layer(schema.shown(root / FILE), values, schema.places(file))}
     for name in ("base", *sorted({*ENVIRONMENTS, *environments})):
         path = root / "pillar" / f"{name}.sls"
@@ -221,12 +232,12 @@ def parse(root: Path, instead: Mapping[Path, str] | None = None) -> Project:
         problems.extend(application.problems(schema.shown(root / FILE), list(layers.values())))
     _check_source(root, layers, problems)
     schema.check(problems)
-    return Project(root.name, root, environments, layers)
+    return Project(called, root, environments, layers)
 
 
 def _check_name(name: str, problems: list[str]) -> None:
     if not re.fullmatch(LABEL, name):
-        problems.append(f"{name!r}, the project's folder, must be {LABEL_MEANING}")
+        problems.append(f"{name!r}, the project's folder, must be {LABEL_MEANING}, or {FILE} must give it one: `name:`")
 
 
 def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

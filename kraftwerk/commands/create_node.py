@@ -2,7 +2,7 @@
 
 import click
 
-from kraftwerk import admin, adopt, here, hosts, local, localbase, machine, progress, provider, screen
+from kraftwerk import admin, foreignserver, here, hosts, local, localbase, machine, progress, provider, screen
 from kraftwerk.account import Account
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import HERE, Node, pinned_host_keys
@@ -100,7 +100,7 @@ def _create(name: str, release: str) -> Node:
         node = provider.create_local(name, release)
     with screen.step("Waiting for node") as step:
         Connection(node).check()
-        step.note = f"host key {adopt.fingerprint(machine.host_key(name))} pinned"
+        step.note = f"host key {foreignserver.fingerprint(machine.host_key(name))} pinned"
     return node
 
 
@@ -121,20 +121,20 @@ def _rent(name: str, account: Account, wanted: tuple[str, str, str], yes: bool) 
     profile, overrides = (found.profile, found.overrides) if found else (begun.profile if begun else "", {})
     with screen.step(f"Creating {name} at {account.alias}") as step, progress.told_to(step.progress):
         node = provider.create_rented(name, account.alias, profile, overrides)
-        step.note = f"{node.host}, host key {adopt.fingerprint(pinned_host_keys(node)[0])} pinned"
+        step.note = f"{node.host}, host key {foreignserver.fingerprint(pinned_host_keys(node)[0])} pinned"
     return node
 
 
 def _adopt(node: Node, wanted: str | None, yes: bool) -> Node:
-    adopt.check_free(node)
-    keys = adopt.scan(node.host, node.port)
+    foreignserver.check_free(node)
+    keys = foreignserver.scan(node.host, node.port)
     shown = wanted or next(iter(keys))
     if shown not in keys:
         raise KraftwerkError(f"{node.host} shows another host key than {shown}: {', '.join(keys)}")
     if not wanted and not screen.confirm(f"{node.host} shows the host key {shown}. Is it the right one?", yes=yes):
         raise KraftwerkError("the host key was not accepted", next_command=f"--host-key {shown} accepts it in scripts")
     with screen.step(f"Adopting {node.name} ({node.host})") as step:
-        adopted = adopt.adopt(node, keys[shown])
+        adopted = foreignserver.adopt(node, keys[shown])
         step.note = f"host key {shown} pinned"
     return adopted
 

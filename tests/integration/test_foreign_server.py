@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from kraftwerk import adopt, machine
+from kraftwerk import foreignserver, machine
 from kraftwerk.errors import KraftwerkError
 
 pytestmark = pytest.mark.node
@@ -29,7 +29,7 @@ def arguments(server, name="web1"):
 
 
 def test_a_server_is_adopted_by_its_key_and_forgotten(server, other):
-    key = adopt.fingerprint(machine.host_key("server"))
+    key = foreignserver.fingerprint(machine.host_key("server"))
     assert key in other(*arguments(server), "--host-key", key).stdout
     assert "web1" in other("nodes").stdout
     assert "running" in other("nodes").stdout
@@ -42,7 +42,7 @@ def test_a_server_is_adopted_by_its_key_and_forgotten(server, other):
 def test_nobody_to_accept_the_key_means_no(server, other):
     answer = other(*arguments(server), check=False)
     assert answer.returncode == 1
-    assert adopt.fingerprint(machine.host_key("server")) in answer.stdout
+    assert foreignserver.fingerprint(machine.host_key("server")) in answer.stdout
     assert "not accepted" in answer.stderr
 
 

@@ -1,0 +1,1 @@
+"""What an existing project is, read from its files; nothing of it is ever imported or run."""

@@ -1,0 +1,93 @@
+"""Environment variables by what they are for: what kraftwerk's own say, under the names that a project reads."""
+
+import re
+
+from kraftwerk.detect.evaluate import UNKNOWN
+from kraftwerk.detect.finding import Detection
+from kraftwerk.detect.variables import Variable
+
+OFF = "0"  # what every reader takes for false: 0, == "1", == "True", env.bool, cast=bool
+PARTS = {
+    r"(USERNAME|USER|LOGIN)": "user",
+    r"(PASSWORD|PASSWD|PASS|PWD)": "password",
+    r"(HOSTNAME|HOST|SERVER|ADDRESS)": "host",
+    r"PORT": "port",
+    r"(DATABASE_NAME|DATABASE|DBNAME|NAME|DB)": "name",
+}
+DATABASE = r"(.*_)?(DATABASES?|DB|POSTGRES(QL)?|PG(SQL)?|PSQL|MYSQL|MARIADB|SQL|RDS|RDBMS|SQLALCHEMY_DATABASE)"
+DATABASE_ADDRESS = re.compile(rf"({DATABASE}_?(URL|URI|DSN|CONN(ECTION)?(_STRING)?|ADDRESS)(_DEFAULT)?)")
+DATABASE_PART = re.compile(rf"{DATABASE}_(DEFAULT_)?(?P<part>[A-Z_]+)|(?P<pg>PG[A-Z]+)")
+SECRET = re.compile(r"(.*_)?(SECRET|SECRET_?KEY(_BASE)?|APP_KEY|JWT_KEY|SIGNING_KEY|SALT)")
+HOSTS = re.compile(r"(.*_)?(ALLOWED|VIRTUAL|TRUSTED)_?HOSTS?")
+REDIS_ADDRESS = re.compile(
+    r"(.*_)?(REDIS|BROKER|CACHE|RQ|HUEY|CELERY_RESULT|RESULT_BACKEND)\w*_(URL|URI|DSN|LOCATION)"
+    r"|(CELERY_)?BROKER(_URL)?|CELERY_RESULT_BACKEND"
+)
+REDIS_PART = re.compile(r"(.*_)?REDIS_(HOST|PORT|HOSTNAME|SERVER|ADDRESS)")
+UPLOADS = re.compile(r"(.*_)?(MEDIA|UPLOADS?)_?(ROOT|PATH|DIR|FOLDER|DIRECTORY)")
+DEBUG = re.compile(r"(DJANGO_|FLASK_|APP_)?DEBUG")
+
+
+def secret(variable: Variable, found: Detection) -> None:
+    """Note a variable that a secret key is read from."""
+    if variable.name != "SECRET_KEY":
+        found.note(f"environ.{variable.name}", "${SECRET_KEY}", "the secret key, made on the node", variable.place)
+
+
+def hosts(variable: Variable, found: Detection) -> None:
+    """Note a variable that the site's domains are read from."""
+    if variable.name != "ALLOWED_HOSTS":
+        found.note(f"environ.{variable.name}", "${ALLOWED_HOSTS}", "the site's domains", variable.place)
+
+
+def database(variable: Variable, service: str, found: Detection) -> None:
+    """Note a variable that leads to the database: its address, or a part of it."""
+    url = "${DATABASE_URL}"
+    if DATABASE_ADDRESS.fullmatch(variable.name) or variable.kind == "url":
+        if variable.name != "DATABASE_URL":
+            found.note(f"environ.{variable.name}", url, "the database's address", variable.place)
+        return
+    match = DATABASE_PART.fullmatch(variable.name)
+    part = (match["part"] or match["pg"].removeprefix("PG")) if match else variable.name.rpartition("_")[2]
+    if re.fullmatch(r"(ENGINE|TYPE|DRIVER|BACKEND|VENDOR)", part):
+        return engine(variable, service, found)
+    if re.fullmatch(r"(PATH|FILE|FILENAME)", part) and service == "sqlite":
+        found.note(f"environ.{variable.name}", "${SQLITE_PATH}", "the database's file", variable.place)
+        return None
+    for pattern, name in PARTS.items():
+        if match and re.fullmatch(pattern, part):
+            value = "${SQLITE_PATH}" if service == "sqlite" and name == "name" else f"${{DATABASE_URL.{name}}}"
+            if service != "sqlite" or name == "name":
+                found.note(f"environ.{variable.name}", value, f"the database's {name}", variable.place)
+            return None
+    return None
+
+
+def engine(variable: Variable, service: str, found: Detection) -> None:
+    """Note a variable that chooses the kind of database, in the words of its default."""
+    default = variable.default if isinstance(variable.default, str) else "django.db.backends."
+    words = {"postgres": "postgresql", "mysql": "mysql", "sqlite": "sqlite3"}
+    prefix = default.rpartition(".")[0] + "." if "." in default else ""
+    if default != prefix + words[service]:
+        found.note(f"environ.{variable.name}", prefix + words[service], "the kind of database", variable.place)
+
+
+def cache(variable: Variable, service: str, found: Detection) -> None:
+    """Note a variable that leads to a cache or a queue."""
+    own = f"{service.upper()}_URL"
+    if re.search(r"(URL|URI|LOCATION|DSN|BROKER|BACKEND)", variable.name) and variable.name != own:
+        found.note(f"environ.{variable.name}", f"${{{own}}}", service, variable.place)
+    elif REDIS_PART.fullmatch(variable.name) and service == "redis":
+        unreachable(variable, found)
+
+
+def unreachable(variable: Variable, found: Detection) -> None:
+    """Say that redis is asked for by host and port, which a node's own has not."""
+    mend = "a redis elsewhere: services: {redis: {url: …}}, or a variable that takes REDIS_URL"
+    text = f"{variable.name} is read, but redis on the node listens on a Unix socket alone"
+    found.beware(text, mend, variable.place)
+
+
+def is_set(variable: Variable) -> bool:
+    """Tell whether a variable has something to say without being set: a default that isn't empty."""
+    return not variable.required and variable.default is not UNKNOWN and variable.default not in (None, "")

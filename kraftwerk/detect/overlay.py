@@ -1,0 +1,42 @@
+"""Files that are added to a project: settings that production needs, where the code reads no variable for them."""
+
+from collections.abc import Sequence
+
+MODULE = "kraftwerk_settings"
+APPLICATION = "kraftwerk_wsgi"
+HEAD = '''"""Settings on servers over those of {module}, which read none of them. Written by `kraftwerk adopt`."""
+
+import os
+
+from {module} import *  # noqa: F403
+'''
+PASTED = '''"""The application that {file} describes: `kraftwerk adopt` wrote this, as gunicorn asks for a callable."""
+
+import os
+
+from pyramid.paster import get_app, setup_logging
+
+_INI = os.path.join(os.path.dirname(os.path.abspath(__file__)), "{path}")
+setup_logging(_INI)
+application = get_app(_INI, "main")
+'''
+
+
+def settings(module: str, lines: Sequence[str]) -> str:
+    """Return a settings module over another one.
+
+    Args:
+        module: whose settings it begins with.
+        lines: the code of those that are different.
+    """
+    return HEAD.format(module=module) + "\n" + "\n".join(lines) + "\n"
+
+
+def pasted(file: str, path: str) -> str:
+    """Return a module with the application of an ini file.
+
+    Args:
+        file: the ini file, as the project's root sees it.
+        path: the same, as the module's folder sees it.
+    """
+    return PASTED.format(file=file, path=path)
