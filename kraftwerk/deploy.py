@@ -16,6 +16,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.release import FAILED, NEW
 from kraftwerk.remote import script
 from kraftwerk.rollout import SECONDS, Phase, Rollout
+from kraftwerk.wheels import cargo, store
 
 
 def check(run: Rollout) -> None:
@@ -28,6 +29,9 @@ def check(run: Rollout) -> None:
     if not run.history.python:
         missing = f"{run.target.node.name} has no python{run.instance.python}"
         raise KraftwerkError(missing, next_command="python: '3' in kraftwerk.yaml is Debian's own", code=2)
+    if folder := run.wheels or run.project.wheels(run.instance.environment):
+        run.cargo = cargo.pack(folder, run.requirements, run.target.connection, run.instance)
+        _begin(run)
     uploads.check_space(run.history.free, uploads.size(run.project.root, run.files))
     if lacking := secret.reveal(run.instance.as_dict())[1]:
         named = (re.sub(r"^options\.", "services.", path) for path in lacking)  # as files call them
@@ -44,7 +48,7 @@ def warn(run: Rollout) -> None:
 def plan(run: Rollout) -> None:
     """Work out what would change."""
     found = (run.project, run.target, run.history, run.requirements, run.release)
-    run.plan = plans.make(*found, converged=run.converged, on_progress=run.progress)
+    run.plan = plans.make(*found, converged=run.converged, cargo=run.cargo, on_progress=run.progress)
 
 
 def lock(run: Rollout) -> str:
@@ -57,6 +61,13 @@ def lock(run: Rollout) -> str:
     if lost:
         releases.write(run.target.connection, run.instance, lost)
     return ""
+
+
+def wheels(run: Rollout) -> str | None:
+    """Send the wheels that the node lacks; before it is converged, as uv may be among them."""
+    if run.cargo is None:
+        return None
+    return f"{cargo.bring(run.cargo, run.target.connection, run.progress)} sent in {SECONDS}"
 
 
 def node(run: Rollout) -> str:
@@ -88,7 +99,7 @@ def upload(run: Rollout) -> str:
 def virtualenv(run: Rollout) -> str:
     """Make the virtualenv, unless an earlier release needed the same."""
     number, name = run.release.number, run.release.virtualenv
-    made = nodevenv.build(run.target.connection, run.instance, run.requirements, number, name)
+    made = nodevenv.build(run.target.connection, run.instance, run.requirements, number, name, run.cargo)
     return SECONDS if made else "as it is"
 
 
@@ -169,6 +180,8 @@ def prune(run: Rollout) -> str:
     """Remove old releases, and virtualenvs that none needs."""
     history = releases.read(run.target.connection, run.instance)
     gone = releases.prune(run.target.connection, run.instance, history)
+    if run.cargo is not None:
+        store.prune(run.target.connection)
     return f"{gone} removed" if gone else ""
 
 
@@ -189,7 +202,8 @@ def find_earlier(run: Rollout, number: int | None) -> None:
 
 BEFORE: tuple[Phase, ...] = (check, plan)
 DEPLOY: tuple[Phase, ...] = (
-    lock, node, upload, virtualenv, configure, migrate, superusers, boot, gate, switch, drain, record, prune, unlock,
+    lock, wheels, node, upload, virtualenv, configure, migrate, superusers, boot, gate, switch, drain, record, prune,
+    unlock,
 )  # fmt: skip
 ROLLBACK: tuple[Phase, ...] = (lock, boot, gate, switch, drain, record, unlock)
 
@@ -200,7 +214,12 @@ def _learn(run: Rollout) -> None:
     if run.back:
         return
     neighbours.check(run.instance, run.history.hosted, run.target.node.name)
+    _begin(run)
+
+
+def _begin(run: Rollout) -> None:
+    """Name the release, and the virtualenv that it needs."""
     number = run.history.next_number
-    venv = nodevenv.name(run.requirements, run.history.python, number)
+    venv = nodevenv.name(run.requirements, run.history.python, number, run.cargo)
     begun = releases.begin(number, run.source.commit, run.source.dirty, venv)
     run.release = replace(begun, served=run.served)

@@ -5,23 +5,35 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.requirements import READY, Requirements
 from kraftwerk.transport import Connection
+from kraftwerk.wheels import cargo as cargos
+from kraftwerk.wheels import store
+from kraftwerk.wheels.cargo import Cargo
 
 PATIENCE = 1800  # seconds: building a large package from source takes its time
 OUTPUT_LINES = 25
 READABLE = 'umask 022; exec "$@"'  # whatever the node's own umask: another user runs what is made here
 
 
-def name(wanted: Requirements, python: str, number: int) -> str:
+def name(wanted: Requirements, python: str, number: int, cargo: Cargo | None = None) -> str:
     """Return the name of the virtualenv that a release needs.
 
     Args:
         python: the version of the node's Python.
+        cargo: the wheels that it is made of, in place of an index.
         number: the release's; one with packages in its own folder needs a virtualenv of its own.
     """
-    return requirements.digest(wanted, python, extra=(str(number),) if wanted.local else ())
+    own = (str(number),) if wanted.local else ()
+    return requirements.digest(wanted, python, extra=(*own, *cargos.digest(cargo)))
 
 
-def build(connection: Connection, instance: Instance, wanted: Requirements, number: int, venv: str) -> bool:
+def build(
+    connection: Connection,
+    instance: Instance,
+    wanted: Requirements,
+    number: int,
+    venv: str,
+    cargo: Cargo | None = None,
+) -> bool:
     """Make a virtualenv unless it is there; return whether it was made.
 
     It can't be renamed (its scripts hold its path), so it is made in place, and a mark that is made last tells one that
@@ -34,7 +46,12 @@ def build(connection: Connection, instance: Instance, wanted: Requirements, numb
     if connection.run(["test", "-e", f"{folder}/{READY}"], check=False).returncode == 0:
         return False
     release = str(instance.release_folder(number))
-    for words in requirements.build_argv(wanted, folder=release, venv=folder, python=instance.python):
+    if cargo is None:
+        commands = requirements.build_argv(wanted, folder=release, venv=folder, python=instance.python)
+    else:
+        listed = store.note(connection, instance.name, venv, cargo.wheels)
+        commands = cargo.build_argv(str(listed), venv=folder, release=release, python=instance.python)
+    for words in commands:
         command = ["sh", "-c", READABLE, "kraftwerk-venv", "env", "-C", release, "HOME=/web", *words]
         done = leash.run(connection, argv.as_user("web", command), timeout=PATIENCE)
         if done.returncode:

@@ -14,6 +14,7 @@ from kraftwerk.release import History, Release
 from kraftwerk.requirements import Changes, Requirements
 from kraftwerk.service import URL
 from kraftwerk.target import Target
+from kraftwerk.wheels.cargo import Cargo
 
 MIGRATIONS_NAMED = 3
 
@@ -32,6 +33,7 @@ class Plan:
         release: the new one; first: nothing is live yet.
         others: what would change on other nodes that hold data of it.
         left: services that have another place from now on, and where their data stays.
+        wheels: where packages come from, if not from an index.
     """
 
     instance: str
@@ -48,6 +50,7 @@ class Plan:
     first: bool
     others: tuple[Outcome, ...] = ()
     left: Mapping[str, str] = field(default_factory=dict)
+    wheels: str = ""
 
     def lines(self) -> list[str]:
         """Return the plan as it is printed."""
@@ -55,7 +58,7 @@ class Plan:
         packages = [("packages", line) for line in self._packages()]
         others = [(each.node, _states(len(each.changed), areas(each))) for each in self.others]
         node = ("node", _states(len(self.states), self.areas))
-        rows = [*others, node, *packages, ("database", self._database()), *self._left()]
+        rows = [*others, node, *packages, ("wheels", self.wheels), ("database", self._database()), *self._left()]
         body = [f"  {name:<9} {text}" for name, text in rows if text]
         return [title, *body, f"  {'release':<9} {self._release().ljust(40)} downtime: none"]
 
@@ -68,6 +71,7 @@ class Plan:
             "states": list(self.states),
             "others": {each.node: [result.id for result in each.changed] for each in self.others},
             "packages": None if self.packages is None else asdict(self.packages),
+            "wheels": self.wheels,
             "database": self.database,
             "left": dict(self.left),
             "migrations": None if self.migrations is None else list(self.migrations),
@@ -110,6 +114,7 @@ def make(
     release: Release,
     *,
     converged: bool = False,
+    cargo: Cargo | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Plan:
     """Work out what a deploy would change; nothing is changed by it.
@@ -118,6 +123,7 @@ def make(
         project, target, history, release: what shall be deployed where, and what is there.
         wanted: the project's requirements.
         converged: the node's states are known to have nothing to change, and needn't be tested.
+        cargo: the wheels that are taken along, in place of an index.
         on_progress: is told which state is being tested.
 
     Raises:
@@ -126,7 +132,7 @@ def make(
     instance = target.instance
     settings = pending.settings_module(project.root, instance)
     with ThreadPoolExecutor() as pool:
-        packages = pool.submit(changes, history, wanted, release)
+        packages = pool.submit(changes, history, wanted, release, cargo)
         here = pool.submit(pending.here, project.root, instance, settings) if settings else None
         live = pool.submit(pending.live, target.connection, instance, settings) if settings and history.live else None
         others = places.test(target, project.root, on_progress)
@@ -153,6 +159,7 @@ def make(
         first=history.live is None,
         others=tuple(others),
         left=left(history, instance, target.node.name),
+        wheels=cargo.words if cargo else "",
     )
 
 
@@ -170,10 +177,14 @@ def staying(left: Mapping[str, str]) -> list[str]:
     return [f"{name} stays where it is, {where}; {how}" for name, where in left.items()]
 
 
-def changes(history: History, wanted: Requirements, release: Release) -> tuple[Changes | None, str]:
+def changes(
+    history: History, wanted: Requirements, release: Release, cargo: Cargo | None = None
+) -> tuple[Changes | None, str]:
     """Return how the virtualenv changes, or None and why that can't be told from here."""
     if history.virtualenv == release.virtualenv:
         return requirements.diff({}, {}), ""
+    if cargo is not None:
+        return requirements.diff(history.packages, cargo.versions), ""
     try:
         versions = virtualenv.resolve(wanted, history.python)
     except KraftwerkError as error:

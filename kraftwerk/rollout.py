@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from kraftwerk import converged, requirements, screen, slot
 from kraftwerk import release as releases
@@ -16,6 +17,7 @@ from kraftwerk.requirements import Requirements
 from kraftwerk.target import Target
 from kraftwerk.tokens import Tokens
 from kraftwerk.upload import Source
+from kraftwerk.wheels.cargo import Cargo
 
 SECONDS = "{seconds}"  # in a phase's note: how long it took
 SHOWN_AS = {"gate": "boot"}  # what a phase is called when its tick is printed
@@ -34,6 +36,7 @@ class Rollout:
         landed, booted, switched: how far it came, for what has to be undone.
         patience: seconds to wait for another deploy, dump or load of the instance; the default is as long as it takes
             to stop what a deploy left running that was killed.
+        wheels: the folder of wheels to install from, in place of an index; cargo: what is taken along of it.
         hooks: functions called before and after phases, by `before-migrate` and so on.
     """
 
@@ -57,6 +60,8 @@ class Rollout:
     started: float = field(default_factory=time.monotonic)
     hooks: Mapping[str, Sequence[Callable[["Rollout"], None]]] = field(default_factory=dict)
     locks: ExitStack = field(default_factory=ExitStack)
+    wheels: Path | None = None
+    cargo: Cargo | None = None
     progress: Callable[[str], None] = lambda text: None
 
     @property
@@ -79,7 +84,7 @@ class Rollout:
     def requirements(self) -> Requirements:
         """Return what the release needs installed."""
         if self.wanted is None:
-            self.wanted = requirements.find(self.project.root)
+            self.wanted = requirements.find(self.project.root, self.instance)
         return self.wanted
 
     @property

@@ -18,6 +18,7 @@ MODES = "u=rwX,go=rX"  # whatever the admin's umask: the instance's user and ngi
 # itself puts there (venv, release.json) or reads on the admin only (pillar holds secrets).
 OURS = ("/venv", "/release.json", "/pillar/", "/hooks/")
 NEVER = GitIgnoreSpec.from_lines([".git", ".hg", ".svn", "__pycache__/", "*.py[co]", "*.kw", "/.venv", *OURS])
+WHEELS_LOG = "release_log"
 VIRTUALENV = GitIgnoreSpec.from_lines(["/bin/", "/include/", "/lib/", "/lib64", "/share/man/", "/pyvenv.cfg", "/.lock"])
 
 
@@ -62,6 +63,7 @@ def files(root: Path, tracked: Sequence[str] = ()) -> list[str]:
     """
     found = set(_walk(root, "", []))
     found |= {name for name in tracked if os.path.lexists(root / name) and not (root / name).is_dir()} - _never(tracked)
+    found -= _of_wheelhouses(found)
     if not found:
         raise KraftwerkError(f"{root} has no file to upload: its .gitignore names them all", code=2)
     return sorted(found)
@@ -107,6 +109,13 @@ def check_space(free: int, needed: int) -> None:
             f"the release needs {needed // 1024 + 1} MB and 50 MB must stay",
             next_command="kraftwerk run --as root -- du -xhd2 /web /var",
         )
+
+
+def _of_wheelhouses(names: set[str]) -> set[str]:
+    """Return the files in folders of wheels below the root: releases are installed from them, not made of them."""
+    logs = {name for name in names if name.endswith(f"/{WHEELS_LOG}")}
+    folders = tuple(name.removesuffix(WHEELS_LOG) for name in logs)
+    return {name for name in names if folders and name.startswith(folders)}
 
 
 def _never(names: Sequence[str]) -> set[str]:

@@ -1,6 +1,7 @@
 """Virtualenvs on this machine, made by uv; the ones on nodes are made by `deploy` from requirements.build_argv."""
 
 import importlib.metadata
+import json
 import os
 import sys
 from pathlib import Path
@@ -28,36 +29,80 @@ def uv_program() -> str:
         raise KraftwerkError("uv is not installed beside kraftwerk", next_command="pip install uv") from error
 
 
-def create_argv(folder: str, prompt: str, program: str, python: str) -> Argv:
-    """Return the command that makes a virtualenv in a folder, which may be renamed later and may hold other files."""
-    flags = ("--quiet", "--allow-existing", "--relocatable", "--no-project", "--no-python-downloads")
+def create_argv(folder: str, prompt: str, program: str, python: str, *, fetch: bool = False) -> Argv:
+    """Return the command that makes a virtualenv in a folder, which may be renamed later and may hold other files.
+
+    Args:
+        folder: the virtualenv's.
+        prompt: what the shell's prompt shows.
+        program: the uv to call.
+        python: an interpreter or a version.
+        fetch: whether uv may fetch a Python that isn't here.
+    """
+    here = () if fetch else ("--no-python-downloads",)
+    flags = ("--quiet", "--allow-existing", "--relocatable", "--no-project", *here)
     return (program, "venv", *flags, "--prompt", prompt, "--python", python, folder)
 
 
-def create(folder: Path, prompt: str) -> None:
-    """Make an empty virtualenv of the Python that runs kraftwerk in a folder.
+def create(folder: Path, prompt: str, python: str = "", *, hidden: bool = False) -> None:
+    """Make an empty virtualenv in a folder.
 
     uv leaves a .gitignore that hides everything and a tag that keeps backups away; neither is right for a project.
+
+    Args:
+        folder: the virtualenv's; a project's own, or one in it.
+        prompt: what the shell's prompt shows.
+        python: a version, from this machine or fetched by uv; "" is the Python that runs kraftwerk.
+        hidden: the folder is in a project, and git and backups may pass it by.
+
+    Raises:
+        KraftwerkError: that version isn't here and can't be fetched.
     """
-    process.run(create_argv(str(folder), prompt, uv_program(), sys.executable), timeout=60)
-    _remove(folder, ".gitignore", "CACHEDIR.TAG")
+    argv = create_argv(str(folder), prompt, uv_program(), python or sys.executable, fetch=bool(python))
+    done = process.run(argv, env=CERTIFICATES, timeout=PATIENCE, check=not python)
+    if done.returncode:
+        raise _no_python(python, done.stderr.decode(errors="replace"))
+    if not hidden:
+        _remove(folder, ".gitignore", "CACHEDIR.TAG")
 
 
-def install(folder: Path) -> None:
-    """Install a project's requirements into the virtualenv in its own folder, without a network from uv's cache.
+def _no_python(python: str, said: str) -> KraftwerkError:
+    """Return that a version of Python is neither here nor to be had, with those that are here."""
+    flags = ("--only-installed", "--output-format", "json", "--no-project")
+    found = process.run((uv_program(), "python", "list", *flags), timeout=60, check=False).stdout
+    versions = sorted({each["version"] for each in json.loads(found or b"[]")}, reverse=True)
+    here = f"; here: {', '.join(versions)}" if versions else ""
+    return KraftwerkError(f"no Python {python} on this computer, and none could be fetched ({_cause(said)}){here}")
+
+
+def install(folder: Path, venv: Path | None = None) -> None:
+    """Install a project's requirements into a virtualenv, without a network from uv's cache.
+
+    Args:
+        folder: the project's.
+        venv: the virtualenv's; None is the project's folder.
 
     Raises:
         KraftwerkError: no index is in reach, or the requirements can't be met; the message says which.
     """
     requirements = find(folder)
-    for argv in install_argv(requirements, folder=str(folder), venv=str(folder), uv=uv_program()):
-        _run_uv(argv)
-    _remove(folder, ".lock")
+    for argv in install_argv(requirements, folder=str(folder), venv=str(venv or folder), uv=uv_program()):
+        run_uv(argv)
+    _remove(venv or folder, ".lock")
 
 
 def _remove(folder: Path, *names: str) -> None:
     for name in names:
         (folder / name).unlink(missing_ok=True)
+
+
+def add(venv: Path, *packages: str) -> None:
+    """Install packages into a virtualenv.
+
+    Raises:
+        KraftwerkError: as `install`.
+    """
+    run_uv((uv_program(), "pip", "install", "--python", str(venv / "bin" / "python"), *packages))
 
 
 def resolve(requirements: Requirements, python_version: str) -> dict[str, str]:
@@ -66,11 +111,12 @@ def resolve(requirements: Requirements, python_version: str) -> dict[str, str]:
     Raises:
         KraftwerkError: no index is in reach, or the requirements can't be met.
     """
-    text = b""
+    text = requirements.text.encode()
+    folder = requirements.root / requirements.folder
     commands = resolve_argv(requirements, python_version, uv_program())
     for argv in commands:
         last = argv is commands[-1]
-        text = _run_uv(argv, text + "\n".join(requirements.extra).encode() if last else text, requirements.root)
+        text = run_uv(argv, text + "\n".join(requirements.extra).encode() if last else text, folder)
     return parse_pins(text.decode())
 
 
@@ -83,7 +129,7 @@ def headline(folder: Path, template: str) -> str:
     return template
 
 
-def _run_uv(argv: Argv, text: bytes = b"", folder: Path | None = None) -> bytes:
+def run_uv(argv: Argv, text: bytes = b"", folder: Path | None = None) -> bytes:
     """Run uv with the machine's own index and certificates; where the index isn't in reach, with its cache alone."""
     settings = {**CERTIFICATES, "UV_NO_PROGRESS": "1", "UV_HTTP_RETRIES": "1", "VIRTUAL_ENV": ""}
     index = os.environ.get("PIP_INDEX_URL")

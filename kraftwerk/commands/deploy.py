@@ -6,25 +6,31 @@ from kraftwerk import deploy, project, rollout, screen, target
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.options import environment_option, json_option, optional_node_argument, yes_option
 from kraftwerk.tokens import Tokens
+from kraftwerk.wheels import house as wheelhouse
 
 
 @click.command("deploy")
 @optional_node_argument
 @environment_option
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--wheels", metavar="[DIR]", is_flag=False, flag_value="", help="Install from a folder of wheels alone.")
 @click.option("--wait", metavar="SECONDS", type=int, default=3, help="Wait for another deploy, dump or load to end.")
 @yes_option
 @json_option
-def command(node: str | None, environment: str, plan_only: bool, wait: int, yes: bool, as_json: bool) -> int:
+def command(
+    node: str | None, environment: str, plan_only: bool, wheels: str | None, wait: int, yes: bool, as_json: bool
+) -> int:
     """Deploy the project to NODE.
 
     Without NODE it goes where kraftwerk.yaml says, or where it is deployed already. The plan comes first, then a
     question. Whatever fails before the switch leaves the release that is live untouched. --json goes with --plan.
+    --wheels takes packages from a folder of wheels (DIR, else wheels) and asks no index, on the node neither.
     """
     if as_json and not plan_only:
         raise KraftwerkError("--json prints the plan alone", next_command="kraftwerk deploy --plan --json", code=2)
     here = project.find()
     run = rollout.Rollout(here, target.resolve(here, environment, node, by="kraftwerk deploy NODE"), patience=wait)
+    run.wheels = wheelhouse.folder(here, environment, wheels) if wheels is not None else None
     deploy.check(run)
     if not yes or plan_only:
         with screen.working("Planning") as step:

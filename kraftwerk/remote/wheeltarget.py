@@ -1,4 +1,5 @@
-# Print what wheels for this Python have to fit. Any Python from 3.6 on runs it: that of a virtualenv, for example.
+"""Print what wheels have to fit for the Python that runs this, any from 3.6 on: that of a virtualenv, for example."""
+
 import json
 import os
 import platform

@@ -1,14 +1,19 @@
-"""What wheels have to fit on a node: its Python is asked."""
+"""Which target is meant: the Python of a node, which is asked; or Debian's, where nobody names a node."""
 
 import json
+import platform
 from collections.abc import Sequence
 
+from kraftwerk import target as targets
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.node import get_node
+from kraftwerk.project import Project
 from kraftwerk.remote import program
 from kraftwerk.transport import Connection
 from kraftwerk.wheels.target import Target
 
 PATIENCE = 30
+DEBIAN = Target("3.11.2", platform.machine(), "glibc 2.36")  # 12, the base of local nodes
 
 
 def ask(connection: Connection, python: Sequence[str], name: str) -> Target:
@@ -28,3 +33,34 @@ def ask(connection: Connection, python: Sequence[str], name: str) -> Target:
     except (KeyError, ValueError) as error:
         said = (answer.stderr or answer.stdout).decode(errors="replace").strip().splitlines()[-1:] or ["no answer"]
         raise KraftwerkError(f"{name}: {python[-1]} doesn't tell its version: {said[0]}") from error
+
+
+def here() -> Target:
+    """Return what wheels for the Python that runs kraftwerk have to fit."""
+    libc = " ".join(platform.libc_ver()) if platform.libc_ver()[0] else "musl 1.2"
+    return Target(platform.python_version(), platform.machine(), libc, "this computer")
+
+
+def choose(project: Project | None, environment: str, node_name: str | None) -> tuple[Target, Connection | None]:
+    """Return the target that is meant, and the way to its node, if it is one.
+
+    Args:
+        project: whose `python:` counts, if there is one.
+        node_name: as the user gave it; else the project's node, where that is obvious.
+
+    Raises:
+        KraftwerkError: there is no such node, or it can't be reached.
+    """
+    name = node_name or (_obvious(project, environment) if project else "")
+    if not name:
+        return DEBIAN, None
+    connection = Connection(get_node(name))
+    python = project.deployment(environment).python if project else "3"
+    return ask(connection, [f"python{python}"], name), connection
+
+
+def _obvious(project: Project, environment: str) -> str:
+    try:
+        return targets.choose(project, environment)
+    except KraftwerkError:
+        return ""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kraftwerk import flock
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.project import Project
 from kraftwerk.wheels import check, log, resolution
 from kraftwerk.wheels.gap import Gap
 from kraftwerk.wheels.gap import find as gaps
@@ -160,6 +161,19 @@ def existing(folder: Path) -> House:
     if not folder.is_dir():
         raise KraftwerkError(f"{folder}: no such folder of wheels", next_command="kraftwerk wheels build", code=2)
     return open(folder)
+
+
+def folder(here: Project | None, environment: str, given: str | None) -> Path:
+    """Return the folder of wheels that is meant: the given one, else the project's own, else `wheels`.
+
+    Args:
+        here: the project, if there is one.
+        given: as the user gave it; empty or None where nothing was said.
+    """
+    if given:
+        return Path(given).expanduser().absolute()
+    own = here.wheels(environment) if here else None
+    return own or (here.root if here else Path.cwd()) / FOLDER
 
 
 def _same(recorded: Wheel | None, wheel: Wheel, folder: Path) -> bool:

@@ -85,6 +85,14 @@ def address(line: str) -> Address | None:
     return None
 
 
+def folder(line: str) -> str:
+    """Return the folder that a line requires, as a path; empty for everything else."""
+    found = EDITABLE.sub("", line).strip()
+    if not is_local(found):
+        return ""
+    return re.sub(r"^[\w.-]+(\[[^]]*\])?\s*@\s*", "", found).removeprefix("file://").partition("[")[0]
+
+
 def _sort(line: str, found: Split) -> None:
     constrains = line.startswith("-c ")
     line = OPTION.sub("", line.removeprefix("-c ")).strip()

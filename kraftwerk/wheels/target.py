@@ -54,6 +54,11 @@ class Target:
         return [*(f"{each}_{self.machine}" for each in family), f"linux_{self.machine}"]
 
     @property
+    def libc_version(self) -> tuple[str, int]:
+        """Return the C library, to be compared with another one's: what was compiled for an older one runs."""
+        return self.libc.partition(" ")[0], self._libc_minor
+
+    @property
     def _libc_minor(self) -> int:
         """Return the part of the C library's version that counts: 36 of 2.36, as tags have it."""
         return int("".join(self.libc.split(".")[1:2]) or 0)

@@ -1,0 +1,138 @@
+"""What a deploy takes along where nodes reach no index: the wheels of a release, what builds its folders, and uv."""
+
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kraftwerk import requirements, screen
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
+from kraftwerk.requirements import NODE_UV, Argv, Requirements
+from kraftwerk.transport import Connection
+from kraftwerk.wheels import aim, house, store, wanted
+from kraftwerk.wheels.wheel import Wheel
+
+UV = "uv>=0.13,<1"  # as salt/python/defaults.yaml has it
+BACKEND = ("setuptools>=40.8",)  # what builds a folder that doesn't say (PEP 517)
+
+
+@dataclass(frozen=True)
+class Cargo:
+    """What is taken along.
+
+    Attributes:
+        folder: of the wheels here.
+        wheels: those that are installed.
+        tools: those that only build folders of the project.
+        folders: these, as requirements name them.
+        uv: where the node has none.
+        lacking: those of all that the node's store doesn't have.
+    """
+
+    folder: Path
+    wheels: tuple[Wheel, ...]
+    tools: tuple[Wheel, ...] = ()
+    folders: tuple[str, ...] = ()
+    uv: Wheel | None = None
+    lacking: tuple[Wheel, ...] = ()
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Return the versions of what is installed, by name."""
+        return {wheel.name: wheel.version for wheel in self.wheels}
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Return what decides on the virtualenv: the hashes."""
+        return tuple(sorted(wheel.sha256 for wheel in (*self.wheels, *self.tools)))
+
+    @property
+    def words(self) -> str:
+        """Return what is taken along, for a plan: `12 of wheels, 3 to send (1.4 MB)`."""
+        count = sum(wheel.path.stat().st_size for wheel in self.lacking)
+        sending = f"{len(self.lacking)} to send ({screen.size(count)})" if self.lacking else "all are on the node"
+        return f"{len(self.wheels)} of {self.folder}, {sending}; no index is asked"
+
+    def build_argv(self, listed: str, *, venv: str, release: str, python: str) -> list[Argv]:
+        """Return the commands that make a virtualenv on the node; the last one marks it as whole. No index is asked.
+
+        Args:
+            listed: the file with the wheels and their hashes.
+            venv: the virtualenv's folder.
+            release: the folder of the release.
+            python: its version.
+        """
+        installs = self._install_argv(listed, venv, release)
+        return [requirements.venv_argv(venv, python), *installs, ("touch", f"{venv}/{requirements.READY}")]
+
+    def _install_argv(self, listed: str, venv: str, release: str) -> list[Argv]:
+        common = ("--python", f"{venv}/bin/python", "--compile-bytecode", "--no-config", "--no-index", "--no-deps")
+        found = [word for wheel in self.wheels for word in _find_links(wheel)]
+        start = (NODE_UV, "--directory", release, "pip", "install", *common)
+        commands: list[Argv] = [(*start, "--require-hashes", *found, "-r", listed)] if self.wheels else []
+        if self.folders:
+            building = [word for wheel in (*self.wheels, *self.tools) for word in _find_links(wheel)]
+            commands.append((*start, *building, *self.folders))
+        return commands
+
+
+def pack(folder: Path, needed: Requirements, connection: Connection, instance: Instance) -> Cargo:
+    """Work out what is taken along; nothing is changed by it.
+
+    Args:
+        folder: of the wheels.
+        needed: what the project requires.
+        connection: to the node.
+        instance: what is deployed there.
+
+    Raises:
+        KraftwerkError: wheels are missing or changed, or don't go together; the node can't be reached.
+    """
+    held = house.existing(folder)
+    target = aim.ask(connection, [f"python{instance.python}"], connection.node.name)
+    lines = wanted.lines(needed)
+    wheels = tuple(held.resolve(lines, target, needed.root))
+    folders = wanted.folders(lines, needed.root)
+    tools = tuple(held.resolve(backends(needed.root, folders), target)) if folders else ()
+    uv = None if store.has_uv(connection) else held.resolve([UV], target)[0]
+    everything = (*wheels, *tools, *([uv] if uv else []))
+    return Cargo(folder, wheels, tools, folders, uv, tuple(store.lacking(connection, everything)))
+
+
+def bring(cargo: Cargo, connection: Connection, on_progress: Callable[[str], None]) -> int:
+    """Send what the node lacks, and give it uv where it has none; return how many wheels were sent.
+
+    Raises:
+        KraftwerkError: the node can't be reached, or its disk is full.
+    """
+    store.send(connection, cargo.lacking, on_progress)
+    if cargo.uv is not None:
+        store.place_uv(connection, cargo.uv)
+    return len(cargo.lacking)
+
+
+def backends(root: Path, folders: Iterable[str]) -> list[str]:
+    """Return what builds folders of a project, by the pyproject.toml of each.
+
+    Raises:
+        KraftwerkError: one is broken (code 2).
+    """
+    found: list[str] = []
+    for folder in folders:
+        path = root / folder.partition("[")[0] / "pyproject.toml"
+        try:
+            plain = tomllib.loads(path.read_text()) if path.is_file() else {}
+        except tomllib.TOMLDecodeError as error:
+            raise KraftwerkError(f"{path}: {error}", code=2) from error
+        found += plain.get("build-system", {}).get("requires", BACKEND)
+    return list(dict.fromkeys(found))
+
+
+def digest(cargo: Cargo | None) -> tuple[str, ...]:
+    """Return the words that tell a virtualenv made of wheels from others of the same requirements."""
+    return ("wheels", *cargo.marks) if cargo else ()
+
+
+def _find_links(wheel: Wheel) -> tuple[str, str]:
+    return "--find-links", str(store.FOLDER / wheel.sha256)

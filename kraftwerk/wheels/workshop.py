@@ -1,0 +1,125 @@
+"""Wheels built from source: here where that fits the target, else on its node, with the node's compiler."""
+
+import shutil
+import sys
+import tarfile
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+from kraftwerk import argv, process, virtualenv
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.requirements import NODE_UV, Argv
+from kraftwerk.transport import Connection
+from kraftwerk.wheels import aim, fetch, origin
+from kraftwerk.wheels.target import Target
+from kraftwerk.wheels.wheel import parse
+
+PATIENCE = 1800
+# Builds what stands on stdin, and prints the wheel; what the build itself prints goes to stderr.
+ON_NODE = """\
+umask 022
+folder="$(mktemp -d /tmp/kraftwerk-wheel.XXXXXX)"
+trap 'rm -rf "$folder"' EXIT
+mkdir "$folder/source" "$folder/made"
+tar --extract --no-same-owner --directory "$folder/source"
+cd "$folder/source"
+HOME="$folder" "$1" build --quiet --wheel --no-python-downloads --python "$2" --out-dir "$folder/made" ./* >&2
+cd "$folder/made"
+tar --create *.whl
+"""
+
+
+def build_argv(uv: str, python: str, source: str, folder: str) -> Argv:
+    """Return the command that builds a wheel from a folder or an archive of source."""
+    return (uv, "build", "--quiet", "--wheel", "--no-python-downloads", "--python", python, "--out-dir", folder, source)
+
+
+def make(line: str, target: Target, node: Connection | None, folder: Path) -> Path:
+    """Build a wheel for a target; return its file.
+
+    Args:
+        line: a name with its version, or an address or folder, as uv prints it.
+        target: what the wheel has to fit.
+        node: where to build what can't be built here.
+        folder: for what lies about on the way.
+
+    Raises:
+        KraftwerkError: it can't be built, or not for this target without a node.
+    """
+    source = _source(line, folder)
+    try:
+        made = _here(source, target, folder)
+        if parse(made).fits(target) and (_is_pure(made) or _is_like(target)):
+            return made
+        why = f"here it becomes {made.name}, which does not fit {target.words}"
+    except KraftwerkError as error:
+        why = error.cause
+    if node is None:
+        raise KraftwerkError(f"{line}: {why}", next_command=f"kraftwerk wheels build {line!r} --for NODE")
+    return _there(line, source, target, node, folder)
+
+
+def _source(line: str, folder: Path) -> Path:
+    """Return the source of a package: a folder, or an archive."""
+    if own := origin.folder(line):
+        return Path(own)
+    address = origin.address(line)
+    if address is None:
+        return fetch.source(line, folder)
+    if address.url.startswith("git+"):
+        return _cloned(address.url, folder)
+    return fetch.source(address.url, folder)
+
+
+def _cloned(url: str, folder: Path) -> Path:
+    """Return a folder with a commit of a repository, which uv found for us."""
+    place = Path(tempfile.mkdtemp(dir=folder, prefix="clone-"))
+    address, _, commit = url.removeprefix("git+").rpartition("@")
+    if not address or "/" in commit:
+        address, commit = url.removeprefix("git+"), "HEAD"
+    process.run(["git", "clone", "--quiet", "--no-checkout", "--", address, str(place)], timeout=PATIENCE)
+    process.run(argv.git(place, "checkout", "--quiet", "--detach", commit), timeout=PATIENCE)
+    return place
+
+
+def _here(source: Path, target: Target, folder: Path) -> Path:
+    """Build with the target's version of Python, where this computer has it; a pure wheel comes from any."""
+    uv, place = virtualenv.uv_program(), Path(tempfile.mkdtemp(dir=folder, prefix="made-"))
+    found = process.run((uv, "python", "find", "--no-python-downloads", "--no-project", target.minor), check=False)
+    python = found.stdout.decode().strip() if not found.returncode else sys.executable
+    virtualenv.run_uv(build_argv(uv, python, str(source), str(place)))
+    return next(place.glob("*.whl"))
+
+
+def _there(line: str, source: Path, target: Target, node: Connection, folder: Path) -> Path:
+    """Build on the node, as the user that owns its virtualenvs."""
+    packed = BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add(source, arcname=source.name)
+    command = argv.as_user("web", ["sh", "-ec", ON_NODE, "kraftwerk-wheel", NODE_UV, target.minor])
+    done = node.run(command, input=packed.getvalue(), timeout=PATIENCE, check=False)
+    if done.returncode:
+        said = [each for each in done.stderr.decode(errors="replace").splitlines() if each.strip()][-12:]
+        words = "\n".join([f"{line} can't be built on {target.name}:", *(f"  {each}" for each in said)])
+        raise KraftwerkError(words, next_command=f"kraftwerk highstate {target.name} brings uv and a compiler")
+    place = Path(tempfile.mkdtemp(dir=folder, prefix="made-"))
+    with tarfile.open(fileobj=BytesIO(done.stdout)) as answer:
+        member = answer.next()
+        content = answer.extractfile(member) if member else None
+        if member is None or content is None:
+            raise KraftwerkError(f"{line}: {target.name} built nothing")
+        made = place / Path(member.name).name
+        with content, made.open("wb") as file:
+            shutil.copyfileobj(content, file)
+    return made
+
+
+def _is_pure(made: Path) -> bool:
+    return {tag.platform for tag in parse(made).tag_set} == {"any"}
+
+
+def _is_like(target: Target) -> bool:
+    """Tell whether what is compiled here runs there: same processor, and a C library that isn't older there."""
+    own = aim.here()
+    return own.machine == target.machine and own.libc_version <= target.libc_version and own.libc[:4] == target.libc[:4]
