@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import NAME_LIMIT
 from kraftwerk.paths import config_home, share
@@ -59,7 +61,7 @@ class Choice:
         """Return what a template's files and names may use, beside its questions."""
         chosen = {*self.services, *self.wanted}
         return {
-            **self.data,
+            **{name: _value(text) for name, text in self.data.items()},
             **{name: name in chosen for name in sorted({*SERVICES, *QUEUES, *chosen})},
             "name": self.name,
             "package": self.package,
@@ -71,6 +73,19 @@ class Choice:
             "example": self.template == "django" and {"files", "postgres"} <= chosen,
             "python": self.python,
         }
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of a list as people write it: by commas, blanks or both, each once."""
+    return tuple(dict.fromkeys(text.replace(",", " ").split()))
+
+
+def _value(text: Any) -> Any:
+    """Return what a word on the command line says: a number, yes or no, a list, else the word."""
+    try:
+        return yaml.safe_load(text) if isinstance(text, str) else text
+    except yaml.YAMLError:
+        return text
 
 
 def known_services() -> list[str]:

@@ -1,56 +1,99 @@
 """Templates rendered by copier, and its errors told in one line with the template's file and line."""
 
+import re
 import traceback
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.newproject.answers import Answers
 
 ENDING = ".jinja"
 IN_A_NAME = "Error rendering template path "  # what copier says before a file's name and what is wrong in it
+UNSAFE = re.compile(r"potentially unsafe features?: ([\w, ]+)")
+CLONE = re.compile(r"^.*/copier\._vcs\.clone\.[^/]+/")  # where copier puts a template that is in git
+REQUIRED = re.compile(r'Question "(\w+)" is required')
+REFUSED = re.compile(r"(?:Validation error for question|Invalid choice for) '(\w+)': (.*)")
 
 
-def render(template: Path, folder: Path, variables: Mapping[str, Any], *, shown: Mapping[str, Path]) -> None:
-    """Render a template without questions into a folder, over what is there.
+def render(
+    template: Path,
+    folder: Path,
+    answers: Answers,
+    *,
+    shown: Mapping[str, Path],
+    address: str = "",
+    ask: bool = False,
+    trust: bool = False,
+) -> None:
+    """Render a template into a folder, over what is there.
 
     Args:
         template: its folder.
         folder: where to; made when missing.
-        variables: what its files and names may use.
+        answers: to its questions, and what its files and names may use beside those.
         shown: the file that each one of the template came from, for messages.
+        address: what its answers file, for `copier update`, shall name in place of the folder.
+        ask: whether questions are asked on the terminal; otherwise they get their defaults.
+        trust: whether the template may run code on this computer.
 
     Raises:
-        KraftwerkError: the template is broken (code 2); its file and line are named.
+        KraftwerkError: the template is broken, or an answer is missing or wrong (code 2).
     """
     from copier import run_copy  # half a second that other commands needn't wait for
 
     try:
         with warnings.catch_warnings(action="ignore"):
-            run_copy(str(template), folder, dict(variables), defaults=True, overwrite=True, quiet=True)
+            done = run_copy(
+                str(template),
+                folder,
+                answers.given,
+                user_defaults=answers.suggested,
+                vcs_ref="HEAD",
+                defaults=not ask,
+                overwrite=True,
+                quiet=True,
+                unsafe=trust,
+            )
+            remembered = folder / done.answers_relpath
+    except KeyboardInterrupt:  # copier's own is an Exception as well
+        raise KeyboardInterrupt from None
     except Exception as error:
-        raise broken(error, template, shown) from error
+        raise _told(error, template, shown) from error
+    if address and remembered.is_file():
+        remembered.write_text(remembered.read_text().replace(str(template), address))
 
 
-def broken(error: Exception, template: Path, shown: Mapping[str, Path]) -> KraftwerkError:
-    """Return what is wrong with a template as one line: file, line, reason."""
+def _told(error: Exception, template: Path, shown: Mapping[str, Path]) -> KraftwerkError:
+    """Return what is wrong as one line: an answer, or the template's file, line and reason."""
     words = " ".join(str(error).split()) or type(error).__name__
+    if found := REQUIRED.search(words):
+        return KraftwerkError(f"the template needs an answer for {found[1]}", next_command=_data(found[1]), code=2)
+    if found := REFUSED.search(words):
+        return KraftwerkError(f"{found[1]}: {found[2]}", next_command=_data(found[1]), code=2)
+    if found := UNSAFE.search(words):
+        cause = f"it runs code on this computer: {found[1]}"
+        return KraftwerkError(cause, next_command="read it, then add --trust", code=2)
     if words.startswith(IN_A_NAME):
         return KraftwerkError(f"in the name of a file: {words.removeprefix(IN_A_NAME)}", code=2)
-    return KraftwerkError(f"{_place(error, template.resolve(), shown)}: {words}", code=2)
+    return KraftwerkError(f"{place(error, template.resolve(), shown)}: {words}", code=2)
 
 
-def _place(error: Exception, template: Path, shown: Mapping[str, Path]) -> str:
-    """Return the file and line of a template that an error comes from; the template's folder where it doesn't say."""
+def _data(question: str) -> str:
+    return f"add --data {question}=…"
+
+
+def place(error: Exception, template: Path, shown: Mapping[str, Path]) -> str:
+    """Return the file and line of a template that an error comes from; no more than its kind where nothing says."""
     found = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, jinja2.TemplateSyntaxError) and error.filename:
         found.append((error.filename, error.lineno))
     for file, line in reversed(found):
-        path = Path(file)
-        if path.is_relative_to(template) and path != template:
+        path = (template / CLONE.sub("", file)).resolve()
+        if path.is_relative_to(template) and path.is_file():
             inside = path.relative_to(template).as_posix()
             return f"{shown.get(inside, Path(inside))}:{line}"
     return "the template"

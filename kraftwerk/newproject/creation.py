@@ -3,49 +3,116 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kraftwerk import virtualenv
+from kraftwerk import screen, virtualenv
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.flock import held
-from kraftwerk.newproject import layers
+from kraftwerk.newproject import completion, cookies, copies, layers, questions, source, trust
+from kraftwerk.newproject.answers import prepare
 from kraftwerk.newproject.choice import Choice, check
+from kraftwerk.newproject.source import Source
 
 
 @dataclass(frozen=True)
 class NewProject:
-    """What was made: its folder, what is installed in it (`Django 5.2`), and how many files were written."""
+    """What was made.
+
+    Attributes:
+        folder: the project's.
+        headline: what is installed in it (`Django 5.2`), or the template's name.
+        files: how many files were written.
+        virtualenv: its folder, seen from the project's.
+        cautions: what isn't as it should be, a line for each.
+    """
 
     folder: Path
     headline: str
     files: int
+    virtualenv: str = "."
+    cautions: tuple[str, ...] = ()
+
+    @property
+    def activate(self) -> str:
+        """Return the file to source, as the project's folder sees it."""
+        return f"{self.virtualenv}/bin/activate".removeprefix("./")
 
 
-def create(choice: Choice, parent: Path) -> NewProject:
+def create(choice: Choice, parent: Path, *, ref: str = "", ask: bool = False, may_run_code: bool = False) -> NewProject:
     """Make a project's folder, with its files and its virtualenv.
 
     Args:
         choice: its name, template and services.
         parent: the folder to make it in.
+        ref: the branch, tag or commit of a template in git.
+        ask: whether somebody is there to answer the template's questions; otherwise they get their defaults.
+        may_run_code: the template may run commands and extensions of its own on this computer.
 
     Raises:
         KraftwerkError: the name, template or a service can't be used, something is there already, or no package index
             is in reach. Nothing is left behind then.
     """
     check(choice)
-    if choice.template not in layers.names():
-        raise KraftwerkError(f"no template {choice.template!r}; there are: {', '.join(layers.names())}", code=2)
     folder = parent / choice.name
     if folder.exists() or folder.is_symlink():
         raise KraftwerkError(f"{choice.name} is here already", next_command="choose another name or folder")
-    with _beside(folder) as work:
-        virtualenv.create(work, choice.name)
-        files = layers.write(choice, work)
+    with source.opened(choice.template, ref, ask=ask) as found, _beside(folder) as work:
+        named = replace(choice, template=found.label)
+        if not found.structure:
+            return _layered(named, found, work, folder)
+        return _whole(named, found, work, folder, ask=ask, may_run_code=may_run_code)
+
+
+def _layered(choice: Choice, found: Source, work: Path, folder: Path) -> NewProject:
+    """Make a project whose virtualenv is its folder, of a template whose files lie over what all projects have."""
+    taken = choice.data.keys() & Choice(choice.name).variables().keys()
+    if taken:
+        raise KraftwerkError(f"--data {min(taken)}: that is said in another way: kraftwerk init --help", code=2)
+    with screen.working(f"Making {choice.name} and its virtualenv"):
+        virtualenv.create(work, choice.name, choice.python)
+        files = layers.write(choice, work, found.folder)
         virtualenv.install(work)
         made = NewProject(folder, virtualenv.headline(work, choice.template), files)
         work.rename(folder)
     return made
+
+
+def _whole(choice: Choice, found: Source, work: Path, folder: Path, *, ask: bool, may_run_code: bool) -> NewProject:
+    """Make a project of a template with a structure and questions of its own; its virtualenv is .venv.
+
+    What isn't as it should be there, such as requirements that can't be installed here, is told and no reason to throw
+    the answers away.
+    """
+    assert found.folder  # noqa: S101 - a whole template has one
+    contents = questions.read(found.folder, found.structure)
+    trusted = trust.check(found, contents.code, trust=may_run_code, ask=ask)
+    answers = prepare(choice, contents)
+    project = work / folder.name  # templates use the folder's name
+    if found.structure.endswith(".json"):
+        cookies.render(found.folder, project, answers, ask=ask)
+    else:
+        copies.render(found.folder, project, answers, shown={}, address=found.address, ask=ask, trust=trusted)
+    files = sum(path.is_file() for path in project.rglob("*"))
+    framework, cautions = completion.complete(choice, project)
+    project.rename(folder)
+    with screen.working(f"Making {choice.name}'s virtualenv"):
+        cautions += _install(choice, folder)
+    headline = virtualenv.headline(folder / HIDDEN, framework or choice.template)
+    return NewProject(folder, headline, files, HIDDEN, tuple(cautions))
+
+
+HIDDEN = ".venv"  # where tools and .gitignore files of others expect a virtualenv
+
+
+def _install(choice: Choice, folder: Path) -> list[str]:
+    """Make a project's virtualenv; return what went wrong."""
+    try:
+        virtualenv.create(folder / HIDDEN, choice.name, choice.python, hidden=True)
+        virtualenv.install(folder, folder / HIDDEN)
+    except KraftwerkError as error:
+        return [f"{choice.name}/{HIDDEN} isn't complete: {error}"]
+    return []
 
 
 @contextmanager

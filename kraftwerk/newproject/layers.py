@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from kraftwerk.newproject import copies
+from kraftwerk.newproject.answers import Answers
 from kraftwerk.newproject.choice import Choice
 from kraftwerk.paths import PACKAGE, config_home
 
@@ -32,15 +33,22 @@ def structure(folder: Path) -> str:
     return next((name for name in STRUCTURE if (folder / name).is_file()), "")
 
 
-def write(choice: Choice, folder: Path) -> int:
+def write(choice: Choice, folder: Path, own: Path | None = None) -> int:
     """Write the files of a choice into a folder, which may be missing; return how many were written.
+
+    Args:
+        choice: with the template's name.
+        folder: where to.
+        own: the folder of a template that is neither shipped nor in the admin's templates.
 
     Raises:
         KraftwerkError: a template is broken; its file and line are named.
     """
     before = _files(folder)
     for root in (SHIPPED, admins()):
-        files = sources(root, choice)
+        files = sources(root, choice.template)
+        if own and root != SHIPPED:
+            files |= _below(own)
         if files:
             _render(files, choice, folder)
     written = _files(folder) - before
@@ -54,14 +62,16 @@ def _files(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if path.is_file()}
 
 
-def sources(root: Path, choice: Choice) -> dict[str, Path]:
-    """Return the files below a root that make up a choice, by their path in the template; later layers win."""
+def sources(root: Path, template: str) -> dict[str, Path]:
+    """Return the files below a root that make up a template, by their path in it; its own win over the common ones."""
     found = {f"{SAMPLE}{copies.ENDING}": root / SAMPLE} if (root / SAMPLE).is_file() else {}
-    for layer in (root / COMMON, root / choice.template):
-        for path in sorted(layer.rglob("*")):
-            if path.is_file() and not {"__pycache__", ".git"} & set(path.parts):
-                found[path.relative_to(layer).as_posix()] = path
-    return found
+    return {**found, **_below(root / COMMON), **_below(root / template)}
+
+
+def _below(folder: Path) -> dict[str, Path]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    found = {path.relative_to(folder).as_posix(): path for path in files}
+    return {name: path for name, path in found.items() if not {"__pycache__", ".git"} & set(name.split("/"))}
 
 
 def sample(choice: Choice) -> str:
@@ -79,4 +89,4 @@ def _render(files: dict[str, Path], choice: Choice, folder: Path) -> None:
             (stage / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, stage / path)
         (stage / "copier.yml").write_text(SETTINGS)
-        copies.render(stage, folder, choice.variables(), shown=files)
+        copies.render(stage, folder, Answers(choice.variables(), {}), shown=files)

@@ -1,0 +1,88 @@
+"""What --template means: files in layers, or a whole template of copier's or cookiecutter's, here or in git."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from kraftwerk import screen
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.newproject import clone, layers
+from kraftwerk.schema import suggestion
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a project's files come from.
+
+    Attributes:
+        label: what people call it.
+        folder: the template's; None for a shipped or own one, whose files are found by the label.
+        structure: copier.yml or cookiecutter.json; "" means that its files lie over what all projects have.
+        address: of the repository that it was fetched from; "" for one on this machine.
+        own: it is the admin's, as the states are that run on servers: what it runs needn't be asked for.
+    """
+
+    label: str
+    folder: Path | None = None
+    structure: str = ""
+    address: str = ""
+    own: bool = False
+
+
+@contextmanager
+def opened(template: str, ref: str = "", *, ask: bool = False) -> Iterator[Source]:
+    """Yield what a template is; one from git is on this machine as long as this lasts.
+
+    A template of copier's is taken at its newest release and one of cookiecutter's at its main branch, as those do.
+
+    Args:
+        template: a template's name, a folder, or the address of a git repository.
+        ref: its branch, tag or commit.
+        ask: whether git may ask for passwords on the terminal.
+
+    Raises:
+        KraftwerkError: there is no such template (code 2), or it can't be fetched.
+    """
+    if template in layers.names():
+        if ref:
+            raise KraftwerkError(f"--ref is for templates in git, and {template} is on this machine", code=2)
+        yield _named(template)
+        return
+    folder = Path(template).expanduser()
+    if clone.is_address(template) or (ref and (folder / ".git").exists()):
+        with TemporaryDirectory(prefix="kraftwerk-template-") as place:
+            yield _fetched(template, ref, Path(place) / "template", ask=ask)
+        return
+    if not folder.is_dir():
+        raise _unknown(template)
+    if ref:
+        raise KraftwerkError(f"--ref is for templates in git, and {template} is none", code=2)
+    yield Source(folder.resolve().name, folder.resolve(), layers.structure(folder))
+
+
+def _named(template: str) -> Source:
+    """Return a shipped template, or one of the admin's; a whole one of the admin's replaces a shipped one."""
+    folder = layers.admins() / template
+    structure = layers.structure(folder)
+    return Source(template, folder if structure else None, structure, own=True)
+
+
+def _fetched(template: str, ref: str, folder: Path, *, ask: bool) -> Source:
+    address = clone.expanded(template) if clone.is_address(template) else str(Path(template).expanduser().resolve())
+    screen.say(f"Fetching the template from {clone.shown(address)} …")
+    clone.clone(address, folder, ask=ask)
+    if ref:
+        clone.checkout(folder, ref)
+    elif layers.structure(folder).startswith("copier") and (tag := clone.newest_release(folder)):
+        clone.checkout(folder, tag)
+    label = address.rstrip("/").rpartition("/")[2].rpartition(":")[2].removesuffix(".git")
+    return Source(label, folder, layers.structure(folder), clone.shown(address))
+
+
+def _unknown(template: str) -> KraftwerkError:
+    known = layers.names()
+    near = suggestion(template, known) or f"; there are: {', '.join(known)}"
+    kinds = "a folder or a git address does as well"
+    return KraftwerkError(f"no template is called {template}{near}; {kinds}", code=2)
