@@ -20,8 +20,8 @@ find "$1/$2" ! -type f ! -type d -delete
 # What requirements are read from; a release may hold much else.
 NAMED = """\
 cd "$1"
-find . -name venv -prune -o -type f -size -1024k \\
-  '(' -name '*.txt' -o -name '*.toml' -o -name '*.lock' -o -name '*.in' ')' -print0 |
+find . -name venv -prune -o -type f -size -1024k '(' -name '*.txt' -o -name '*.toml' -o -name '*.lock' \\
+  -o -name '*.in' -o -name Pipfile -o -name setup.cfg -o -name setup.py ')' -print0 |
   tar --create --null --files-from -
 """
 
@@ -77,7 +77,7 @@ def _make_virtualenv(plan: Plan, on_progress: OnProgress) -> None:
     with tempfile.TemporaryDirectory(prefix="kraftwerk-release-") as folder:
         packed = source.script(NAMED, str(instance.release_folder(number))).stdout
         process.run(["tar", "--extract", "--directory", folder, "--no-same-owner"], input=packed)
-        wanted = requirements.find(Path(folder))
+        wanted = requirements.find(Path(folder), instance)
     name = nodevenv.name(wanted, releases.read(into, instance).python, number)
     nodevenv.build(into, instance, wanted, number, name)
     arguments = (str(number), name, instance.src, *instance.static.values())

@@ -11,7 +11,7 @@ from kraftwerk.wheels.cargo import Cargo
 
 PATIENCE = 1800  # seconds: building a large package from source takes its time
 OUTPUT_LINES = 25
-READABLE = 'umask 022; exec "$@"'  # whatever the node's own umask: another user runs what is made here
+READABLE = 'umask 022; exec "$@" <"$0"'  # whatever the node's own umask: another user runs what is made here
 
 
 def name(wanted: Requirements, python: str, number: int, cargo: Cargo | None = None) -> str:
@@ -51,12 +51,22 @@ def build(
     else:
         listed = store.note(connection, instance.name, venv, cargo.wheels)
         commands = cargo.build_argv(str(listed), venv=folder, release=release, python=instance.python)
+    text = _lay(connection, release, wanted.text)
     for words in commands:
-        command = ["sh", "-c", READABLE, "kraftwerk-venv", "env", "-C", release, "HOME=/web", *words]
+        command = ["sh", "-c", READABLE, text, "env", "-C", release, "HOME=/web", *words]
         done = leash.run(connection, argv.as_user("web", command), timeout=PATIENCE)
         if done.returncode:
             raise KraftwerkError(failure(wanted, done.stderr.decode(errors="replace")))
     return True
+
+
+def _lay(connection: Connection, release: str, text: str) -> str:
+    """Lay beside a release's files what uv reads of a lock that it doesn't know; return the path."""
+    if not text:
+        return "/dev/null"
+    path = f"{release}/.kraftwerk-requirements.txt"
+    connection.run(argv.as_user("web", ["sh", "-c", 'cat >"$0"', path]), input=text.encode())
+    return path
 
 
 def failure(wanted: Requirements, said: str) -> str:

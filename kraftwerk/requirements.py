@@ -3,65 +3,114 @@
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from kraftwerk import uvlock
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.requirements_text import is_local, normal, package_name, read_lines
+from kraftwerk.instance import Instance
+from kraftwerk.lockfiles import kinds, reading
+from kraftwerk.lockfiles.said import Choice, Said, Source
+from kraftwerk.requirements_text import normal, package_name
 
 NODE_UV = "/opt/kraftwerk/uv/bin/uv"
 READY = ".kraftwerk-ready"  # in a node's virtualenv that is whole; one without it is made again
-SERVER = "gunicorn>=23"
+SERVERS = {
+    "wsgi": ("gunicorn>=23",),
+    "asgi": ("gunicorn>=23", "uvicorn-worker>=0.3", "uvicorn>=0.31", "websockets>=13"),
+}
 
 Argv = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Requirements:
-    """What a project needs.
+class Requirements(Said):
+    """What a project needs: what its files say, and what else is installed.
 
     Attributes:
         root: the project's folder, where the files were read.
-        kind: requirements.txt, pyproject.toml, uv.lock, or "" where a project names nothing.
-        files: the files read, relative to root; with those that -r and -c pull in.
-        content: what of them decides on the virtualenv; comments and tools' settings don't.
-        names: the packages named by the project itself, normalized.
-        local: requirements that are folders of the release (`-e .`): such a virtualenv can't outlive its release.
+        folder: the one below it that the files are relative to.
+        choice: the optional parts that are wanted.
+        install: the folder of the project's own package, seen from root, which is installed, too; empty: none is.
+        servers: what serves it.
     """
 
-    root: Path
-    kind: str = ""
-    files: tuple[str, ...] = ()
-    content: tuple[str, ...] = ()
-    names: frozenset[str] = frozenset()
-    local: tuple[str, ...] = ()
+    root: Path = Path()
+    folder: str = "."
+    choice: Choice = field(default_factory=Choice)
+    install: str = ""
+    servers: tuple[str, ...] = SERVERS["wsgi"]
 
     @property
     def extra(self) -> tuple[str, ...]:
-        """Return what kraftwerk adds: the server, unless the project names it."""
-        return () if "gunicorn" in self.names else (SERVER,)
+        """Return what kraftwerk adds: the server, unless the project names it or has it locked."""
+        known = self.names | self.pinned
+        return tuple(line for line in self.servers if package_name(line) not in known)
 
 
-def find(root: Path) -> Requirements:
-    """Read a project's requirements: requirements.txt, else pyproject.toml with its uv.lock where there is one.
+def find(root: Path, instance: Instance | None = None) -> Requirements:
+    """Read a project's requirements: the files that it says, else the first that is found (see lockfiles.kinds).
+
+    Args:
+        root: the project's folder.
+        instance: what its kraftwerk.yaml says of them, and of what serves it.
 
     Raises:
-        KraftwerkError: a file is broken, missing or outside of the project (code 2).
+        KraftwerkError: a file is broken, missing or outside of the project, or a lock is stale (code 2).
     """
-    if (root / "requirements.txt").is_file():
-        return _from_text(root)
-    if not (root / "pyproject.toml").is_file():
-        return Requirements(root)
-    pyproject = _toml(root, "pyproject.toml")
-    if (root / "uv.lock").is_file():
-        return _from_lock(root, pyproject)
-    if "project" not in pyproject:
-        return Requirements(root)
-    return _from_pyproject(root, pyproject)
+    if instance is None:
+        return Requirements(**vars(_first(root, Choice())[0]), root=root)
+    choice = Choice(instance.extras, instance.groups)
+    said, folder = (
+        _first(root, choice, instance.src) if instance.requirements is None else _named(root, choice, instance)
+    )
+    install = _packaged(root, instance.src) if instance.install else ""
+    return Requirements(
+        **{**vars(said), "local": (*said.local, *((install,) if install else ()))},
+        root=root,
+        folder=folder,
+        choice=choice,
+        install=install,
+        servers=SERVERS["asgi" if instance.asgi else "wsgi"],
+    )
+
+
+def _first(root: Path, choice: Choice, src: str = ".") -> tuple[Said, str]:
+    """Return what the first file says that says anything, and the folder that it is in."""
+    for folder in dict.fromkeys((".", src)):
+        for file in kinds.candidates(root / folder):
+            said = reading.read(Source(root / folder, str(kinds.kind(file)), (file,), choice))
+            if said is not None:
+                return said, folder
+    return Said(), "."
+
+
+def _named(root: Path, choice: Choice, instance: Instance) -> tuple[Said, str]:
+    """Return what the files say that kraftwerk.yaml names, and the folder that they are relative to."""
+    files = instance.requirements or ()
+    if not files:
+        return Said(), "."
+    if {kinds.kind(file) for file in files} == {kinds.TEXT}:
+        return reading.read(Source(root, kinds.TEXT, files, choice)) or Said(), "."
+    if len(files) > 1:
+        raise KraftwerkError("requirements: only files like requirements.txt can be several", code=2)
+    folder, _, name = files[0].rpartition("/")
+    said = reading.read(Source(root / folder, str(kinds.kind(name)), (name,), choice))
+    if said is None:
+        raise KraftwerkError(f"requirements: {files[0]} names none", code=2)
+    return said, folder or "."
+
+
+def _packaged(root: Path, src: str) -> str:
+    """Return the folder whose package can be installed.
+
+    Raises:
+        KraftwerkError: there is none (code 2).
+    """
+    for folder in (".", src):
+        if any((root / folder / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg")):
+            return folder
+    raise KraftwerkError("install: there is neither pyproject.toml nor setup.py to install it by", code=2)
 
 
 def digest(requirements: Requirements, python_version: str, extra: Sequence[str] = ()) -> str:
@@ -84,8 +133,8 @@ def venv_argv(venv: str, python: str = "3", uv: str = NODE_UV) -> Argv:
 def install_argv(requirements: Requirements, *, folder: str, venv: str, uv: str = NODE_UV) -> list[Argv]:
     """Return the commands that install requirements into a virtualenv, to be run one after the other.
 
-    The project itself isn't installed: it runs from its release. What kraftwerk adds comes by a command of its own, as
-    uv refuses a requirement without hash beside ones with hashes.
+    Each gets `requirements.text` on its stdin. The project itself is installed only where it says so: else it runs
+    from its release. What kraftwerk adds comes by a command of its own, so that it changes nothing that is locked.
 
     Args:
         requirements: what `find` returned.
@@ -93,18 +142,40 @@ def install_argv(requirements: Requirements, *, folder: str, venv: str, uv: str 
         venv: the virtualenv's folder.
         uv: the uv to call; on a node the one that the states installed.
     """
-    python = f"{venv}/bin/python"
-    common = ("--python", python, "--compile-bytecode")
+    common = ("--python", f"{venv}/bin/python", "--compile-bytecode")
+    there = folder if requirements.folder == "." else f"{folder}/{requirements.folder}"
+    install = (uv, "--directory", there, "pip", "install", *common)
     commands: list[Argv] = []
     if requirements.kind == "uv.lock":
-        flags = ("--frozen", "--inexact", "--no-dev", "--no-install-project", "--no-python-downloads")
+        flags = ("--frozen", "--inexact", "--no-dev", *([] if requirements.install else ["--no-install-project"]))
         environment = ("env", f"UV_PROJECT_ENVIRONMENT={venv}")
-        commands.append((*environment, uv, "--directory", folder, "sync", *flags, *common))
-    elif requirements.kind:
-        commands.append((uv, "--directory", folder, "pip", "install", *common, "-r", requirements.kind))
+        sync = (uv, "--directory", there, "sync", *flags, "--no-python-downloads", *_chosen(requirements))
+        commands.append((*environment, *sync, *common))
+    elif requirements.text:
+        commands.append((*install, "-r", "-"))
+    elif requirements.reads:
+        commands.append((*install, *_read(requirements), *_chosen(requirements)))
+    if requirements.install and requirements.kind != "uv.lock":
+        extras = f"[{','.join(requirements.choice.extras)}]" if requirements.choice.extras else ""
+        commands.append(
+            (uv, "--directory", folder, "pip", "install", *common, "-e", f"./{requirements.install}{extras}")
+        )
     if requirements.extra:
-        commands.append((uv, "--directory", folder, "pip", "install", *common, *requirements.extra))
+        commands.append((*install, *requirements.extra))
     return commands
+
+
+def _read(requirements: Requirements) -> list[str]:
+    """Return the options that have uv read files."""
+    return [word for file in requirements.reads for word in ("-r", file)]
+
+
+def _chosen(requirements: Requirements) -> list[str]:
+    """Return the options that choose optional parts, where uv reads a file that has such."""
+    if kinds.kind(requirements.kind) == kinds.TEXT:
+        return []
+    extras = [word for extra in requirements.choice.extras for word in ("--extra", extra)]
+    return extras + [word for group in requirements.choice.groups for word in ("--group", group)]
 
 
 def build_argv(
@@ -116,16 +187,19 @@ def build_argv(
 
 
 def resolve_argv(requirements: Requirements, python_version: str, uv: str) -> list[Argv]:
-    """Return the commands that print what would be installed, as `name==version` lines; run them in the project.
+    """Return the commands that print what would be installed, as `name==version` lines.
 
-    The last one reads more from stdin: the output of the one before it, if any, and `requirements.extra`.
+    They are run in `requirements.folder`. The last one reads more from stdin: the output of the one before it, if any,
+    else `requirements.text`; and `requirements.extra`.
     """
     plain = ("--quiet", "--no-annotate", "--no-header")
-    export = (uv, "export", *plain, "--frozen", "--no-dev", "--no-emit-project", "--no-hashes")
+    export = (uv, "export", *plain, "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", *_chosen(requirements))
     target = ("--python-version", python_version, "--python-platform", "linux", "--no-python-downloads")
-    files = (requirements.kind,) if requirements.kind in ("requirements.txt", "pyproject.toml") else ()
-    compile_ = (uv, "pip", "compile", *plain, *target, *files, "-")
-    return [export, compile_] if requirements.kind == "uv.lock" else [compile_]
+    compile_ = (uv, "pip", "compile", *plain, *target)
+    if requirements.kind == "uv.lock":
+        return [export, (*compile_, "-")]
+    chosen = _chosen(requirements) if requirements.reads else []
+    return [(*compile_, *chosen, *requirements.reads, "-")]
 
 
 def parse_pins(text: str) -> dict[str, str]:
@@ -174,58 +248,4 @@ def diff(installed: Mapping[str, str], wanted: Mapping[str, str]) -> Changes:
         added={name: wanted[name] for name in sorted(wanted.keys() - installed.keys())},
         changed={name: (installed[name], wanted[name]) for name in sorted(both) if installed[name] != wanted[name]},
         removed={name: installed[name] for name in sorted(installed.keys() - wanted.keys())},
-    )
-
-
-def _from_text(root: Path) -> Requirements:
-    files: list[str] = []
-    lines = list(read_lines(root, "requirements.txt", files))
-    return Requirements(
-        root=root,
-        kind="requirements.txt",
-        files=tuple(files),
-        content=tuple(lines),
-        names=frozenset(filter(None, map(package_name, lines))),
-        local=tuple(filter(is_local, lines)),
-    )
-
-
-def _toml(root: Path, file: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads((root / file).read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise KraftwerkError(f"{file}: {error}", code=2) from error
-
-
-def _from_pyproject(root: Path, pyproject: Mapping[str, Any]) -> Requirements:
-    project, settings = pyproject.get("project", {}), pyproject.get("tool", {}).get("uv", {})
-    wanted = [str(line) for line in project.get("dependencies", [])]
-    kept = [*wanted, f"python {project.get('requires-python', '')}", json.dumps(settings, sort_keys=True, default=str)]
-    sources = settings.get("sources", {})
-    return Requirements(
-        root=root,
-        kind="pyproject.toml",
-        files=("pyproject.toml",),
-        content=tuple(kept),
-        names=frozenset(filter(None, map(package_name, wanted))),
-        local=tuple(name for name, source in sources.items() if "path" in source or "workspace" in source),
-    )
-
-
-def _from_lock(root: Path, pyproject: Mapping[str, Any]) -> Requirements:
-    plain, lock = _from_pyproject(root, pyproject), _toml(root, "uv.lock")
-    own = normal(str(pyproject.get("project", {}).get("name", "")))
-    dynamic = "dependencies" in pyproject.get("project", {}).get("dynamic", [])
-    if changed := [] if dynamic else uvlock.stale(pyproject.get("project", {}).get("dependencies", []), lock, own):
-        cause = f"uv.lock was made for other requirements than pyproject.toml names: {', '.join(changed)}"
-        raise KraftwerkError(cause, next_command="uv lock", code=2)
-    others = [package for package in lock.get("package", []) if package["name"] != own]
-    folders = {"directory", "editable", "path"}
-    return Requirements(
-        root=root,
-        kind="uv.lock",
-        files=("pyproject.toml", "uv.lock"),
-        content=(*plain.content, json.dumps(lock, sort_keys=True, default=str)),
-        names=plain.names,
-        local=tuple(package["name"] for package in others if folders & package.get("source", {}).keys()),
     )

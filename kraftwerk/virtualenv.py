@@ -10,6 +10,7 @@ import uv
 
 from kraftwerk import process
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
 from kraftwerk.requirements import Argv, Requirements, find, install_argv, parse_pins, resolve_argv
 
 CERTIFICATES = {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"}  # this machine's own; older uv knows the second name
@@ -75,19 +76,20 @@ def _no_python(python: str, said: str) -> KraftwerkError:
     return KraftwerkError(f"no Python {python} on this computer, and none could be fetched ({_cause(said)}){here}")
 
 
-def install(folder: Path, venv: Path | None = None) -> None:
+def install(folder: Path, venv: Path | None = None, instance: Instance | None = None) -> None:
     """Install a project's requirements into a virtualenv, without a network from uv's cache.
 
     Args:
         folder: the project's.
         venv: the virtualenv's; None is the project's folder.
+        instance: what its kraftwerk.yaml says of its requirements.
 
     Raises:
         KraftwerkError: no index is in reach, or the requirements can't be met; the message says which.
     """
-    requirements = find(folder)
+    requirements = find(folder, instance)
     for argv in install_argv(requirements, folder=str(folder), venv=str(venv or folder), uv=uv_program()):
-        run_uv(argv)
+        run_uv(argv, requirements.text.encode())
     _remove(venv or folder, ".lock")
 
 
