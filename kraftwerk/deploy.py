@@ -79,6 +79,8 @@ def node(run: Rollout) -> str:
     if run.converged or (run.plan is not None and not run.plan.states):
         return "as it is"
     outcome = highstate.converge(run.target.node, run.instance, project_root=run.project.root, on_progress=run.progress)
+    for note in outcome.notes:
+        screen.warn(note)
     if outcome.failed:
         raise KraftwerkError(highstate.failures(outcome), next_command=f"kraftwerk highstate {run.target.node.name}")
     return SECONDS

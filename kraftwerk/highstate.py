@@ -30,6 +30,7 @@ class StateResult:
         result: True done or nothing to do, False failed, None would change (with test).
         changes: what changed or would change, as the state reports it.
         seconds: how long it took.
+        notes: what it has to say beside, such as what it left as somebody made it by hand.
     """
 
     id: str
@@ -41,6 +42,7 @@ class StateResult:
     changes: Mapping[str, Any]
     seconds: float
     order: int
+    notes: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -71,6 +73,11 @@ class Outcome:
     def unchanged(self) -> list[StateResult]:
         """Return the states that had nothing to do."""
         return [result for result in self.results if not result.changed and not result.failed]
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what states have to say beside."""
+        return [note for result in self.results for note in result.notes]
 
     @property
     def failed(self) -> list[StateResult]:
@@ -198,6 +205,7 @@ def _result(key: str, entry: Mapping[str, Any]) -> StateResult:
         changes=entry.get("changes") or {},
         seconds=float(entry.get("duration") or 0) / 1000,
         order=int(entry.get("__run_num__") or 0),
+        notes=tuple(map(str, entry.get("warnings") or ())),
     )
 
 
@@ -210,6 +218,7 @@ def report(outcome: Outcome, *, details: bool = False) -> list[str]:
     verb = "would change" if outcome.test else "changed"
     show = _changes if details or outcome.test else lambda _: []
     lines = [line for result in outcome.changed for line in [f"  {verb}  {_title(result)}", *show(result)]]
+    lines += [f"  note     {note}" for note in outcome.notes]
     for result in causes(outcome):
         lines += [f"  failed   {_title(result)}", *_indented(reason(result))]
     sums = f"{len(outcome.changed)} {verb}, {len(outcome.unchanged)} unchanged, {len(outcome.failed)} failed"

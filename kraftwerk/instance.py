@@ -41,6 +41,7 @@ class Instance:
     src: str = "."
     package: str = ""
     caching: Mapping[str, Any] = field(default_factory=dict)
+    nginx_site: Mapping[str, Any] = field(default_factory=dict)  # layout, default_server, replaces (site/layout.py)
     superusers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # passwords are encrypted
     backup: Mapping[str, Any] = field(default_factory=dict)  # backupconfig.plain; secrets are encrypted
     anonymize: Mapping[str, str] = field(default_factory=dict)  # script by service, and a command by `run`

@@ -1,4 +1,16 @@
 {%- from "nginx/map.jinja" import nginx with context %}
+{%- from "project/map.jinja" import hosted, removed with context %}
+
+# Sites in sites-available (nginx_site.layout: debian) need none of it; but long names need room that is nginx's own.
+{%- set names, needed = [], [] %}
+{%- for instance in hosted.values() %}
+  {%- do names.extend(instance.domains + instance.aliases) %}
+  {%- do needed.append(instance.nginx_site.layout != "debian") %}
+{%- endfor %}
+{%- for instance in removed.values() %}
+  {%- do needed.append(instance.moved != "") %}
+{%- endfor %}
+{%- if true in needed or names | map("length") | select("gt", nginx.usual_length) | list %}
 
 nginx/config/sites:
   file.directory:
@@ -17,3 +29,15 @@ nginx/config/kraftwerk.conf:
     - context: {{ {"options": nginx.options, "sites": nginx.sites} | tojson }}
     - require:
       - pkg: nginx/package/installed
+{%- else %}
+
+# Nothing of kraftwerk's is left in nginx then. What nginx has loaded is as old as the stamp, which goes first.
+nginx/config/none:
+  cmd.run:
+    - name: |
+        rm -f {{ nginx.stamp }} {{ nginx.config }}
+        test ! -d {{ nginx.sites }} || rmdir --ignore-fail-on-non-empty {{ nginx.sites }}
+    - onlyif: test -e {{ nginx.config }} && ! ls {{ nginx.sites }}/*.conf
+    - require_in:
+      - cmd: nginx/service/valid
+{%- endif %}

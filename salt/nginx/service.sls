@@ -10,7 +10,7 @@ nginx/service/valid:
     - unless: nginx -t -q
     - require:
       - pkg: nginx/package/installed
-      - file: nginx/config/kraftwerk.conf
+      - sls: nginx.config
 
 nginx/service/running:
   service.running:

@@ -7,6 +7,7 @@ include:
 # Instances with `present: false` leave, as far as their `remove` says; data is the services' business.
 # The registry keeps them until all is gone (kraftwerk/remote/gone.sh), so that what failed can be tried again.
 {%- for name, instance in removed.items() %}
+  {%- set debian = instance.nginx_site.layout == "debian" %}
   {%- if "processes" in instance.remove %}
 
 project/clean/{{ name }}/processes:
@@ -16,13 +17,14 @@ project/clean/{{ name }}/processes:
 project/clean/{{ name }}/files:
   file.absent:
     - names:
-      {%- if not instance.moved %}{# else it passes requests on: kraftwerk/remote/moved.sh wrote it #}
+      {%- if not (instance.moved or debian) %}{# else it passes requests on: kraftwerk/remote/moved.sh wrote it #}
       - {{ nginx.sites }}/{{ name }}.conf
       {%- endif %}
       - /etc/cron.d/kraftwerk-{{ name }}
       - /etc/tmpfiles.d/kraftwerk-{{ name }}.conf
     - require_in:
       - cmd: nginx/service/valid
+      - sls: nginx.config
 
 project/clean/{{ name }}/cache:
   file.absent:
@@ -48,6 +50,10 @@ project/clean/{{ name }}/source:
       - {{ instance.log }}
       - /var/log/nginx/{{ name }}.access.log
       - /var/log/nginx/{{ name }}.error.log
+    {%- if "processes" in instance.remove %}
+    - require:
+      - kw_runit: project/clean/{{ name }}/processes
+    {%- endif %}
   {%- endif %}
   {%- if "owner" in instance.remove %}
 

@@ -5,15 +5,18 @@ include:
   - nginx
 {%- for name, instance in instances.items() %}
 
+  {%- set debian = instance.nginx_site.layout == "debian" %}
+
 project/nginx/{{ name }}:
   file.managed:
-    - name: {{ nginx.sites }}/{{ name }}.conf
+    - name: {{ nginx.memory ~ "/" ~ name ~ "/wanted" if debian else nginx.sites ~ "/" ~ name ~ ".conf" }}
     - source: salt://project/files/nginx.jinja
     - template: jinja
     - mode: '0644'
+    - makedirs: {{ debian }}
     - context: {{ {"instance": instance, "ipv6": (grains.get("ipv6") or []) | length > 0} | tojson }}
     - require:
-      - file: nginx/config/sites
+      - {{ "pkg: nginx/package/installed" if debian else "file: nginx/config/sites" }}
     - require_in:
       - cmd: nginx/service/valid
 

@@ -1,0 +1,1 @@
+"""Sites made on a server with one command, and taken away with another: mksite and rmsite."""
