@@ -16,6 +16,7 @@ from kraftwerk.node import known_hosts_file, private_key_file, roster_file
 from kraftwerk.paths import PACKAGE, config_home, private, write_atomic
 from kraftwerk.reactorconfig import ReactorConfig
 from kraftwerk.schema import Value, Wrong, one_of, record, setting, text
+from kraftwerk.virtualenvs import virtualenv
 
 FOLDERS = ("keys", "salt", "pillar", "templates", "cloud.providers.d", "cloud.profiles.d")
 SAMPLE = PACKAGE / "templates" / "config.yaml"
@@ -43,12 +44,14 @@ class AdminConfig:
         hosts: whether a new node's name goes to /etc/hosts.
         index_url: the package index that nodes install Python packages from; empty is uv's default.
         stores: what opens the stores of several projects, by the beginning of their addresses.
+        virtualenvs: those that `deploy-wheels` knows, on whatever host.
     """
 
     provider: str = setting(text(NAME, NAME_MEANING), default="local")
     hosts: str = setting(one_of("ask", "always", "never"), default="ask")
     index_url: str = setting(text(r"(https?://\S+)?", "an http or https address"), default="")
     stores: Mapping[str, storekeys.Keys] = setting(storekeys.parse, default_factory=dict)
+    virtualenvs: tuple[virtualenv.Virtualenv, ...] = setting(virtualenv.parse, default=())
     local: Local = setting(record(Local), default_factory=Local)
     reactor: ReactorConfig = setting(record(ReactorConfig), default_factory=ReactorConfig)
 

@@ -14,6 +14,14 @@ LOGIN = (
     *("HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh", "LANG=C.UTF-8"),
 )
 CONNECT_TIMEOUT = 8  # seconds until an address that doesn't answer counts as unreachable
+_CONNECTION = (
+    f"ConnectTimeout={CONNECT_TIMEOUT}",
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=3",
+    "ControlMaster=auto",
+    "ControlPersist=600",
+    "LogLevel=ERROR",
+)
 
 
 def ssh_options(*, key: Path, known_hosts: Path, socket: Path) -> list[str]:
@@ -32,14 +40,30 @@ def ssh_options(*, key: Path, known_hosts: Path, socket: Path) -> list[str]:
         "GlobalKnownHostsFile=/dev/null",
         "StrictHostKeyChecking=yes",
         "CheckHostIP=no",
-        f"ConnectTimeout={CONNECT_TIMEOUT}",
-        "ServerAliveInterval=5",
-        "ServerAliveCountMax=3",
-        "ControlMaster=auto",
-        "ControlPersist=600",
+        *_CONNECTION,
         f"ControlPath={socket}",
-        "LogLevel=ERROR",
     ]
+
+
+def guest_options(*, known_hosts: Sequence[str], socket: Path) -> list[str]:
+    """Return the ssh options for a host that is no node: keys and the way there are the admin's own configuration's.
+
+    Args:
+        known_hosts: files with the host keys that are known; any other is refused.
+        socket: as in `ssh_options`.
+    """
+    return [
+        "BatchMode=yes",
+        f"UserKnownHostsFile={' '.join(known_hosts)}",
+        "StrictHostKeyChecking=yes",
+        *_CONNECTION,
+        f"ControlPath={socket}",
+    ]
+
+
+def ssh_settings(host: str, user: str = "") -> list[str]:
+    """Return the argv that prints what the admin's ssh configuration says of a host; it isn't asked."""
+    return ["ssh", "-G", *(["-l", user] if user else []), "--", host]
 
 
 def ssh(node: Node, options: Sequence[str], words: Sequence[str], *, tty: bool = False) -> list[str]:

@@ -123,6 +123,8 @@ def _plain(name: str, value: Any) -> Any:
         return [f"{urlsplit(address).scheme}://…" for address in value]
     if name == "reactor.projects":
         return {project: asdict(source) for project, source in value.items()}
+    if name == "virtualenvs":
+        return [each.name for each in value]
     if name == "index_url" and (address := urlsplit(value)).password:
         return value.replace(f"{address.username}:{address.password}@", "…@")
     return configleaf.masked(list(value) if isinstance(value, tuple) else value)

@@ -13,6 +13,7 @@ from kraftwerk.node import Node, known_hosts_file, machine_id, private_key_file
 from kraftwerk.paths import private, socket_home
 from kraftwerk.process import Completed, Stream
 
+GUEST = "guest"  # the provider of a host that is no node: it is reached by the admin's own ssh configuration
 UNREACHABLE = 255  # ssh's own exit code when the connection failed
 
 
@@ -25,9 +26,9 @@ def ssh_options() -> list[str]:
 class Connection:
     """A node to talk to. Opened by the first command and kept for ten minutes by ssh itself."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, options: Sequence[str] | None = None) -> None:
         self.node = node
-        self.options = ssh_options()
+        self.options = ssh_options() if options is None else options
 
     def run(
         self,
@@ -168,15 +169,18 @@ def unreachable(node: Node, words: str) -> KraftwerkError:
             "it was reinstalled, or somebody stands in between",
             next_command=_after_change(node),
         )
-    if "Permission denied" in words:
+    if "Permission denied" in words and node.provider != GUEST:
         return _refused(node, private_key_file())
     reason = lines[-1] if lines else "ssh could not connect"
     start = {"local": f"kraftwerk start-node {node.name}", "ssh": f"ping {node.host}"}
+    start[GUEST] = f"ssh {node.user}@{node.host} must work without a password"
     next_command = start.get(node.provider, "kraftwerk nodes")
     return KraftwerkError(f"{node.name} can't be reached: {reason}", next_command=next_command)
 
 
 def _after_change(node: Node) -> str:
+    if node.provider == GUEST:
+        return f"ssh-keygen -R {node.host}, if it really is a new machine"
     if node.provider in ("local", "ssh"):
         return f"kraftwerk destroy-node {node.name}, if it really is a new machine"
     return f"look at it in the console of {node.provider}; kraftwerk destroy-node {node.name} ends the machine"

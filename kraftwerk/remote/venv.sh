@@ -1,0 +1,47 @@
+# Runs on the host of a virtualenv: a program of its own Python, as the user whom it belongs to.
+# $1 the folder; $2 the user that it must belong to; $3 and the rest: the program's arguments, `python` stands for the
+# virtualenv's. Exit code 66: it can't be used, and stderr says why.
+
+refuse() {
+  echo "$*" >&2
+  exit 66
+}
+
+home_of() {
+  getent passwd "$1" | cut -d: -f6
+}
+
+main() {
+  user=$2
+  folder=$1
+  case $folder in
+    "~/"*) folder=$(home_of "$user")/${folder#"~/"} ;;
+  esac
+  shift 2
+  cd -P -- "$folder" 2>/dev/null || refuse "there is no folder $folder (or $(id -un) may not enter it)"
+  folder=$(pwd -P)
+  [ -x bin/python ] || refuse "$folder is no virtualenv: it has no bin/python"
+  [ -f pyvenv.cfg ] || [ -f bin/activate ] || refuse "$folder is no virtualenv: it has neither pyvenv.cfg nor bin/activate"
+  owner=$(stat -c %U .)
+  [ "$owner" = "$user" ] || refuse "$folder belongs to $owner, not to $user"
+  drop=
+  if [ "$(id -u)" = 0 ] && [ "$owner" != root ]; then
+    home=$(home_of "$owner")
+    group=$(stat -c %g .)
+    drop="setpriv --reuid=$owner --regid=$group --init-groups --"
+  elif [ "$(id -un)" != "$owner" ]; then
+    refuse "$folder belongs to $owner; $(id -un) may not change it"
+  fi
+  # What belongs to a user runs as that user, so that nothing in it can make root do something.
+  home=${home:-$HOME}
+  [ -d "$home" ] || home=$folder
+  program=$1
+  shift
+  [ "$program" != python ] || program=$folder/bin/python
+  $drop "$folder/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' ||
+    refuse "the Python of $folder doesn't run, or is older than 3.8: $($drop "$folder/bin/python" -V 2>&1 | tail -n 1)"
+  exec $drop env -u PYTHONHOME -u PYTHONPATH HOME="$home" USER="$owner" LOGNAME="$owner" VIRTUAL_ENV="$folder" \
+    PATH="$folder/bin:$PATH" "$program" "$@"
+}
+
+main "$@"

@@ -1,0 +1,1 @@
+"""Virtualenvs anywhere, made by whomever: named, read, compared with a wheelhouse, changed, and put back."""

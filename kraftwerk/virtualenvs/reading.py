@@ -1,0 +1,72 @@
+"""What a virtualenv is and has: its own Python is asked."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.remote import program
+from kraftwerk.transport import Connection
+from kraftwerk.virtualenvs import host
+from kraftwerk.virtualenvs.virtualenv import Virtualenv
+from kraftwerk.wheels.target import Target
+
+PATIENCE = 60
+OURS_TO_CHANGE = ("wheel", "egg", "system")  # others can't be taken away; what is the machine's is covered by ours
+
+
+@dataclass(frozen=True)
+class Package:
+    """An installed package.
+
+    Attributes:
+        kind: wheel or egg, which can be taken away; system, which is the machine's; link, to a folder; or other.
+        requires, extras: of its metadata.
+    """
+
+    version: str
+    kind: str = "wheel"
+    requires: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """A virtualenv as it is.
+
+    Attributes:
+        path: its folder, without links on the way.
+        schemes: where in it the parts of wheels go.
+        project: `kraftwerk deploy` made it.
+        interrupted: a change was, by a power cut, or is just going on.
+    """
+
+    path: str
+    target: Target
+    packages: Mapping[str, Package]
+    schemes: Mapping[str, str]
+    project: bool = False
+    interrupted: bool = False
+
+
+def read(connection: Connection, virtualenv: Virtualenv) -> State:
+    """Return what a virtualenv is and has; nothing in it is run.
+
+    Raises:
+        KraftwerkError: there is none, it belongs to somebody else, or its Python is too old.
+    """
+    words = host.words(virtualenv, ["python", "-ISc", program("venvread")])
+    answer = connection.run(words, timeout=PATIENCE, check=False)
+    said = (answer.stderr.decode(errors="replace").strip().splitlines() or ["no answer"])[-1]
+    try:
+        told = json.loads(answer.stdout)
+    except ValueError as error:
+        raise KraftwerkError(f"{virtualenv.name}: {said}") from error
+    if told["implementation"] != "cpython":
+        raise KraftwerkError(f"{virtualenv.name}: its Python is {told['implementation']}, and wheels are for CPython")
+    packages = {
+        name: Package(each["version"], each["kind"], tuple(each["requires"]), tuple(each["extras"]))
+        for name, each in told["packages"].items()
+    }
+    target = Target.from_dict(told)
+    return State(told["path"], target, packages, told["schemes"], told["project"], told["interrupted"])
