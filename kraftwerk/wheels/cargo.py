@@ -13,7 +13,6 @@ from kraftwerk.transport import Connection
 from kraftwerk.wheels import aim, house, store, wanted
 from kraftwerk.wheels.wheel import Wheel
 
-UV = "uv>=0.13,<1"  # as salt/python/defaults.yaml has it
 BACKEND = ("setuptools>=40.8",)  # what builds a folder that doesn't say (PEP 517)
 
 
@@ -25,7 +24,8 @@ class Cargo:
         folder: of the wheels here.
         wheels: those that are installed.
         tools: those that only build folders of the project.
-        folders: these, as requirements name them.
+        folders: these, as pip takes them.
+        within: the folder of the release that they are relative to.
         uv: where the node has none.
         lacking: those of all that the node's store doesn't have.
     """
@@ -34,6 +34,7 @@ class Cargo:
     wheels: tuple[Wheel, ...]
     tools: tuple[Wheel, ...] = ()
     folders: tuple[str, ...] = ()
+    within: str = "."
     uv: Wheel | None = None
     lacking: tuple[Wheel, ...] = ()
 
@@ -69,7 +70,7 @@ class Cargo:
     def _install_argv(self, listed: str, venv: str, release: str) -> list[Argv]:
         common = ("--python", f"{venv}/bin/python", "--compile-bytecode", "--no-config", "--no-index", "--no-deps")
         found = [word for wheel in self.wheels for word in _find_links(wheel)]
-        start = (NODE_UV, "--directory", release, "pip", "install", *common)
+        start = (NODE_UV, "--directory", f"{release}/{self.within}", "pip", "install", *common)
         commands: list[Argv] = [(*start, "--require-hashes", *found, "-r", listed)] if self.wheels else []
         if self.folders:
             building = [word for wheel in (*self.wheels, *self.tools) for word in _find_links(wheel)]
@@ -92,12 +93,16 @@ def pack(folder: Path, needed: Requirements, connection: Connection, instance: I
     held = house.existing(folder)
     target = aim.ask(connection, [f"python{instance.python}"], connection.node.name)
     lines = wanted.lines(needed)
-    wheels = tuple(held.resolve(lines, target, needed.root))
-    folders = wanted.folders(lines, needed.root)
-    tools = tuple(held.resolve(backends(needed.root, folders), target)) if folders else ()
-    uv = None if store.has_uv(connection) else held.resolve([UV], target)[0]
+    root = wanted.root(needed)
+    wheels = tuple(held.resolve(lines, target, root))
+    folders = wanted.folders(lines, root)
+    tools = tuple(held.resolve(backends(root, folders), target)) if folders else ()
+    uv = None if store.has_uv(connection) else held.resolve([wanted.UV], target)[0]
     everything = (*wheels, *tools, *([uv] if uv else []))
-    return Cargo(folder, wheels, tools, folders, uv, tuple(store.lacking(connection, everything)))
+    lacking = tuple(store.lacking(connection, everything))
+    own = [word for line in wanted.installed(needed) for word in line.split(" ", 1)]
+    others = [each for each in folders if not own or each != own[1]]
+    return Cargo(folder, wheels, tools, (*others, *own), needed.folder, uv, lacking)
 
 
 def bring(cargo: Cargo, connection: Connection, on_progress: Callable[[str], None]) -> int:

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from packaging.version import Version
+
 from kraftwerk import flock
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.project import Project
@@ -119,6 +121,11 @@ class House:
             for wheel in going:
                 wheel.path.unlink(missing_ok=True)
         self.reread()
+
+    @property
+    def recorded(self) -> list[Wheel]:
+        """Return everything that the log records, also what is lost, by name and version."""
+        return sorted([*self.wheels, *self.lost], key=lambda wheel: (wheel.name, Version(wheel.version), wheel.tags))
 
     def reread(self) -> None:
         """Read the log and the folder again."""

@@ -1,15 +1,23 @@
 """What a project requires, as lines that wheels are found by, whatever file it stands in."""
 
-import tomllib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from kraftwerk import process, virtualenv
+from kraftwerk import process, requirements, virtualenv
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.project import Project
 from kraftwerk.requirements import Requirements
 from kraftwerk.wheels import origin
 
 PATIENCE = 60
+UV = "uv>=0.13,<1"  # what makes virtualenvs on a node; as salt/python/defaults.yaml has it
+UNBUILT = "setup.py"  # says what it requires only when it is run
+
+
+def root(needed: Requirements) -> Path:
+    """Return the folder that paths in the lines are relative to."""
+    return needed.root / needed.folder
 
 
 def lines(needed: Requirements) -> list[str]:
@@ -20,27 +28,51 @@ def lines(needed: Requirements) -> list[str]:
     Raises:
         KraftwerkError: the files can't be read.
     """
-    return [*_own(needed), *needed.extra]
+    own = _locked(needed) if needed.kind == "uv.lock" else list(needed.lines)
+    if needed.kind == UNBUILT and not own and not needed.install:
+        own = ["."]
+    return [*own, *installed(needed), *needed.extra]
 
 
-def folders(found: Sequence[str], root: Path) -> tuple[str, ...]:
+def installed(needed: Requirements) -> list[str]:
+    """Return the project itself as a line, where it is installed, too."""
+    if not needed.install:
+        return []
+    extras = f"[{','.join(needed.choice.extras)}]" if needed.choice.extras else ""
+    folder = os.path.relpath(needed.install, needed.folder)
+    return [f"-e {'.' if folder == '.' else f'./{folder}'}{extras}"]
+
+
+def folders(found: Sequence[str], root: Path) -> list[str]:
     """Return the folders among requirements: they lie in the release, and are built on the node."""
-    return tuple(origin.split(found, root).folders)
+    return origin.split(found, root).folders
 
 
-def _own(needed: Requirements) -> list[str]:
-    if needed.kind == "uv.lock":
-        return _locked(needed.root)
-    if needed.kind == "pyproject.toml":
-        project = tomllib.loads((needed.root / needed.kind).read_text()).get("project", {})
-        return [str(line) for line in project.get("dependencies", [])]
-    return list(needed.content)
+def chosen(
+    here: Project | None, environment: str, named: Sequence[str], files: Sequence[str]
+) -> tuple[list[str], Path]:
+    """Return the lines that a user means, and the folder that paths in them are relative to.
+
+    Args:
+        here: the project, if there is one: what it requires is meant where nothing is named, and uv with it.
+        named: requirements on the command line.
+        files: of requirements.
+
+    Raises:
+        KraftwerkError: nothing is named outside of a project, or a file can't be read (code 2).
+    """
+    if named or files:
+        return [*named, *(f"-r {os.path.relpath(file)}" for file in files)], Path.cwd()
+    if here is None:
+        raise KraftwerkError("no requirement is named, and this is no project", code=2)
+    needed = requirements.find(here.root, here.instance(environment, "node"))
+    return [*lines(needed), UV], root(needed)
 
 
-def _locked(root: Path) -> list[str]:
+def _locked(needed: Requirements) -> list[str]:
     """Return what a uv.lock holds; uv reads it without any index."""
-    flags = ("--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-annotate", "--no-header", "--quiet")
-    done = process.run((virtualenv.uv_program(), "export", *flags), cwd=root, timeout=PATIENCE, check=False)
+    words = requirements.resolve_argv(needed, "3", virtualenv.uv_program())[0]
+    done = process.run(words, cwd=root(needed), timeout=PATIENCE, check=False)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["uv said nothing"]
         raise KraftwerkError(f"uv.lock can't be read: {said[0]}", code=2)

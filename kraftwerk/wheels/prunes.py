@@ -1,0 +1,40 @@
+"""Which wheels a house can do without: old versions that nothing requires."""
+
+from collections.abc import Collection
+
+from packaging.version import Version
+
+from kraftwerk import screen
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.project import Project
+from kraftwerk.wheels import aim, wanted
+from kraftwerk.wheels.house import House
+from kraftwerk.wheels.wheel import Wheel
+
+
+def surplus(house: House, keep: int, needed: Collection[Wheel]) -> list[Wheel]:
+    """Return the wheels that go: all but the newest versions of each package, and records of lost files.
+
+    Args:
+        keep: how many versions stay.
+        needed: stay in any case.
+    """
+    going = list(house.lost)
+    for name in sorted({wheel.name for wheel in house.wheels}):
+        known = [wheel for wheel in house.wheels if wheel.name == name]
+        versions = sorted({Version(wheel.version) for wheel in known}, reverse=True)[:keep]
+        going += [wheel for wheel in known if Version(wheel.version) not in versions and wheel not in needed]
+    return going
+
+
+def needed(house: House, here: Project | None, environment: str, node: str | None) -> list[Wheel]:
+    """Return the wheels that a project requires just now; when some of these are missing, say so."""
+    if here is None:
+        return []
+    target, _ = aim.choose(here, environment, node)
+    lines, root = wanted.chosen(here, environment, (), ())
+    try:
+        return house.resolve(lines, target, root)
+    except KraftwerkError as error:
+        screen.warn(f"what {here.name} requires can't be told: {error.cause}")
+        return []
