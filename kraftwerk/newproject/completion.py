@@ -1,14 +1,43 @@
-"""What a project of somebody else's template lacks: kraftwerk.yaml, and pillar/ with its samples."""
+"""What a project of somebody else's template lacks: kraftwerk.yaml and pillar/, by what `adopt` finds in it."""
 
 from pathlib import Path
 
+from kraftwerk.deployment import FILE
+from kraftwerk.errors import KraftwerkError
 from kraftwerk.newproject.choice import Choice
 
 
 def complete(choice: Choice, folder: Path) -> tuple[str, list[str]]:
     """Add to a project what kraftwerk needs and its template didn't bring.
 
+    Args:
+        choice: its services and Python are added to what is found.
+        folder: the project's.
+
     Returns:
-        The project's framework, empty where none was recognized; and what would break in production.
+        The project's framework, empty where none was recognized; and what is missing or would break in production.
     """
-    return "", []
+    if (folder / FILE).exists():
+        return "", []
+    from kraftwerk.adoption import adopting, changes  # other templates needn't wait for them
+
+    try:
+        found, planned, name = adopting.prepare(folder, choice.name)
+        if not planned:
+            cause = f"no application was found in {name}, so it has no {FILE} yet"
+            return found.framework, [f"{cause} → cd {name} && kraftwerk adopt --set wsgi=MODULE:CALLABLE"]
+        for service in choice.services:
+            found.note(f"services.{service}", {}, "--with")
+        if choice.python:
+            found.note("python", choice.python, "--python")
+        planned = changes.plan(found, folder, name)
+    except KraftwerkError as error:
+        return "", [f"{choice.name} has no {FILE} yet: {error}"]
+    for change in planned:
+        (folder / change.path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / change.path).write_text(change.after)
+    return found.framework, [_said(each.text, each.place, each.mend) for each in found.cautions if not each.solved]
+
+
+def _said(text: str, place: object, mend: str) -> str:
+    return f"{text}{f' ({place})' if place else ''}{f' → {mend}' if mend else ''}"
