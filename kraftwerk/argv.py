@@ -104,6 +104,20 @@ def ssh_control(node: Node, options: Sequence[str], verb: str) -> list[str]:
     return ["ssh", *flags, "-p", str(node.port), "-O", verb, f"{node.user}@{node.host}"]
 
 
+def ssh_forward(node: Node, options: Sequence[str], ends: Sequence[str]) -> list[str]:
+    """Return the argv of an ssh of its own that prints `open`, and carries what comes to our ends until it is ended.
+
+    Args:
+        ends: `HERE:THERE`; HERE is a socket's path or ADDRESS:PORT of ours, THERE a socket's path on the node.
+    """
+    alone = ["ControlMaster=no", "ControlPath=none", "ExitOnForwardFailure=yes", "StreamLocalBindUnlink=yes"]
+    kept = [option for option in options if not option.startswith("Control")]
+    flags = [flag for option in [*kept, *alone] for flag in ("-o", option)]
+    ways = [flag for end in ends for flag in ("-L", end)]
+    where = f"{node.user}@{node.host}"
+    return ["ssh", *flags, *ways, "-p", str(node.port), "-T", where, "echo open; exec cat >/dev/null"]
+
+
 def rsync(
     node: Node,
     options: Sequence[str],

@@ -12,6 +12,7 @@ from kraftwerk.errors import KraftwerkError
 
 DEVNULL = subprocess.DEVNULL
 PIPE = subprocess.PIPE
+STDOUT = subprocess.STDOUT
 Popen = subprocess.Popen[bytes]
 Completed = subprocess.CompletedProcess[bytes]
 Stream = int | IO[bytes] | None

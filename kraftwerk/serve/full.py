@@ -5,6 +5,7 @@ into it: the new code boots beside the old one, and goes live once it answers. S
 """
 
 import time
+import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from kraftwerk import deploy, migration, project, rollout, upload
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.release import Release
 from kraftwerk.rollout import Phase, Rollout
+from kraftwerk.serve.local import has_display
 from kraftwerk.serve.log import Log
 from kraftwerk.serve.nodelog import NodeLog
 from kraftwerk.serve.saved import Saved
@@ -154,8 +156,11 @@ SAVE: tuple[Phase, ...] = (
 )  # fmt: skip
 
 
-def serve(here: project.Project, there: Target, log: Log) -> None:
+def serve(here: project.Project, there: Target, log: Log, *, browser: bool = False) -> None:
     """Deploy a project to a node, and have it follow what is saved, until Ctrl-C.
+
+    Args:
+        browser: open one, where there is a display.
 
     Raises:
         KraftwerkError: it can't be deployed, or somebody else deployed it in between.
@@ -164,6 +169,8 @@ def serve(here: project.Project, there: Target, log: Log) -> None:
     full = Full(there, here.root, log)
     full.deploy()
     log.say(f"{there.instance.url} on {there.node.name} follows what you save; Ctrl-C ends it", fg="green")
+    if browser and has_display():
+        webbrowser.open(there.instance.url)
     try:
         with suppress(KeyboardInterrupt):
             for names in saved.watch():

@@ -37,12 +37,15 @@ class Log:
         """Print lines of our own about what went wrong."""
         self.say(text, fg="red")
 
-    def pump(self, stream: IO[bytes], tell: Callable[[str], None]) -> threading.Thread:
-        """Hand each line of a stream to a function, until it ends; return the thread that does it."""
+    def pump(
+        self, stream: IO[bytes], tell: Callable[[str], None], ended: Callable[[], None] = lambda: None
+    ) -> threading.Thread:
+        """Hand each line of a stream to a function, and call another at its end; return the thread that does it."""
 
         def work() -> None:
             for line in stream:
                 tell(line.decode(errors="replace").rstrip("\r\n"))
+            ended()
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()

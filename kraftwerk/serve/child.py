@@ -1,0 +1,92 @@
+"""A program that serves while one works: its output goes into the log, and it is started anew when files change."""
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from shutil import which
+from subprocess import TimeoutExpired
+
+from kraftwerk import argv, process
+from kraftwerk.serve.log import Log
+
+GRACE = 3  # seconds to finish what is begun, when it is stopped
+KEPT = 60  # lines of its output, for the page that tells of its end
+
+Translate = Callable[[str], str | None]  # a line of its output as it is shown, None if it isn't
+
+
+class Child:
+    """One of the programs that `serve` keeps running.
+
+    Attributes:
+        name: what its lines in the log begin with.
+        said: its last lines.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        words: Sequence[str],
+        *,
+        folder: Path,
+        environ: Mapping[str, str],
+        log: Log,
+        translate: Translate = lambda line: line,
+    ) -> None:
+        self.name, self.said = name, deque[str](maxlen=KEPT)
+        self._words, self._folder, self._environ = list(words), folder, environ
+        self._log, self._translate = log, translate
+        self._running: process.Popen | None = None
+        self._reading: threading.Thread | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it runs."""
+        return self._running is not None and self._running.poll() is None
+
+    def start(self) -> None:
+        """Start it, in a session of its own: Ctrl-C is for us, who stop it. If we are killed, the kernel stops it.
+
+        Raises:
+            KraftwerkError: the program is missing.
+        """
+        self.said.clear()
+        words = argv.ending_with_us(self._words) if which("setpriv") else self._words
+        options = {"cwd": self._folder, "env": self._environ, "stderr": process.STDOUT, "detach": True}
+        self._running = running = process.popen(words, **options)  # type: ignore[arg-type]
+        assert running.stdout is not None  # noqa: S101 - a pipe was asked for
+        self._reading = self._log.pump(running.stdout, self._hear, lambda: self._ended(running))
+
+    def stop(self) -> None:
+        """Stop it with all that it started: asked first, then made to."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        _signal(running, signal.SIGTERM)
+        with suppress(TimeoutExpired):
+            running.wait(GRACE)
+        _signal(running, signal.SIGKILL)
+        running.wait()
+        if self._reading:
+            self._reading.join(1)
+
+    def _hear(self, line: str) -> None:
+        shown = self._translate(line)
+        if shown is not None:
+            self.said.append(shown)
+            self._log.line(self.name, shown)
+
+    def _ended(self, running: process.Popen) -> None:
+        code = running.wait()
+        if running is self._running:  # else we stopped it
+            how = f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+            self._log.fail(f"{self.name} {how}; it starts again when a file is saved")
+
+
+def _signal(running: process.Popen, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(running.pid, number)

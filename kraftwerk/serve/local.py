@@ -1,0 +1,223 @@
+"""The local loop: the development server and the project's processes, started anew by what is saved."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from kraftwerk import process, project, requirements, virtualenv
+from kraftwerk.deployment import Deployment
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.serve import embedded, environment, framework, front, interpreter
+from kraftwerk.serve.child import Child
+from kraftwerk.serve.front import Front
+from kraftwerk.serve.log import Log
+from kraftwerk.serve.saved import Saved
+
+USUAL = 8000
+WEB = "web"
+# What a browser asks for anew by itself, and what nobody runs: no reason to start anything again.
+INERT = (
+    *(".css", ".js", ".map", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp", ".avif", ".woff", ".woff2"),
+    *(".ttf", ".md", ".rst", ".mp4", ".webm", ".pdf"),
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was asked for: the environment, where to listen, and variables that lead to services of a node."""
+
+    environment: str = "development"
+    host: str = "127.0.0.1"
+    port: int | None = None
+    browser: bool = True
+    services: Mapping[str, str] | None = None
+    yes: bool = False
+
+
+@dataclass
+class Local:
+    """A project that is served on this computer."""
+
+    root: Path
+    choice: Choice
+    venv: Path
+    folder: Path
+    log: Log
+    inside: int = field(default_factory=front.free_port)
+    web: Child | None = None
+    others: list[Child] = field(default_factory=list)
+    front: Front | None = None
+    given: Deployment = field(default_factory=Deployment)
+    wanted: object = None
+
+    def prepare(self) -> framework.Server:
+        """Read what the project says, and make its processes anew; none runs yet.
+
+        Raises:
+            KraftwerkError: a file has mistakes, or the development server is missing.
+        """
+        given = project.parse(self.root).deployment(self.choice.environment)
+        wanted = requirements.find(self.root)
+        server = framework.choose(given, self.root / given.src, wanted.names, "127.0.0.1", self.inside)
+        interpreter.need(self.venv, server.needs, yes=self.choice.yes)
+        self.given, self.wanted = given, wanted
+        servers, missing = self._embedded()
+        said = {name: value for each in servers.values() for name, value in each.environ.items()}
+        environ = environment.build(self.root, given, self.venv, {**said, **(self.choice.services or {})})
+        environ |= {**server.environ, "PYTHONPATH": _joined(server.environ.get("PYTHONPATH"), environ)}
+        if "files" in given.services and "UPLOADS_PATH" in environ:
+            with suppress(OSError):
+                Path(environ["UPLOADS_PATH"]).mkdir(exist_ok=True)
+        self.web = self._child(WEB, [str(self.venv / "bin" / "python"), *server.words], environ)
+        self.others = [self._child(name, each.words, environ) for name, each in servers.items()]
+        self.others += [self._child(name, ["bash", "-c", words], environ) for name, words in given.processes.items()]
+        for name in missing:
+            self.log.say(f"{name} is not here → kraftwerk serve --services NODE uses a node's", fg="yellow")
+        if self.front:
+            self.front.folders = folders(self.root, given, server, environ)
+        return server
+
+    def start(self) -> None:
+        """Start all processes."""
+        for child in self._children():
+            child.start()
+
+    def stop(self) -> None:
+        """Stop all processes."""
+        for child in self._children():
+            child.stop()
+
+    def ended(self) -> str | None:
+        """Return the last lines of web when it has ended, else None."""
+        return None if self.web is None or self.web.alive else "\n".join(self.web.said)
+
+    def take(self, names: Sequence[str]) -> None:
+        """Have what runs follow files that were saved; what goes wrong is told, and the next save tries again."""
+        if all(name.endswith(INERT) for name in names):
+            return
+        self.log.say(f"{', '.join(names[:3])}{' …' if len(names) > 3 else ''} saved: starting again", fg="green")
+        try:
+            self._follow(names)
+        except KraftwerkError as error:
+            self.log.fail(error.cause)
+            self.log.say("the next save tries again", fg="yellow")
+
+    def _follow(self, names: Sequence[str]) -> None:
+        wanted = requirements.find(self.root)
+        if wanted != self.wanted:
+            self.log.say(f"installing into {self.venv}, as what is required changed", fg="yellow")
+            virtualenv.install(self.root, self.venv)
+        settings = any(name.endswith((".sls", "kraftwerk.yaml")) for name in names)
+        self.stop()
+        if settings or wanted != self.wanted:
+            self.prepare()
+        self.start()
+
+    def _children(self) -> list[Child]:
+        return [*self.others, *([self.web] if self.web else [])]
+
+    def _embedded(self) -> tuple[dict[str, embedded.Embedded], list[str]]:
+        if self.choice.services is not None:
+            return {}, []
+        return embedded.choose(self.given.services, self.folder)
+
+    def _child(self, name: str, words: Sequence[str], environ: Mapping[str, str]) -> Child:
+        translate = self._translate if name == WEB else lambda line: line
+        folder = self.root / self.given.src
+        return Child(name, words, folder=folder, environ=environ, log=self.log, translate=translate)
+
+    def _translate(self, line: str) -> str | None:
+        if found := framework.UNAPPLIED.match(line):
+            command = "kraftwerk serve -- python manage.py migrate"
+            return click.style(f"{found[1]} migrations are not applied → {command}", fg="yellow")
+        return framework.translate(line, self.inside, self.front.port if self.front else self.inside)
+
+
+def folders(root: Path, given: Deployment, server: framework.Server, environ: Mapping[str, str]) -> dict[str, Path]:
+    """Return what the front serves by itself, as nginx does on a node: folders by their URL."""
+    static = {} if server.serves_static else given.static or {}
+    found = {url: root / given.src / folder for url, folder in static.items()}
+    if "files" in given.services and "UPLOADS_PATH" in environ:
+        found[environment.UPLOADS] = Path(environ["UPLOADS_PATH"])
+    return found
+
+
+@contextmanager
+def made(root: Path, choice: Choice) -> Iterator[Local]:
+    """Yield a project that is ready to be served; whatever runs of it ends with the block."""
+    given = project.parse(root).deployment(choice.environment)
+    folder = Path(tempfile.mkdtemp(prefix="kraftwerk-serve-"))
+    venv = interpreter.ensure(root, given.python)
+    local = Local(root, choice, venv, folder, Log([WEB, *given.processes]), given=given)
+    try:
+        yield local
+    finally:
+        local.stop()
+        if local.front:
+            local.front.server_close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def serve(root: Path, choice: Choice) -> None:
+    """Serve a project on this computer, until Ctrl-C.
+
+    Raises:
+        KraftwerkError: it can't begin; once it runs, mistakes are told in its log.
+    """
+    with made(root, choice) as local:
+        saved = Saved(root)
+        local.front = front.listen(choice.host, choice.port, USUAL, ("127.0.0.1", local.inside), local.ended)
+        server = local.prepare()
+        with suppress(KeyboardInterrupt):
+            local.start()
+            local.front.begin()
+            address = f"http://{choice.host}:{local.front.port}/"
+            what = f"{root.name} ({server.name}, {choice.environment})"
+            local.log.say(f"{what} is at {address}    Ctrl-C ends it", fg="green")
+            if choice.browser and has_display():
+                webbrowser.open(address)
+            for names in saved.watch():
+                local.take(names)
+        local.log.say("stopping")
+
+
+def run(root: Path, choice: Choice, words: Sequence[str]) -> int:
+    """Run a command with the environment of what is served; return its exit code.
+
+    Raises:
+        KraftwerkError: the program is missing.
+    """
+    given = project.parse(root).deployment(choice.environment)
+    environ = environment.build(root, given, interpreter.ensure(root, given.python), choice.services or {})
+    os.environ.update(environ)
+    os.chdir(root / given.src)
+    return process.foreground(words)
+
+
+def has_display() -> bool:
+    """Tell whether a browser can show a window here."""
+    graphical = sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return graphical and sys.stdout.isatty()
+
+
+def end_by_signals() -> None:
+    """Have what ends us (a closed terminal, a supervisor) be as Ctrl-C: nothing goes on behind our back."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+
+
+def _joined(first: str | None, environ: Mapping[str, str]) -> str:
+    return os.pathsep.join(filter(None, [first, environ.get("PYTHONPATH")]))
