@@ -149,12 +149,12 @@ def install_argv(requirements: Requirements, *, folder: str, venv: str, uv: str 
     if requirements.kind == "uv.lock":
         flags = ("--frozen", "--inexact", "--no-dev", *([] if requirements.install else ["--no-install-project"]))
         environment = ("env", f"UV_PROJECT_ENVIRONMENT={venv}")
-        sync = (uv, "--directory", there, "sync", *flags, "--no-python-downloads", *_chosen(requirements))
+        sync = (uv, "--directory", there, "sync", *flags, "--no-python-downloads", *chosen_argv(requirements))
         commands.append((*environment, *sync, *common))
     elif requirements.text:
         commands.append((*install, "-r", "-"))
     elif requirements.reads:
-        commands.append((*install, *_read(requirements), *_chosen(requirements)))
+        commands.append((*install, *_read(requirements), *chosen_argv(requirements)))
     if requirements.install and requirements.kind != "uv.lock":
         extras = f"[{','.join(requirements.choice.extras)}]" if requirements.choice.extras else ""
         commands.append(
@@ -170,7 +170,7 @@ def _read(requirements: Requirements) -> list[str]:
     return [word for file in requirements.reads for word in ("-r", file)]
 
 
-def _chosen(requirements: Requirements) -> list[str]:
+def chosen_argv(requirements: Requirements) -> list[str]:
     """Return the options that choose optional parts, where uv reads a file that has such."""
     if kinds.kind(requirements.kind) == kinds.TEXT:
         return []
@@ -193,12 +193,12 @@ def resolve_argv(requirements: Requirements, python_version: str, uv: str) -> li
     else `requirements.text`; and `requirements.extra`.
     """
     plain = ("--quiet", "--no-annotate", "--no-header")
-    export = (uv, "export", *plain, "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", *_chosen(requirements))
+    export = (uv, "export", *plain, "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", *chosen_argv(requirements))
     target = ("--python-version", python_version, "--python-platform", "linux", "--no-python-downloads")
     compile_ = (uv, "pip", "compile", *plain, *target)
     if requirements.kind == "uv.lock":
         return [export, (*compile_, "-")]
-    chosen = _chosen(requirements) if requirements.reads else []
+    chosen = chosen_argv(requirements) if requirements.reads else []
     return [(*compile_, *chosen, *requirements.reads, "-")]
 
 

@@ -148,12 +148,12 @@ class Site:
             sv("-w", START, "start", *self.workers)
         return seen
 
-    def busy(self) -> int:
-        """How many requests web has, waiting ones too: connections that are not its listening socket."""
+    def queued(self) -> int:
+        """How many requests web has not accepted yet: connections without a process, which the kernel shows as 2."""
         path = f"{self.run}/{self.slot}.sock"
         with open("/proc/net/unix", encoding="utf-8") as table:
             rows = (line.split() for line in table)
-            return sum(row[-1] == path and row[3] != "00010000" for row in rows)
+            return sum(row[-1] == path and row[5] == "02" for row in rows)
 
     def commands(self) -> list[str]:
         """The one-off commands and cron jobs that still run."""
@@ -315,10 +315,10 @@ async def hold(site: Site, waiting: Waiting, caller: Caller) -> str:
 
 
 async def drained(site: Site) -> None:
-    """Wait until web has answered all that it has; what it hasn't accepted yet would be lost with it."""
+    """Wait until web has accepted all that there is: it answers that before it stops, and what it hasn't would be lost."""
     until, idle = time.monotonic() + int(STOP), 0
     while idle < 2 and time.monotonic() < until:
-        idle = 0 if site.busy() else idle + 1
+        idle = 0 if site.queued() else idle + 1
         await asyncio.sleep(0.01)
 
 
