@@ -25,6 +25,7 @@ class Child:
     Attributes:
         name: what its lines in the log begin with.
         said: its last lines.
+        ended: it has ended by itself, and all that it said was read.
     """
 
     def __init__(
@@ -37,16 +38,11 @@ class Child:
         log: Log,
         translate: Translate = lambda line: line,
     ) -> None:
-        self.name, self.said = name, deque[str](maxlen=KEPT)
+        self.name, self.said, self.ended = name, deque[str](maxlen=KEPT), False
         self._words, self._folder, self._environ = list(words), folder, environ
         self._log, self._translate = log, translate
         self._running: process.Popen | None = None
         self._reading: threading.Thread | None = None
-
-    @property
-    def alive(self) -> bool:
-        """Tell whether it runs."""
-        return self._running is not None and self._running.poll() is None
 
     def start(self) -> None:
         """Start it, in a session of its own: Ctrl-C is for us, who stop it. If we are killed, the kernel stops it.
@@ -55,6 +51,7 @@ class Child:
             KraftwerkError: the program is missing.
         """
         self.said.clear()
+        self.ended = False
         words = argv.ending_with_us(self._words) if which("setpriv") else self._words
         options = {"cwd": self._folder, "env": self._environ, "stderr": process.STDOUT, "detach": True}
         self._running = running = process.popen(words, **options)  # type: ignore[arg-type]
@@ -64,6 +61,7 @@ class Child:
     def stop(self) -> None:
         """Stop it with all that it started: asked first, then made to."""
         running, self._running = self._running, None
+        self.ended = False
         if running is None:
             return
         _signal(running, signal.SIGTERM)
@@ -83,6 +81,7 @@ class Child:
     def _ended(self, running: process.Popen) -> None:
         code = running.wait()
         if running is self._running:  # else we stopped it
+            self.ended = True
             how = f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
             self._log.fail(f"{self.name} {how}; it starts again when a file is saved")
 

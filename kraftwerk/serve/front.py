@@ -5,6 +5,7 @@ Whoever saves and reloads sees the new page, not an error; and when the code can
 
 import html
 import mimetypes
+import re
 import socket
 import socketserver
 import threading
@@ -21,6 +22,9 @@ POLL = 0.02
 HEAD = 65536  # bytes that a request's head may have
 PIECE = 65536
 TRIES = 100  # ports after the usual one
+ATTEMPTS = 3  # for a request that a restart cut off before any answer
+REPEATABLE = re.compile(rb"(GET|HEAD|OPTIONS) ")
+MORE = re.compile(rb"\r\n(upgrade|content-length|transfer-encoding):", re.IGNORECASE)  # its bytes go on after its head
 
 
 class Front(socketserver.ThreadingTCPServer):
@@ -100,16 +104,19 @@ class _Handler(socketserver.BaseRequestHandler):
         return found
 
     def _pass_on(self, head: bytes) -> None:
-        behind = self.server.connect()
-        if behind is None:
-            self._explain()
-            return
-        with behind:
-            behind.settimeout(None)
-            behind.sendall(alone(head, self.client_address[0]))
-            threading.Thread(target=_pump, args=(self.request, behind), daemon=True).start()
-            if not _pump(behind, self.request):
-                self._explain()
+        again = REPEATABLE.match(head) and not MORE.search(head)
+        for _ in range(ATTEMPTS if again else 1):
+            behind = self.server.connect()
+            if behind is None:
+                break
+            with behind, suppress(OSError):
+                behind.settimeout(None)
+                behind.sendall(alone(head, self.client_address[0]))
+                if not again:
+                    threading.Thread(target=_pump, args=(self.request, behind), daemon=True).start()
+                if _pump(behind, self.request):
+                    return
+        self._explain()
 
     def _explain(self) -> None:
         """Answer why there is no answer: the server's last lines."""

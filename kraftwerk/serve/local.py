@@ -98,7 +98,7 @@ class Local:
 
     def ended(self) -> str | None:
         """Return the last lines of web when it has ended, else None."""
-        return None if self.web is None or self.web.alive else "\n".join(self.web.said)
+        return "\n".join(self.web.said) if self.web and self.web.ended else None
 
     def take(self, names: Sequence[str]) -> None:
         """Have what runs follow files that were saved; what goes wrong is told, and the next save tries again."""
