@@ -13,6 +13,7 @@ LOGIN = (
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     *("HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh", "LANG=C.UTF-8"),
 )
+UMASK = 'umask 022; exec "$@"'  # sshd's, whatever ours is
 CONNECT_TIMEOUT = 8  # seconds until an address that doesn't answer counts as unreachable
 _CONNECTION = (
     f"ConnectTimeout={CONNECT_TIMEOUT}",
@@ -20,7 +21,6 @@ _CONNECTION = (
     "ServerAliveCountMax=3",
     "ControlMaster=auto",
     "ControlPersist=600",
-    "LogLevel=ERROR",
 )
 
 
@@ -42,6 +42,7 @@ def ssh_options(*, key: Path, known_hosts: Path, socket: Path) -> list[str]:
         "CheckHostIP=no",
         *_CONNECTION,
         f"ControlPath={socket}",
+        "LogLevel=ERROR",
     ]
 
 
@@ -58,6 +59,7 @@ def guest_options(*, known_hosts: Sequence[str], socket: Path) -> list[str]:
         "StrictHostKeyChecking=yes",
         *_CONNECTION,
         f"ControlPath={socket}",
+        "LogLevel=ERROR",
     ]
 
 
@@ -88,7 +90,7 @@ def here(words: Sequence[str], *, tty: bool = False) -> list[str]:
         tty: let them have our terminal, with its Ctrl-C.
     """
     apart = [] if tty else ["setsid", "--wait"]
-    return [*apart, "env", "--ignore-environment", "--chdir=/root", *LOGIN, *words]
+    return [*apart, "env", "--ignore-environment", "--chdir=/root", *LOGIN, "sh", "-c", UMASK, "sh", *words]
 
 
 def ending_with_us(words: Sequence[str]) -> list[str]:

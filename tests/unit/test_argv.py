@@ -32,6 +32,24 @@ def test_ssh_options():
     ]
 
 
+def test_a_guest_is_reached_by_the_admins_own_configuration():
+    options = argv.guest_options(known_hosts=["/c/known_hosts", "/home/me/.ssh/known_hosts"], socket=Path("/s/%C"))
+    assert options == [
+        "BatchMode=yes",
+        "UserKnownHostsFile=/c/known_hosts /home/me/.ssh/known_hosts",
+        "StrictHostKeyChecking=yes",
+        "ConnectTimeout=8",
+        "ServerAliveInterval=5",
+        "ServerAliveCountMax=3",
+        "ControlMaster=auto",
+        "ControlPersist=600",
+        "ControlPath=/s/%C",
+        "LogLevel=ERROR",
+    ]
+    assert argv.ssh_settings("web1") == ["ssh", "-G", "--", "web1"]
+    assert argv.ssh_settings("web1", "shop") == ["ssh", "-G", "-l", "shop", "--", "web1"]
+
+
 HEAD = ["ssh", "-o", "BatchMode=yes", "-o", "IdentityFile=/k y", "-p"]
 
 
@@ -161,6 +179,7 @@ LOGIN = [
     *["env", "--ignore-environment", "--chdir=/root"],
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     *["HOME=/root", "USER=root", "LOGNAME=root", "SHELL=/bin/sh", "LANG=C.UTF-8"],
+    *["sh", "-c", 'umask 022; exec "$@"', "sh"],
 ]
 
 
