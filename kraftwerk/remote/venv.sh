@@ -1,6 +1,6 @@
 # Runs on the host of a virtualenv: a program of its own Python, as the user whom it belongs to.
-# $1 the folder; $2 the user that it must belong to; $3 and the rest: the program's arguments, `python` stands for the
-# virtualenv's. Exit code 66: it can't be used, and stderr says why.
+# $1 the folder; $2 the user that it must belong to, or nothing; $3 and the rest: the program and its arguments, `python`
+# stands for the virtualenv's own. Exit code 66: it can't be used, and stderr says why.
 
 refuse() {
   echo "$*" >&2
@@ -15,7 +15,7 @@ main() {
   user=$2
   folder=$1
   case $folder in
-    "~/"*) folder=$(home_of "$user")/${folder#"~/"} ;;
+    "~/"*) folder=$(home_of "${user:-$(id -un)}")/${folder#"~/"} ;;
   esac
   shift 2
   cd -P -- "$folder" 2>/dev/null || refuse "there is no folder $folder (or $(id -un) may not enter it)"
@@ -23,7 +23,7 @@ main() {
   [ -x bin/python ] || refuse "$folder is no virtualenv: it has no bin/python"
   [ -f pyvenv.cfg ] || [ -f bin/activate ] || refuse "$folder is no virtualenv: it has neither pyvenv.cfg nor bin/activate"
   owner=$(stat -c %U .)
-  [ "$owner" = "$user" ] || refuse "$folder belongs to $owner, not to $user"
+  [ "$owner" = "${user:-$owner}" ] || refuse "$folder belongs to $owner, not to $user"
   drop=
   if [ "$(id -u)" = 0 ] && [ "$owner" != root ]; then
     home=$(home_of "$owner")

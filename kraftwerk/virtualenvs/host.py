@@ -29,9 +29,8 @@ def names(host: str) -> set[str]:
 
 
 def user(host: str) -> str:
-    """Return whom kraftwerk logs in as on a host, where nobody says."""
-    found = node(host)
-    return found.user if found else _settings(host)["user"]
+    """Return whom a virtualenv on a host belongs to where nobody says: the login, or on a node nothing, for anybody."""
+    return "" if node(host) else _settings(host)["user"]
 
 
 def connect(virtualenv: Virtualenv, accept: Accept) -> Connection:

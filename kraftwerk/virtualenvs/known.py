@@ -60,7 +60,7 @@ def _selected(text: str, known: Sequence[Virtualenv]) -> list[Virtualenv]:
 
 
 def _whole(virtualenv: Virtualenv) -> Virtualenv:
-    """Return it with its user: who says none means the one that is logged in as."""
+    """Return it with its user: who says none means whomever it belongs to on a node, and the login's elsewhere."""
     return virtualenv if virtualenv.user else replace(virtualenv, user=host.user(virtualenv.host))
 
 

@@ -9,7 +9,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.virtualenvs.virtualenv import HOST, PATH, USER, Virtualenv
 
 FORMS = "HOST, USER@HOST, USER@HOST:/PATH, HOST:/PATH, :/PATH or USER@"
-SHAPE = re.compile(rf"((?P<user>{USER})@)?(\[(?P<address>[^]]+)\]|(?P<host>[^@:\[\]]*))(:(?P<path>.+))?")
+SHAPE = re.compile(rf"((?P<user>{USER})@)?(\[(?P<address>[^]]*:[^]]*)\]|(?P<host>[^@:\[\]]*))(:(?P<path>.+))?")
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,9 @@ class Job:
             shown += [f"  then  {word}: {line}" for word, each in steps.items() for line in each]
         else:
             shown += ["  as it is: nothing to change"]
-        return [f"{self.virtualenv.name}   {self.state.target.words}, {len(self.state.packages)} packages", *shown]
+        count = len(self.state.packages)
+        has = f"{count} package{'' if count == 1 else 's'}"
+        return [f"{self.virtualenv.name}   {self.state.target.words}, {has}", *shown]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain JSON types."""
@@ -110,11 +112,11 @@ def carry_out(job: Job, on_progress: screen.OnProgress) -> None:
             with change.made(job.connection, this, files, job.difference.leaving):
                 for line in this.migrate:
                     on_progress(f"migrate: {line}")
-                    _check("migrate", line, _as_owner(job, line))
+                    _check(this, "migrate", line, _as_owner(job, line))
                 for line in this.reload:
                     on_progress(f"reload: {line}")
                     begun.append(line)
-                    _check("reload", line, _as_login(job, line))
+                    _check(this, "reload", line, _as_login(job, line))
         except BaseException:
             for line in begun:  # what has loaded the new packages takes the old ones again
                 on_progress(f"reload: {line}")
@@ -180,8 +182,8 @@ def _as_login(job: Job, line: str) -> Completed:
     return job.connection.run(["sh", "-c", line], timeout=PATIENCE, check=False)
 
 
-def _check(word: str, line: str, done: Completed) -> None:
+def _check(virtualenv: Virtualenv, word: str, line: str, done: Completed) -> None:
     if done.returncode:
         said = (done.stdout + done.stderr).decode(errors="replace").strip().splitlines()[-OUTPUT_LINES:]
-        shown = [f"  {each}" for each in said]
-        raise KraftwerkError("\n".join([f"{word} failed with exit code {done.returncode}: {line}", *shown]))
+        told = f"{virtualenv.name} is put back as it was: {word} failed with exit code {done.returncode}: {line}"
+        raise KraftwerkError("\n".join([told, *(f"  {each}" for each in said)]))

@@ -17,7 +17,7 @@ class Virtualenv:
     Attributes:
         host: a node's name, or whatever `ssh` takes for a host.
         path: its folder there; `~/` is the user's home.
-        user: whom it belongs to; empty is who kraftwerk logs in as.
+        user: whom it belongs to; empty is anybody on a node, and elsewhere who ssh logs in as.
         requirements: the file here that says what it must have.
         wheels: the folder of wheels here.
         migrate: shell lines that run as its user, in the home, with its programs first in PATH.

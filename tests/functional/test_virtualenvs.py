@@ -20,8 +20,8 @@ from kraftwerk.paths import PACKAGE
 from kraftwerk.virtualenvs import change, layout, reading
 from kraftwerk.virtualenvs.virtualenv import Virtualenv
 from kraftwerk.wheels import wheel
-from tests import wheel_files
 from tests.waiting import wait_for
+from tests.wheel_files import make_wheel
 
 STATE = ".kraftwerk-change"
 
@@ -49,9 +49,10 @@ class Shop:
         self.virtualenv = Virtualenv(host="blue", path=str(self.root), user=getpass.getuser())
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", self.root], check=True)
 
-    def wheel(self, name, version, **options):
-        """Return a wheel that was just made."""
-        return wheel.parse(wheel_files.make(self.folder, name, version, **options))
+    def wheel(self, name, version, *, files=None, scripts=None):
+        """Return a wheel that was just made: a package whose main() says its version."""
+        body, files = "\ndef main():\n    print(VERSION)\n", {f"{name}/more.py": "", **(files or {})}
+        return wheel.parse(make_wheel(self.folder, name, version, body=body, files=files, scripts=scripts))
 
     @contextlib.contextmanager
     def changed(self, *wheels, leaving=()):
@@ -237,7 +238,7 @@ def remote():
 def staged(program, shop):
     """Lay out hello 2 and new 1 where the program would have received them."""
     with tempfile.TemporaryDirectory() as folder:
-        more = {"hello/more/__init__.py": "", "hello/__init__.py": "VERSION = 22\n"}
+        more = {"hello/most/__init__.py": "", "hello/more.py": "VERSION = 22\n"}
         files = layout.make([shop.wheel("hello", "2", files=more), shop.wheel("new", "1")], shop.state, Path(folder))
         new = shop.root / program.NEW
         new.mkdir(parents=True)
