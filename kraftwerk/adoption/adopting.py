@@ -9,6 +9,7 @@ import yaml
 from kraftwerk.adoption import changes, record
 from kraftwerk.adoption.changes import Change
 from kraftwerk.deployment import FILE
+from kraftwerk.detect import overlay
 from kraftwerk.detect import project as detection
 from kraftwerk.detect.finding import Detection, Finding
 from kraftwerk.errors import KraftwerkError
@@ -34,7 +35,8 @@ def prepare(root: Path, name: str = "", answers: Sequence[str] = ()) -> Prepared
     if (root / FILE).exists():
         next_command = "kraftwerk adopt --undo" if before else "kraftwerk deploy NODE"
         raise KraftwerkError(f"{FILE} is here already", next_command=next_command, code=2)
-    found = detection.detect(root)
+    said = dict(answer.partition("=")[::2] for answer in answers)
+    found = detection.detect(root, said.get("wsgi") or said.get("asgi") or "")
     for answer in answers:
         _answer(found, answer)
     name, reason = changes.name_of(root, name)
@@ -65,6 +67,8 @@ def _answer(found: Detection, answer: str) -> None:
         value: Any = yaml.safe_load(text) if text[:1] in "[{" else text
     except yaml.YAMLError as error:
         raise KraftwerkError(f"--set {key}: not valid YAML", code=2) from error
+    if key in ONE_OF and overlay.APPLICATION in str(found.value(key)):
+        return  # what is added calls it
     if len(keys) == 1:
         for other in [each for each in found.findings if each[0] in (key, ONE_OF.get(key))]:
             del found.findings[other]

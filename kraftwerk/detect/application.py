@@ -43,8 +43,9 @@ SERVERS_OF_THEIR_OWN = {"aiohttp": "Application", "tornado": "Application", "san
 FACTORY = re.compile(r"(create|make|build|get|init)_?(\w+_)?(app|application|wsgi|asgi|api|server)(_app)?|app_?factory")
 ASIDE_STEMS = ("celery", "celery_app", "celery_worker", "worker", "tasks", "cli", "manage", "demo", "env", "dev")
 NAMES = ("application", "app", "api", "server", "wsgi_app", "asgi_app", "wsgi", "asgi")
+PLAIN = ("environ, start_response", "scope, receive, send")
 STEMS = ("wsgi", "asgi", "app", "application", "main", "server", "web", "run", "__init__", "api", "factory")
-WORDS = ("Flask", "FastAPI", "Starlette", "Quart", "Litestar", "Bottle", "bottle", "falcon", "environ, start_response")
+WORDS = ("Flask", "FastAPI", "Starlette", "Quart", "Litestar", "Bottle", "bottle", "falcon", *PLAIN)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def find(tree: Tree) -> list[Callable]:
     """Return what could be called, the likeliest first."""
     found: list[Callable] = []
     for file in tree.python(*WORDS, *_makers(), "application", "create_app", "make_app", "wsgi", "asgi"):
-        if "template" not in posixpath.dirname(file) and not file.startswith("migrations/"):
+        if "template" not in posixpath.dirname(file) and posixpath.basename(file) != "bottle.py":  # carried along
             found += _in_file(tree, file)
     return sorted(found, key=lambda each: each.rank)
 
@@ -99,6 +100,8 @@ def _in_file(tree: Tree, file: str) -> Iterator[Callable]:
         kind, framework = _maker(value, origins)
         factory = called(value.func) if isinstance(value, ast.Call) else ""
         told = name in NAMES or posixpath.basename(file) in ("wsgi.py", "asgi.py")
+        if not kind and name == "application" and isinstance(value, ast.Call) and factory == "main":
+            kind, framework = "wsgi", "pyramid"
         if not kind and told and FACTORY.fullmatch(factory.rpartition(".")[2]):
             kind, framework = _made_elsewhere(tree, file, factory, made)
         if kind:
@@ -131,6 +134,14 @@ def _made_by_functions(tree: Tree, module: ast.Module, file: str, origins: dict[
     for statement in module.body:
         if not isinstance(statement, ast.FunctionDef):
             continue
+        if statement.returns is not None:
+            kind, framework = _class(called(statement.returns), origins)
+            if kind:
+                name = f"{statement.name}({_missing(statement)})"
+                found.append(
+                    _callable(tree, file, kind, framework, name, statement.lineno, f"makes a {framework} object")
+                )
+                continue
         likely = bool(FACTORY.fullmatch(statement.name))
         for node in ast.walk(statement):
             if not isinstance(node, ast.Call):
@@ -175,14 +186,20 @@ def _maker(value: ast.AST, origins: dict[str, str]) -> tuple[str, str]:
     last = name.rpartition(".")[2]
     if last in ("make_wsgi_app", "wsgifunc"):
         return "wsgi", "pyramid" if last == "make_wsgi_app" else "webpy"
+    return _class(name, origins)
+
+
+def _class(name: str, origins: dict[str, str]) -> tuple[str, str]:
+    """Return the kind and framework of a class by its name; one of the project's own may be named after its base."""
+    last = name.rpartition(".")[2]
     origin = origins.get(name.split(".")[0], "")
     for kind, known in (("asgi", ASGI), ("wsgi", WSGI)):
         for framework, classes in known.items():
-            if last in classes and (origin == framework or origin.startswith(f"{framework}.")):
+            if last in classes and re.search(rf"(^|\.){framework}(\.|_|$)", origin):
                 if framework == "falcon" and "asgi" in name:
                     return "asgi", "falcon"
                 return kind, framework.partition(".")[0]
-    for kind, known in (("asgi", ASGI), ("wsgi", WSGI)):  # a class of the project's own, named after its base
+    for kind, known in (("asgi", ASGI), ("wsgi", WSGI)):
         for framework, classes in known.items():
             for base in classes:
                 if len(base) > 4 and last != base and last.endswith(base) and last[0].isupper() and base[0].isupper():

@@ -61,7 +61,7 @@ def _source(tree: Tree, manage: str, served: dict[str, tuple[str, str]]) -> str:
         if any(file_of(tree, module, folder or ".") for module in named):
             return folder or "."
         if not folder:
-            return posixpath.dirname(manage) or "."
+            return import_root(tree, manage)
         folder = posixpath.dirname(folder)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 Names = Mapping[str, Any]  # name: what it was found to be
 UNKNOWN = type("Unknown", (), {"__repr__": lambda self: "UNKNOWN", "__bool__": lambda self: False})()
 SAME = ("resolve", "absolute", "expanduser", "as_posix", "strip", "__str__")  # methods that lead to the same place
-SAME_CALLS = ("Path", "PurePath", "str", "abspath", "realpath", "normpath", "path", "fspath", "gettext_lazy", "_")
+SAME_CALLS = ("Path", "PurePath", "str", "abspath", "realpath", "normpath", "fspath")
 ANCHOR = "\0root"  # stands for the project's folder, so that paths in it are known from others
 
 
@@ -102,6 +102,21 @@ def _not(node: Any, names: Names, file: str) -> Any:
     return not value if isinstance(node.op, ast.Not) and value is not UNKNOWN else UNKNOWN
 
 
+def _comparison(node: Any, names: Names, file: str) -> Any:
+    from kraftwerk.detect.variables import read_of
+
+    if variable := read_of(node, names, file):
+        return variable.default
+    left, right = evaluate(node.left, names, file), evaluate(node.comparators[0], names, file)
+    if UNKNOWN in (left, right) or len(node.ops) > 1:
+        return UNKNOWN
+    if isinstance(node.ops[0], ast.Eq | ast.NotEq):
+        return (left == right) is isinstance(node.ops[0], ast.Eq)
+    if isinstance(node.ops[0], ast.In | ast.NotIn) and isinstance(right, list | dict):
+        return (left in right) is isinstance(node.ops[0], ast.In)
+    return UNKNOWN
+
+
 def _attribute(node: Any, names: Names, file: str) -> Any:
     value = evaluate(node.value, names, file)
     if node.attr == "parent" and isinstance(value, str):
@@ -133,6 +148,8 @@ def _call(node: Any, names: Names, file: str) -> Any:
         parts = [*start, *arguments]
         whole = parts and all(isinstance(part, str) for part in parts) and name != "str.join"
         return posixpath.normpath(posixpath.join(*parts)) if whole else UNKNOWN
+    if last in ("bool", "int") and len(arguments) == 1:
+        return arguments[0] if arguments[0] is UNKNOWN else bool(arguments[0] and arguments[0] != "0")
     if last in SAME_CALLS and len(arguments) == 1:
         return arguments[0]
     from kraftwerk.detect.variables import read_of
@@ -152,6 +169,7 @@ _RULES: dict[type | None, Callable[[Any, Names, str], Any]] = {
     ast.BinOp: _operation,
     ast.BoolOp: _either,
     ast.UnaryOp: _not,
+    ast.Compare: _comparison,
     ast.Attribute: _attribute,
     ast.Subscript: _subscript,
     ast.Call: _call,

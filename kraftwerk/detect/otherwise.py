@@ -8,10 +8,13 @@ from kraftwerk.detect import application, names, overlay, routes, variables
 from kraftwerk.detect.application import SERVERS_OF_THEIR_OWN, Callable
 from kraftwerk.detect.djangosettings import DRIVERS
 from kraftwerk.detect.evaluate import UNKNOWN
-from kraftwerk.detect.finding import Detection
+from kraftwerk.detect.finding import Detection, Finding
 from kraftwerk.detect.packages import Packages
-from kraftwerk.detect.tree import Place, Tree, import_root
+from kraftwerk.detect.tree import Place, Tree, import_root, is_aside
 
+ROUTED = ("flask", "quart", "fastapi", "starlette", "bottle")
+PREFIX = re.compile(r"""(?:startswith\(\s*|prefix\s*=\s*|envvar_prefix\s*=\s*)["']([A-Z][A-Z0-9_]*?)_?["']""")
+KEY = r"""(?:SECRET_KEY["']?\]?\s*[=:]|secret_key\s*=)\s*[bfr]?["'][^"']"""
 ORM = ("sqlalchemy", "flask-sqlalchemy", "peewee", "tortoise-orm", "sqlmodel", "databases", "pony", "piccolo")
 
 
@@ -34,10 +37,12 @@ def detect(tree: Tree, packages: Packages, found: Detection, told: str = "") -> 
         _nothing(tree, packages, found)
     _variables(tree, packages, found)
     files = [file for file in tree.python(".route(", ".get(") if not chosen or found.src in (".", _top(file, found))]
-    if found.framework in ("flask", "quart", "fastapi", "starlette", "bottle") and (
-        health := routes.decorated(tree, files)
-    ):
+    health = routes.decorated(tree, files) if found.framework in ROUTED else None
+    if health and found.framework == "fastapi" and health.reason != routes.MADE:
+        found.note("health", "/docs", "FastAPI's own page; / is none of it", health.place)
+    elif health:
         found.note("health", health.path, health.reason, health.place)
+    _prefixed(tree, found)
 
 
 def _top(file: str, found: Detection) -> str:
@@ -65,6 +70,8 @@ def _note(tree: Tree, chosen: Callable, known: list[Callable], found: Detection)
 def _nothing(tree: Tree, packages: Packages, found: Detection) -> None:
     """Say why there is no callable: a server of its own, a factory with arguments, or none that is known."""
     for name, maker in SERVERS_OF_THEIR_OWN.items():
+        if not packages.any_of(name):
+            continue
         for file in tree.python(f"{maker}("):
             if re.search(rf"^\s*(from|import) {name}\b", tree.text(file), re.MULTILINE):
                 found.framework = name
@@ -80,9 +87,8 @@ def _nothing(tree: Tree, packages: Packages, found: Detection) -> None:
 
 def _pasted(tree: Tree, packages: Packages, found: Detection) -> str:
     """Note a project that an ini file describes, as Pyramid's are; return that file."""
-    files = [
-        file for file in tree.files if file.endswith(".ini") and re.search(r"(?m)^use\s*=\s*egg:", tree.text(file))
-    ]
+    inis = [file for file in tree.files if file.endswith(".ini") and not is_aside(file)]
+    files = [file for file in inis if re.search(r"(?m)^use\s*=\s*egg:", tree.text(file))]
     order = ("production.ini", "deployment.ini", "development.ini")
     files.sort(
         key=lambda file: (file.count("/"), order.index(name) if (name := posixpath.basename(file)) in order else 9)
@@ -148,19 +154,46 @@ def _database(tree: Tree, packages: Packages, read: dict[str, list[variables.Var
     return ""
 
 
-def _flask(tree: Tree, read: dict[str, list[variables.Variable]], found: Detection) -> None:
-    """Warn of keys in the code."""
-    prefixed = any("from_prefixed_env" in tree.text(file) for file in tree.python("from_prefixed_env"))
-    if prefixed:
-        place = next(tree.line_of(file, "from_prefixed_env") for file in tree.python("from_prefixed_env"))
-        found.note("environ.FLASK_SECRET_KEY", "${SECRET_KEY}", "config.from_prefixed_env", place)
-    if any(names.SECRET.fullmatch(name) for name in read) or prefixed:
+def _prefixed(tree: Tree, found: Detection) -> None:
+    """Note the variables of a project that takes all those with a prefix for its settings."""
+    for file in tree.python("environ"):
+        match = PREFIX.search(tree.text(file))
+        if not match or match[1] in ("HTTP", "WSGI", "X", "SERVER") or posixpath.basename(file) == "bottle.py":
+            continue
+        prefix, place = match[1], tree.line_of(file, PREFIX.pattern)
+        reason = f"variables that begin with {prefix}_ are settings"
+        found.note(f"environ.{prefix}_SECRET_KEY", "${SECRET_KEY}", reason, place)
+        if any(True for _ in tree.python("SQLALCHEMY_DATABASE_URI")):
+            found.note(f"environ.{prefix}_SQLALCHEMY_DATABASE_URI", "${DATABASE_URL}", reason, place)
         return
+
+
+def _flask(tree: Tree, read: dict[str, list[variables.Variable]], found: Detection) -> None:
+    """Note what no variable says: an application that is added over the project's own does."""
+    prefixed = next(iter(tree.python("from_prefixed_env")), "")
+    if prefixed:
+        place = tree.line_of(prefixed, "from_prefixed_env")
+        found.note("environ.FLASK_SECRET_KEY", "${SECRET_KEY}", "config.from_prefixed_env", place)
+    lines = [] if prefixed or any(names.SECRET.fullmatch(name) for name in read) else _keys(tree, found)
+    instance = next((file for file in tree.python("app.instance_path", "instance_relative_config")), "")
+    if instance:
+        place = tree.line_of(instance, r"\.instance_path|instance_relative_config")
+        found.beware("the instance folder is in the release, which nobody can write", place=place, solved=True)
+        found.note("services.sqlite", {}, "files in the instance folder", place)
+    if lines or instance:
+        target, where = str(found.value("wsgi")), found.findings["wsgi",].place
+        path = posixpath.normpath(posixpath.join(found.src, f"{overlay.APPLICATION}.py"))
+        found.additions[path] = overlay.application(target, lines, instance=bool(instance))
+        reason = f"the added {path}, over {target}"
+        found.findings["wsgi",] = Finding(("wsgi",), f"{overlay.APPLICATION}:application", reason, where)
+
+
+def _keys(tree: Tree, found: Detection) -> list[str]:
+    """Return the code of a secret key, where it stands in the code and no variable with a prefix takes its place."""
+    if any(PREFIX.search(tree.text(file)) for file in tree.python("environ")):
+        return []
     for file in tree.python("SECRET_KEY", "secret_key"):
-        pattern = r"""(?:SECRET_KEY["']?\]?\s*[=:]|secret_key\s*=)\s*[bfr]?["'][^"']"""
-        if re.search(pattern, tree.text(file)):
-            place = tree.line_of(file, pattern)
-            found.beware(
-                "SECRET_KEY stands in the code, so everybody can sign sessions", 'os.environ["SECRET_KEY"]', place
-            )
-            return
+        if re.search(KEY, tree.text(file)):
+            found.beware("SECRET_KEY stands in the code", place=tree.line_of(file, KEY), solved=True)
+            return ['application.config["SECRET_KEY"] = os.environ["SECRET_KEY"]']
+    return []

@@ -22,6 +22,22 @@ application = get_app(_INI, "main")
 '''
 
 
+WRAPPED = '''"""{target} with settings that it reads from nowhere. Written by `kraftwerk adopt`."""
+
+import os
+{before}
+from {module} import {name}
+
+application = {made}
+{after}'''
+INSTANCE_FOLDER = """
+import flask
+
+# Its instance folder, in a release, could not be written.
+flask.Flask.auto_find_instance_path = lambda self: os.path.dirname(os.environ["SQLITE_PATH"])
+"""
+
+
 def settings(module: str, lines: Sequence[str]) -> str:
     """Return a settings module over another one.
 
@@ -40,3 +56,17 @@ def pasted(file: str, path: str) -> str:
         path: the same, as the module's folder sees it.
     """
     return PASTED.format(file=file, path=path)
+
+
+def application(target: str, after: Sequence[str], *, instance: bool = False) -> str:
+    """Return a module with an application of Flask's that gets settings once it is made.
+
+    Args:
+        target: module:callable of the project's own.
+        after: the code of the settings.
+        instance: whether its instance folder lies elsewhere.
+    """
+    module, _, made = target.partition(":")
+    name, before = made.partition("(")[0], INSTANCE_FOLDER if instance else ""
+    lines = "".join(f"{line}\n" for line in after)
+    return WRAPPED.format(target=target, module=module, name=name, made=made, before=before, after=lines)

@@ -1,30 +1,34 @@
 """A project as a whole: what `adopt` knows of it."""
 
+import re
 from pathlib import Path
 
 from kraftwerk import requirements
 from kraftwerk.detect import django, hints, otherwise, packages, queues
 from kraftwerk.detect.finding import Detection
-from kraftwerk.detect.tree import Place, Tree, read
+from kraftwerk.detect.packages import Packages
+from kraftwerk.detect.tree import Place, Tree, is_aside, read
 from kraftwerk.errors import KraftwerkError
 
 
-def detect(root: Path) -> Detection:
+def detect(root: Path, told: str = "") -> Detection:
     """Return what a project is, by its files alone.
 
     Args:
         root: the project's folder.
+        told: its callable, where somebody says it.
 
     Raises:
         KraftwerkError: it has no files (code 2).
     """
     tree = read(root)
     known, found = packages.read(tree), Detection()
-    told = hints.detect(tree, found)
+    hinted = hints.detect(tree, found)
     if not django.detect(tree, known, found):
-        otherwise.detect(tree, known, found, told)
+        otherwise.detect(tree, known, found, told or hinted)
     queues.detect(tree, known, found)
     _requirements(tree, root, found)
+    _install(tree, known, found)
     _pair(found)
     return found
 
@@ -39,6 +43,32 @@ def _requirements(tree: Tree, root: Path, found: Detection) -> None:
     if not known.kind:
         text = "nothing says what it requires: neither requirements.txt nor pyproject.toml"
         found.beware(text, "a requirements.txt", Place("."))
+    return None
+
+
+def _install(tree: Tree, known: Packages, found: Detection) -> None:
+    """Note that the project itself must be installed: its source imports a package that lies elsewhere in it."""
+    packaged = known.name and any(name in tree for name in ("pyproject.toml", "setup.py", "setup.cfg"))
+    if not packaged or found.value("install"):
+        return
+    inside = [file for file in tree.files if file.startswith(f"{found.src}/")] if found.src != "." else []
+    elsewhere = {
+        folder
+        for file in tree.files
+        if file.endswith("/__init__.py") and file not in inside and not is_aside(file)
+        for folder in [file.removeprefix("src/").split("/")[0]]
+        if file.removeprefix("src/").count("/") == 1
+    }
+    for file in inside:
+        for name in elsewhere if file.endswith(".py") else ():
+            pattern = rf"^\s*(from|import) {name}\b|[\"']{name}(\.[\w.]+)?[\"']"
+            if re.search(pattern, tree.text(file), re.MULTILINE):
+                reason = f"the project itself is a package, and {found.src} imports {name}"
+                return found.note("install", True, reason, tree.line_of(file, pattern))
+    own = rf"(version|distribution|metadata|get_distribution|require)\(\s*[\"']{re.escape(known.name)}[\"']"
+    for file in tree.python("importlib.metadata", "importlib_metadata", "pkg_resources"):
+        if re.search(own, tree.text(file)):
+            return found.note("install", True, "it asks for its own version", tree.line_of(file, own))
     return None
 
 

@@ -12,6 +12,7 @@ from kraftwerk.detect.tree import Place, Tree, file_of
 HEALTH = re.compile(
     r"/(-/)?(health|healthz|healthcheck|health-check|ping|status|up|livez|readyz|__heartbeat__|heartbeat)/?"
 )
+MADE = "made to be asked"
 PATTERN = re.compile(r"[\^$]")
 
 
@@ -42,7 +43,7 @@ def _chosen(known: list[Route]) -> Route | None:
     plain = [route for route in known if re.fullmatch(r"[\w./~@-]*", route.path)]
     if not plain or any(route.path == "/" for route in plain):
         return None
-    for test, reason in ((HEALTH.fullmatch, "made to be asked"), (None, "/ is no page of it")):
+    for test, reason in ((HEALTH.fullmatch, MADE), (None, "/ is no page of it")):
         for route in sorted(plain, key=lambda route: (len(route.path), route.path)):
             if test is None or test(route.path):
                 path = f"{route.path}login/" if re.fullmatch(r".*admin/", route.path) else route.path

@@ -75,10 +75,15 @@ class Tree:
 
     def python(self, *words: str) -> Iterator[str]:
         """Yield the application's Python files with any of the words in them, the nearest first; not its tests."""
-        found = [file for file in self.files if file.endswith(".py") and not is_aside(file)]
+        found = [file for file in self.files if file.endswith(".py") and not self._is_aside(file)]
         for file in sorted(found, key=lambda file: (file.count("/"), file)):
             if any(word in self.text(file) for word in words):
                 yield file
+
+    def _is_aside(self, file: str) -> bool:
+        """Tell whether a file isn't the application's; a package called example beside manage.py is."""
+        above, _, rest = f"/{file}".partition("/example/")
+        return is_aside(rest if rest and f"{above}/manage.py".lstrip("/") in self else file)
 
     def line_of(self, file: str, pattern: str) -> Place:
         """Return the first line that a pattern matches in; the first one where none does."""
