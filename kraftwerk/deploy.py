@@ -7,7 +7,19 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from kraftwerk import gate as gates
-from kraftwerk import highstate, hosts, migration, neighbours, nodevenv, places, screen, secret, slot, superuser
+from kraftwerk import (
+    highstate,
+    hosts,
+    migration,
+    neighbours,
+    nodevenv,
+    places,
+    pythons,
+    screen,
+    secret,
+    slot,
+    superuser,
+)
 from kraftwerk import lock as locks
 from kraftwerk import plan as plans
 from kraftwerk import release as releases
@@ -26,9 +38,7 @@ def check(run: Rollout) -> None:
     run.source = uploads.source(run.project.root)
     run.files = uploads.files(run.project.root, run.source.tracked)
     _learn(run)
-    if not run.history.python:
-        missing = f"{run.target.node.name} has no python{run.instance.python}"
-        raise KraftwerkError(missing, next_command="python: '3' in kraftwerk.yaml is Debian's own", code=2)
+    pythons.check(run.requirements, run.instance, run.history, run.target.node.name)
     if folder := run.wheels or run.project.wheels(run.instance.environment):
         run.cargo = cargo.pack(folder, run.requirements, run.target.connection, run.instance)
         _begin(run)
@@ -82,7 +92,11 @@ def node(run: Rollout) -> str:
     for note in outcome.notes:
         screen.warn(note)
     if outcome.failed:
+        if failed := pythons.failed(outcome, run.instance, run.history):
+            raise failed
         raise KraftwerkError(highstate.failures(outcome), next_command=f"kraftwerk highstate {run.target.node.name}")
+    if not run.history.python:
+        _learn(run)  # now that it is there, the virtualenv can be named
     return SECONDS
 
 
@@ -222,6 +236,6 @@ def _learn(run: Rollout) -> None:
 def _begin(run: Rollout) -> None:
     """Name the release, and the virtualenv that it needs."""
     number = run.history.next_number
-    venv = nodevenv.name(run.requirements, run.history.python, number, run.cargo)
+    venv = nodevenv.name(run.requirements, run.history.python or run.instance.python, number, run.cargo)
     begun = releases.begin(number, run.source.commit, run.source.dirty, venv)
     run.release = replace(begun, served=run.served)

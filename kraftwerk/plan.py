@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from kraftwerk import highstate, pending, places, requirements, service, virtualenv
@@ -131,6 +131,7 @@ def make(
     """
     instance = target.instance
     settings = pending.settings_module(project.root, instance)
+    history = replace(history, python=history.python or instance.python)  # one that will be there
     with ThreadPoolExecutor() as pool:
         packages = pool.submit(changes, history, wanted, release, cargo)
         here = pool.submit(pending.here, project.root, instance, settings) if settings else None

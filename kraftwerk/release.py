@@ -87,6 +87,7 @@ class History:
         live_slot: a or b, or empty when nothing is live.
         slots: the release of each slot that has one.
         python: the version of the node's Python; empty when it isn't there yet.
+        pythons: all versions of Python 3 that the node has, such as 3.11.
         free: kilobytes left on the disk of /web.
         packages: what the live release's virtualenv holds: versions by normalized name.
         virtualenv: its name.
@@ -99,6 +100,7 @@ class History:
     live_slot: str = ""
     slots: Mapping[str, int] = field(default_factory=dict)
     python: str = ""
+    pythons: tuple[str, ...] = ()
     free: int = 0
     virtualenv: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
@@ -170,6 +172,7 @@ def parse(printed: str) -> History:
         live_slot=first.get("slots/live", "") if live is not None else "",
         slots={slot: number for slot, number in slots.items() if number is not None},
         python=first.get("python", ""),
+        pythons=tuple(sorted({value for name, value in facts if name == "has"})),
         free=int(first.get("free", "0").strip() or 0),
         virtualenv=first.get("venv", "").rpartition("/")[2],
         packages=dict(_package(value) for name, value in facts if name == "package"),

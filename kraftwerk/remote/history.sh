@@ -2,6 +2,9 @@
 # history.sh INSTANCE PYTHON
 main() {
   printf 'python\t%s\n' "$("python$2" -c 'import platform; print(platform.python_version())' 2>/dev/null)"
+  for program in /usr/bin/python3.* /usr/local/bin/python3.*; do
+    case $program in *[0-9]) printf 'has\t%s\n' "${program##*/python}" ;; esac
+  done
   mkdir -p /web
   printf 'free\t%s\n' "$(df --output=avail -k /web | tail -n 1)"
   printf 'converged\t%s\n' "$(find /var/lib/kraftwerk/converged -mmin -60 -exec cat {} + 2>/dev/null)"

@@ -5,6 +5,10 @@ python/clean/uv:
   file.absent:
     - name: {{ python.uv }}
 
+python/clean/managed:
+  file.absent:
+    - name: {{ python.managed }}
+
 python/clean/config:
   file.absent:
     - name: /etc/uv/uv.toml

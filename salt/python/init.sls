@@ -2,3 +2,4 @@ include:
   - python.package
   - python.config
   - python.uv
+  - python.managed
