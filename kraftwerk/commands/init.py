@@ -7,15 +7,13 @@ import click
 
 from kraftwerk import screen
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.newproject import creation, layers
+from kraftwerk.newproject import layers
 from kraftwerk.newproject.choice import Choice, check, known_services, words
 
 
 @click.command("init")
 @click.argument("name", required=False)
-@click.option(
-    "--template", metavar="NAME", help="wsgi (default), django, …, a folder, a git address."
-)
+@click.option("--template", metavar="NAME", help="wsgi (default), django, …, a folder, a git address.")
 @click.option("--with", "wanted", metavar="LIST", help="Services and queues, such as postgres,files,celery.")
 @click.option("--python", default="", metavar="VERSION", help="Python of the virtualenv, here and on nodes, as 3.12.")
 @click.option("--data", multiple=True, metavar="KEY=VALUE", help="Answer a question of the template; repeatable.")
@@ -41,14 +39,19 @@ def command(
     ones of the same name; with a copier.yml or cookiecutter.json it is used as it is, and so are folders and git
     repositories with one.
     """
+    from kraftwerk.newproject import creation  # --help needn't wait for it
+
     ask = sys.stdin.isatty() and not defaults
     name = name or _ask_name(ask)
+    creation.check_place(Path.cwd() / name)
     template = template or _ask_template(ask)
     if wanted is None:
         wanted = _ask_services(ask and template in layers.names())
     answers = dict(_pair(word) for word in data)
     choice = Choice(name, template, words(wanted), python, answers)
     made = creation.create(choice, Path.cwd(), ref=ref, ask=ask, may_run_code=trust)
+    if made.message:
+        screen.say(made.message)
     for caution in made.cautions:
         screen.warn(caution)
     files = f"{made.files} file{'' if made.files == 1 else 's'}"
@@ -75,7 +78,9 @@ def _ask_services(ask: bool) -> str:
         _checked(Choice("a", wanted=words(text)))
         return text
 
-    return str(click.prompt(f"With ({known})", default="", show_default=False, value_proc=checked))
+    return str(
+        click.prompt(f"Services, or Enter for none ({known})", default="", show_default=False, value_proc=checked)
+    )
 
 
 def _checked(choice: Choice) -> Choice:

@@ -8,9 +8,9 @@ from kraftwerk.newproject.choice import Choice
 from kraftwerk.newproject.questions import Contents
 from kraftwerk.schema import suggestion
 
-# What templates mostly call a project's name, and its package's. A package's name that follows from others is left so.
-NAMES = ("project_name", "name", "repo_name", "project", "repository_name", "app_name")
-PACKAGES = ("project_slug", "package", "package_name", "python_package", "module_name", "python_name", "slug")
+# What templates mostly call a project's name, and its package's. One that follows from other answers is left so.
+NAMES = ("project_name", "name", "repo_name", "project", "repository_name")
+PACKAGES = ("project_slug", "package", "package_name", "python_package", "module_name", "app_name", "slug")
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ def prepare(choice: Choice, contents: Contents) -> Answers:
     asked_for = {*choice.wanted, *choice.services, *(("services",) if choice.wanted else ())}
     asked_for |= {"python"} if choice.python else set()
     given = {key: value for key, value in ours.items() if key not in questions or key in asked_for}
-    names = {key: choice.name for key in NAMES if key in questions}
-    packages = {key: choice.package for key in PACKAGES if key in questions and not _follows(questions[key])}
-    return Answers({**given, **choice.data}, {**names, **packages})
+    named = {**dict.fromkeys(NAMES, choice.name), **dict.fromkeys(PACKAGES, choice.package)}
+    suggested = {key: name for key, name in named.items() if key in questions and not _follows(questions[key])}
+    return Answers({**given, **choice.data}, suggested)
 
 
 def _follows(question: Any) -> bool:

@@ -25,6 +25,7 @@ TAKEN = frozenset(
     | {"tests", "asgiref", "dj_database_url", "django", "gunicorn", "packaging", "psycopg", "psycopg_binary"}
     | {"kraftwerk", "sqlparse", "typing_extensions", "flask", "pyramid", "werkzeug", "jinja2", "click", "waitress"}
     | {"redis", "celery", "rq", "kombu", "pymemcache", "pymysql", "sqlalchemy", "webob", "zope", "pytest", "wheels"}
+    | {"migrations", "alembic", "flask_migrate", "flask_wtf", "wtforms", "multipart", "httpx", "webtest", "django_rq"}
 )
 
 

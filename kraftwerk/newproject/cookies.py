@@ -1,5 +1,6 @@
 """Templates of cookiecutter's kind, rendered by cookiecutter itself, and its errors told in one line."""
 
+import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,7 @@ def render(template: Path, folder: Path, answers: Answers, *, ask: bool = False)
     from cookiecutter.config import get_user_config
     from cookiecutter.main import cookiecutter
 
+    logging.getLogger("cookiecutter").setLevel(logging.CRITICAL)  # it logs a traceback beside what it raises
     with TemporaryDirectory(prefix="kraftwerk-cookies-", dir=folder.parent) as place:
         try:
             settings = {**get_user_config(), "replay_dir": f"{place}/replay", "cookiecutters_dir": f"{place}/none"}
@@ -38,6 +40,8 @@ def render(template: Path, folder: Path, answers: Answers, *, ask: bool = False)
 def _told(error: Exception, template: Path) -> KraftwerkError:
     """Return what is wrong with a template or its answers as one line."""
     cause = getattr(error, "error", None) or error  # of a variable that nobody knows, the message alone
+    if type(error).__name__ == "FailedHookException":
+        return KraftwerkError("a hook of the template refused or failed; what it said stands above", code=1)
     words = " ".join(str(getattr(cause, "message", None) or cause).split()) or type(error).__name__
     project = next(template.glob("*{{*cookiecutter*"), template)  # files are named as seen from there
     where = copies.place(error, project.resolve(), {})

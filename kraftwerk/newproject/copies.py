@@ -6,14 +6,13 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-import jinja2
-
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.newproject.answers import Answers
 
 ENDING = ".jinja"
 IN_A_NAME = "Error rendering template path "  # what copier says before a file's name and what is wrong in it
 UNSAFE = re.compile(r"potentially unsafe features?: ([\w, ]+)")
+EXTENSION = re.compile(r"could not load some Jinja extensions: No module named '(\w+)")
 CLONE = re.compile(r"^.*/copier\._vcs\.clone\.[^/]+/")  # where copier puts a template that is in git
 REQUIRED = re.compile(r'Question "(\w+)" is required')
 REFUSED = re.compile(r"(?:Validation error for question|Invalid choice for) '(\w+)': (.*)")
@@ -28,8 +27,8 @@ def render(
     address: str = "",
     ask: bool = False,
     trust: bool = False,
-) -> None:
-    """Render a template into a folder, over what is there.
+) -> str:
+    """Render a template into a folder, over what is there; return what it wants to be told after.
 
     Args:
         template: its folder.
@@ -58,13 +57,15 @@ def render(
                 quiet=True,
                 unsafe=trust,
             )
-            remembered = folder / done.answers_relpath
+            remembered, message = folder / done.answers_relpath, done.template.message_after_copy
+            message = done._render_string(message) if message else ""
     except KeyboardInterrupt:  # copier's own is an Exception as well
         raise KeyboardInterrupt from None
     except Exception as error:
         raise _told(error, template, shown) from error
     if address and remembered.is_file():
         remembered.write_text(remembered.read_text().replace(str(template), address))
+    return message.strip()
 
 
 def _told(error: Exception, template: Path, shown: Mapping[str, Path]) -> KraftwerkError:
@@ -77,6 +78,9 @@ def _told(error: Exception, template: Path, shown: Mapping[str, Path]) -> Kraftw
     if found := UNSAFE.search(words):
         cause = f"it runs code on this computer: {found[1]}"
         return KraftwerkError(cause, next_command="read it, then add --trust", code=2)
+    if found := EXTENSION.search(words):
+        cause = f"its Jinja extension needs the Python module {found[1]} where kraftwerk is installed"
+        return KraftwerkError(cause, next_command=f"pip install {found[1].replace('_', '-')}")
     if words.startswith(IN_A_NAME):
         return KraftwerkError(f"in the name of a file: {words.removeprefix(IN_A_NAME)}", code=2)
     return KraftwerkError(f"{place(error, template.resolve(), shown)}: {words}", code=2)
@@ -88,8 +92,10 @@ def _data(question: str) -> str:
 
 def place(error: Exception, template: Path, shown: Mapping[str, Path]) -> str:
     """Return the file and line of a template that an error comes from; no more than its kind where nothing says."""
+    from jinja2 import TemplateSyntaxError
+
     found = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    if isinstance(error, jinja2.TemplateSyntaxError) and error.filename:
+    if isinstance(error, TemplateSyntaxError) and error.filename:
         found.append((error.filename, error.lineno))
     for file, line in reversed(found):
         path = (template / CLONE.sub("", file)).resolve()

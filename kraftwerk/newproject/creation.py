@@ -25,6 +25,7 @@ class NewProject:
         files: how many files were written.
         virtualenv: its folder, seen from the project's.
         cautions: what isn't as it should be, a line for each.
+        message: what its template says to whoever made a project of it.
     """
 
     folder: Path
@@ -32,6 +33,7 @@ class NewProject:
     files: int
     virtualenv: str = "."
     cautions: tuple[str, ...] = ()
+    message: str = ""
 
     @property
     def activate(self) -> str:
@@ -55,51 +57,62 @@ def create(choice: Choice, parent: Path, *, ref: str = "", ask: bool = False, ma
     """
     check(choice)
     folder = parent / choice.name
-    if folder.exists() or folder.is_symlink():
-        raise KraftwerkError(f"{choice.name} is here already", next_command="choose another name or folder")
+    check_place(folder)
     with source.opened(choice.template, ref, ask=ask) as found, _beside(folder) as work:
         named = replace(choice, template=found.label)
-        if not found.structure:
-            return _layered(named, found, work, folder)
-        return _whole(named, found, work, folder, ask=ask, may_run_code=may_run_code)
+        if found.folder is None:
+            return _layered(named, work, folder)
+        return _whole(named, found, found.folder, work, folder, ask=ask, may_run_code=may_run_code)
 
 
-def _layered(choice: Choice, found: Source, work: Path, folder: Path) -> NewProject:
+def check_place(folder: Path) -> None:
+    """Make sure that there is room for a project.
+
+    Raises:
+        KraftwerkError: something of that name is there.
+    """
+    if folder.exists() or folder.is_symlink():
+        raise KraftwerkError(f"{folder.name} is here already", next_command="choose another name or folder")
+
+
+def _layered(choice: Choice, work: Path, folder: Path) -> NewProject:
     """Make a project whose virtualenv is its folder, of a template whose files lie over what all projects have."""
     taken = choice.data.keys() & Choice(choice.name).variables().keys()
     if taken:
         raise KraftwerkError(f"--data {min(taken)}: that is said in another way: kraftwerk init --help", code=2)
     with screen.working(f"Making {choice.name} and its virtualenv"):
         virtualenv.create(work, choice.name, choice.python)
-        files = layers.write(choice, work, found.folder)
+        files = layers.write(choice, work)
         virtualenv.install(work)
         made = NewProject(folder, virtualenv.headline(work, choice.template), files)
         work.rename(folder)
     return made
 
 
-def _whole(choice: Choice, found: Source, work: Path, folder: Path, *, ask: bool, may_run_code: bool) -> NewProject:
-    """Make a project of a template with a structure and questions of its own; its virtualenv is .venv.
+def _whole(
+    choice: Choice, found: Source, template: Path, work: Path, folder: Path, *, ask: bool, may_run_code: bool
+) -> NewProject:
+    """Make a project of a template as a whole; its virtualenv is .venv.
 
     What isn't as it should be there, such as requirements that can't be installed here, is told and no reason to throw
     the answers away.
     """
-    assert found.folder  # noqa: S101 - a whole template has one
-    contents = questions.read(found.folder, found.structure)
+    contents = questions.read(template, found.structure)
     trusted = trust.check(found, contents.code, trust=may_run_code, ask=ask)
     answers = prepare(choice, contents)
     project = work / folder.name  # templates use the folder's name
+    message = ""
     if found.structure.endswith(".json"):
-        cookies.render(found.folder, project, answers, ask=ask)
+        cookies.render(template, project, answers, ask=ask)
     else:
-        copies.render(found.folder, project, answers, shown={}, address=found.address, ask=ask, trust=trusted)
+        message = copies.render(template, project, answers, shown={}, address=found.address, ask=ask, trust=trusted)
     files = sum(path.is_file() for path in project.rglob("*"))
     framework, cautions = completion.complete(choice, project)
     project.rename(folder)
     with screen.working(f"Making {choice.name}'s virtualenv"):
         cautions += _install(choice, folder)
     headline = virtualenv.headline(folder / HIDDEN, framework or choice.template)
-    return NewProject(folder, headline, files, HIDDEN, tuple(cautions))
+    return NewProject(folder, headline, files, HIDDEN, tuple(cautions), message)
 
 
 HIDDEN = ".venv"  # where tools and .gitignore files of others expect a virtualenv

@@ -33,13 +33,8 @@ def structure(folder: Path) -> str:
     return next((name for name in STRUCTURE if (folder / name).is_file()), "")
 
 
-def write(choice: Choice, folder: Path, own: Path | None = None) -> int:
+def write(choice: Choice, folder: Path) -> int:
     """Write the files of a choice into a folder, which may be missing; return how many were written.
-
-    Args:
-        choice: with the template's name.
-        folder: where to.
-        own: the folder of a template that is neither shipped nor in the admin's templates.
 
     Raises:
         KraftwerkError: a template is broken; its file and line are named.
@@ -47,8 +42,6 @@ def write(choice: Choice, folder: Path, own: Path | None = None) -> int:
     before = _files(folder)
     for root in (SHIPPED, admins()):
         files = sources(root, choice.template)
-        if own and root != SHIPPED:
-            files |= _below(own)
         if files:
             _render(files, choice, folder)
     written = _files(folder) - before

@@ -40,11 +40,13 @@ def read(folder: Path, structure: str) -> Contents:
 
     Args:
         folder: the template's.
-        structure: that file's name, copier.yml or cookiecutter.json.
+        structure: that file's name, copier.yml or cookiecutter.json; "" for a template without one.
 
     Raises:
         KraftwerkError: it is broken (code 2); its line is named.
     """
+    if not structure:
+        return Contents({}, complete=False)
     path = folder / structure
     try:
         text = path.read_text()
@@ -85,7 +87,7 @@ def _cookiecutter(folder: Path, name: str, text: str) -> Contents:
         raise KraftwerkError(f"{name}: questions are wanted, a JSON object", code=2)
     hooks = sorted(path.name for path in folder.glob("hooks/*") if path.stem in HOOKS and path.is_file())
     extensions = [str(each) for each in whole.get("_extensions") or ()]
-    code = ["its Jinja, which cookiecutter doesn't confine"]
+    code = ["expressions in its files, which cookiecutter doesn't confine"]
     code += [f"hooks/{hook}" for hook in hooks] + [f"the Jinja extension {each}" for each in extensions]
     nested = {"template", "templates"} & whole.keys()
     asked = {key: value for key, value in whole.items() if not key.startswith("_")}

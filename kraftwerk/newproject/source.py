@@ -1,4 +1,4 @@
-"""What --template means: files in layers, or a whole template of copier's or cookiecutter's, here or in git."""
+"""What --template means: files in layers, or a whole template, here or in git."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ class Source:
 
     Attributes:
         label: what people call it.
-        folder: the template's; None for a shipped or own one, whose files are found by the label.
-        structure: copier.yml or cookiecutter.json; "" means that its files lie over what all projects have.
+        folder: the template's; None for one whose files lie over what all projects have, found by the label.
+        structure: copier.yml, cookiecutter.json, or "" for a folder that asks nothing: its files are used as they are.
         address: of the repository that it was fetched from; "" for one on this machine.
         own: it is the admin's, as the states are that run on servers: what it runs needn't be asked for.
     """

@@ -51,7 +51,7 @@ def test_a_dangling_link_is_in_the_way(here):
 def test_unknown_services_and_templates(here):
     error = fails("mysite", "--with", "files,postgre")
     assert (error.cause, error.code) == ("unknown service postgre; did you mean postgres?", 2)
-    assert "there are: django, wsgi" in fails("mysite", "--template", "rails").cause
+    assert "there are: django, flask, pyramid, wsgi" in fails("mysite", "--template", "rails").cause
     assert list(here.iterdir()) == []
 
 

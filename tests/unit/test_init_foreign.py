@@ -157,12 +157,14 @@ def test_a_folder_and_a_name(theirs, home):
         assert (found.folder, found.structure) == (None, ""), "files lie over what all projects have"
 
 
-def test_a_folder_without_a_structure_lies_over_what_all_projects_have(tmp_path):
-    plain = files(tmp_path / "plain", {"{{package}}/app.py.jinja": "'{{ template }}'", ".git/config": "", "run": "#!x"})
-    assert layers.write(Choice("my-site", "plain"), tmp_path / "out", plain) == 8
-    assert (tmp_path / "out" / "my_site" / "app.py").read_text() == "'plain'"
-    assert (tmp_path / "out" / "run").stat().st_mode & 0o777 == 0o755
-    assert not (tmp_path / "out" / ".git").exists()
+def test_a_folder_that_asks_nothing_is_used_as_it_is(tmp_path):
+    plain = files(tmp_path / "plain", {"{{package}}/app.py.jinja": "'{{ template }}'", ".git/config": "", "x.py": "{{"})
+    with source.opened(str(plain)) as found:
+        assert (found.folder, found.structure, found.own) == (plain, "", False)
+    made = render(plain, tmp_path / "out", Choice("my-site", "plain", data={"x": "1"}))
+    assert (made / "my_site" / "app.py").read_text() == "'plain'"
+    assert (made / "x.py").read_text() == "{{"
+    assert not (made / ".git").exists()
 
 
 @pytest.mark.parametrize(
@@ -303,7 +305,6 @@ def test_a_template_of_cookiecutters_is_used_as_it_is(tmp_path):
         ({"{{cookiecutter.project_slug}}/x.py": "1\n{% if %}"}, {}, "x.py:2: Expected an expression"),
         ({"{{cookiecutter.project_slug}}/x.py": "{{ cookiecutter.nmae }}"}, {}, "has no attribute 'nmae'"),
         ({}, {"licence": "GPL"}, "GPL provided for choice variable licence"),
-        ({"hooks/pre_gen_project.py": "raise SystemExit(3)"}, {}, "Hook script failed"),
     ],
 )
 def test_a_broken_one_is_named(tmp_path, change, data, said):
@@ -312,3 +313,33 @@ def test_a_broken_one_is_named(tmp_path, change, data, said):
         bake(folder, tmp_path / "a", Choice("a", "cookie", data=data))
     assert said in caught.value.cause and "\n" not in caught.value.cause and caught.value.code == 2
     assert not (tmp_path / "a").exists()
+
+
+def test_a_hook_that_refuses(tmp_path, capfd):
+    folder = files(tmp_path / "cookie", {**COOKIES, "hooks/pre_gen_project.py": "raise SystemExit('not on Mondays')"})
+    with pytest.raises(KraftwerkError, match="a hook of the template refused or failed; what it said stands above"):
+        bake(folder, tmp_path / "a", Choice("a", "cookie"))
+    assert capfd.readouterr().err == "not on Mondays\n"
+
+
+def test_names_that_follow_from_others_are_left_to_the_template(tmp_path):
+    asked = {"project_name": "x", "project_slug": "{{ cookiecutter.project_name }}", "app_name": "", "repo_name": "r"}
+    contents = questions.Contents(asked)
+    assert answers.prepare(Choice("my-site"), contents).suggested == {
+        "project_name": "my-site",
+        "app_name": "my_site",
+        "repo_name": "my-site",
+    }
+
+
+def test_what_copier_says_after_is_handed_on(theirs, tmp_path):
+    (theirs / "copier.yml").write_text(f"{COPIER}_message_after_copy: Now call make in {{{{ project_name }}}}.\n")
+    contents = questions.read(theirs, "copier.yml")
+    said = copies.render(theirs, tmp_path / "a", answers.prepare(Choice("a", "t"), contents), shown={})
+    assert said == "Now call make in a."
+
+
+def test_an_extension_that_is_not_installed(theirs, tmp_path):
+    (theirs / "copier.yml").write_text(f"{COPIER}_jinja_extensions: [nobody_has_this.Extension]\n")
+    with pytest.raises(KraftwerkError, match=r"module nobody_has_this .*→ pip install nobody-has-this$"):
+        render(theirs, tmp_path / "a", Choice("a", "t"), trust=True)
