@@ -9,7 +9,7 @@ include:
 
 python/managed/{{ version }}:
   cmd.run:
-    - name: {{ python.uv }}/bin/uv python install --quiet {{ version }}
+    - name: {{ python.uv }}/bin/uv python install --no-progress {{ version }}
     - unless: python{{ version }} -c ''
     - umask: '022'
     - env:
