@@ -15,11 +15,17 @@ from kraftwerk.newproject import layers
 from kraftwerk.newproject.choice import Choice
 
 ALL = ("files", "postgres")
+EVERYTHING = (*ALL, "mysql", "sqlite", "redis", "couchdb", "memcached", "celery", "rq")
 CHOICES = [
     Choice("my-site", name, services)
-    for name in ("wsgi", "django")
-    for services in ((), *[(s,) for s in ALL], ALL, ("sqlite", "files"), ("mysql",))
+    for name in ("wsgi", "django", "flask", "pyramid")
+    for services in ((), *[(s,) for s in ALL], ALL, ("sqlite", "files", "rq"), ("mysql", "celery"), EVERYTHING)
 ]
+MIGRATES = {
+    "django": "python manage.py migrate --noinput",
+    "flask": "flask --app my_site db upgrade",
+    "pyramid": "alembic upgrade head",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +35,7 @@ def home(tmp_path, monkeypatch):
 
 
 def label(choice):
-    return "+".join([choice.template, *choice.services])
+    return "+".join([choice.template, *choice.wanted])
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=label)
@@ -52,11 +58,12 @@ def test_kraftwerk_reads_the_project_that_it_wrote(choice, tmp_path):
     layers.write(choice, tmp_path / choice.name)
     instance = project.parse(tmp_path / choice.name).instance("production", "blue")
     assert instance.wsgi == "my_site.wsgi:application"
-    assert instance.services == choice.services
+    assert sorted(instance.services) == sorted(choice.services)
     assert instance.package == "my_site"
-    assert ("python manage.py migrate --noinput" in instance.release) == (
-        choice.template == "django" and bool({"postgres", "mysql", "sqlite"} & set(choice.services))
-    )
+    databases = {"postgres", "mysql", "sqlite"} & set(choice.services)
+    assert (MIGRATES.get(choice.template) in instance.release) == (choice.template in MIGRATES and bool(databases))
+    assert set(instance.processes) == ({"worker", "beat"} if {"celery", "rq"} & set(choice.wanted) else set())
+    assert instance.options.get("redis", {}) == ({"celery": "yes"} if "celery" in choice.wanted else {})
 
 
 def uncommented(text):
@@ -72,7 +79,7 @@ def test_each_sample_in_kraftwerk_yaml_is_valid_and_together_they_show_every_key
     (folder / "kraftwerk.yaml").write_text(text)
     for path in (folder / "pillar").iterdir():
         path.write_text(uncommented(path.read_text()))
-    others = {"asgi"} if choice.template == "django" else {"asgi", "superusers"}
+    others = {"asgi", "name"} | (set() if choice.template == "django" else {"superusers"})
     assert yaml.safe_load(text).keys() == {field.name for field in fields(ProjectFile)} - others
     found = project.parse(folder)
     assert found.instance("staging", "blue").environ["LOG_LEVEL"] == "debug"
