@@ -69,11 +69,11 @@ def create(folder: Path, prompt: str, python: str = "", *, hidden: bool = False)
 
 def _no_python(python: str, said: str) -> KraftwerkError:
     """Return that a version of Python is neither here nor to be had, with those that are here."""
-    flags = ("--only-installed", "--output-format", "json", "--no-project")
-    found = process.run((uv_program(), "python", "list", *flags), timeout=60, check=False).stdout
+    argv = (uv_program(), "python", "list", "--only-installed", "--output-format", "json")
+    found = process.run(argv, timeout=60, check=False).stdout
     versions = sorted({each["version"] for each in json.loads(found or b"[]")}, reverse=True)
-    here = f"; here: {', '.join(versions)}" if versions else ""
-    return KraftwerkError(f"no Python {python} on this computer, and none could be fetched ({_cause(said)}){here}")
+    here = f" ({', '.join(versions)} is)" if versions else ""
+    return KraftwerkError(f"Python {python} isn't on this computer{here}, and uv can't fetch it: {_unreachable(said)}")
 
 
 def install(folder: Path, venv: Path | None = None, instance: Instance | None = None) -> None:

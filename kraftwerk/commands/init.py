@@ -55,7 +55,8 @@ def command(
     for caution in made.cautions:
         screen.warn(caution)
     files = f"{made.files} file{'' if made.files == 1 else 's'}"
-    screen.hint(f"{name} virtualenv is ready ({made.headline}, {files})", f"cd {name} && source {made.activate}")
+    state = "virtualenv is ready" if made.is_ready else "is written"
+    screen.hint(f"{name} {state} ({made.headline}, {files})", f"cd {name} && source {made.activate}")
 
 
 def _ask_name(ask: bool) -> str:

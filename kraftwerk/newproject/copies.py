@@ -1,6 +1,7 @@
 """Templates rendered by copier, and its errors told in one line with the template's file and line."""
 
 import re
+import shutil
 import traceback
 import warnings
 from collections.abc import Mapping
@@ -66,6 +67,12 @@ def render(
     if address and remembered.is_file():
         remembered.write_text(remembered.read_text().replace(str(template), address))
     return message.strip()
+
+
+def as_it_is(folder: Path, target: Path) -> None:
+    """Copy a folder that is no template but an ordinary project, with its links, without its history."""
+    ignored = shutil.ignore_patterns(".git", "__pycache__", "*.py[co]", ".venv")
+    shutil.copytree(folder, target, symlinks=True, ignore=ignored)
 
 
 def _told(error: Exception, template: Path, shown: Mapping[str, Path]) -> KraftwerkError:

@@ -24,6 +24,7 @@ class NewProject:
         headline: what is installed in it (`Django 5.2`), or the template's name.
         files: how many files were written.
         virtualenv: its folder, seen from the project's.
+        is_ready: all that the project requires is installed there.
         cautions: what isn't as it should be, a line for each.
         message: what its template says to whoever made a project of it.
     """
@@ -32,6 +33,7 @@ class NewProject:
     headline: str
     files: int
     virtualenv: str = "."
+    is_ready: bool = True
     cautions: tuple[str, ...] = ()
     message: str = ""
 
@@ -102,7 +104,9 @@ def _whole(
     answers = prepare(choice, contents)
     project = work / folder.name  # templates use the folder's name
     message = ""
-    if found.structure.endswith(".json"):
+    if not found.structure:
+        copies.as_it_is(template, project)
+    elif found.structure.endswith(".json"):
         cookies.render(template, project, answers, ask=ask)
     else:
         message = copies.render(template, project, answers, shown={}, address=found.address, ask=ask, trust=trusted)
@@ -110,9 +114,9 @@ def _whole(
     framework, cautions = completion.complete(choice, project)
     project.rename(folder)
     with screen.working(f"Making {choice.name}'s virtualenv"):
-        cautions += _install(choice, folder)
+        wrong = _install(choice, folder)
     headline = virtualenv.headline(folder / HIDDEN, framework or choice.template)
-    return NewProject(folder, headline, files, HIDDEN, tuple(cautions), message)
+    return NewProject(folder, headline, files, HIDDEN, not wrong, (*cautions, *wrong), message)
 
 
 HIDDEN = ".venv"  # where tools and .gitignore files of others expect a virtualenv

@@ -46,7 +46,7 @@ def read(folder: Path, structure: str) -> Contents:
         KraftwerkError: it is broken (code 2); its line is named.
     """
     if not structure:
-        return Contents({}, complete=False)
+        return Contents({})
     path = folder / structure
     try:
         text = path.read_text()

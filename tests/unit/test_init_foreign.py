@@ -157,14 +157,23 @@ def test_a_folder_and_a_name(theirs, home):
         assert (found.folder, found.structure) == (None, ""), "files lie over what all projects have"
 
 
-def test_a_folder_that_asks_nothing_is_used_as_it_is(tmp_path):
-    plain = files(tmp_path / "plain", {"{{package}}/app.py.jinja": "'{{ template }}'", ".git/config": "", "x.py": "{{"})
+def test_an_ordinary_project_is_copied_as_it_is(tmp_path):
+    plain = files(tmp_path / "plain", {"{{x}}/app.py.jinja": "{{", ".git/config": "", "run": "", ".gitignore": "*.kw"})
+    (plain / "run").chmod(0o755)
+    (plain / "dangling").symlink_to("nowhere")
     with source.opened(str(plain)) as found:
         assert (found.folder, found.structure, found.own) == (plain, "", False)
-    made = render(plain, tmp_path / "out", Choice("my-site", "plain", data={"x": "1"}))
+    copies.as_it_is(plain, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"{{x}}", "run", ".gitignore", "dangling"}
+    assert (tmp_path / "out" / "run").stat().st_mode & 0o777 == 0o755
+    with pytest.raises(KraftwerkError, match="it asks: nothing"):
+        answers.prepare(Choice("a", data={"x": "1"}), questions.read(plain, ""))
+
+
+def test_an_empty_copier_yml_makes_a_template(tmp_path):
+    plain = files(tmp_path / "plain", {"{{package}}/app.py.jinja": "'{{ template }}'", "copier.yml": ""})
+    made = render(plain, tmp_path / "out", Choice("my-site", "plain"))
     assert (made / "my_site" / "app.py").read_text() == "'plain'"
-    assert (made / "x.py").read_text() == "{{"
-    assert not (made / ".git").exists()
 
 
 @pytest.mark.parametrize(
