@@ -40,7 +40,7 @@ def check(run: Rollout) -> None:
     _learn(run)
     pythons.check(run.requirements, run.instance, run.history, run.target.node.name)
     if folder := run.wheels or run.project.wheels(run.instance.environment):
-        run.cargo = cargo.pack(folder, run.requirements, run.target.connection, run.instance)
+        run.cargo = cargo.pack(folder, run.requirements, run.target.connection, run.instance, run.history.python)
         _begin(run)
     uploads.check_space(run.history.free, uploads.size(run.project.root, run.files))
     if lacking := secret.reveal(run.instance.as_dict())[1]:

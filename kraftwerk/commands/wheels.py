@@ -1,4 +1,4 @@
-"""`kraftwerk wheels`: a folder of wheels that nodes without a package index are installed from."""
+"""`kraftwerk wheels`: a folder of wheels that nodes without an index are installed from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,21 +12,24 @@ from kraftwerk.wheels import build as builds
 from kraftwerk.wheels.house import House
 
 Function = Callable[..., Any]
-in_folder: Function = click.option(
-    "--wheels", "folder", metavar="DIR", help="Its place. Default: the project's, or wheels."
-)
 for_option = click.option(
     "--for", "node", metavar="NODE", shell_complete=options.complete_nodes, help="For this node's Python and platform."
 )
 file_option = click.option("-r", "files", metavar="FILE", multiple=True, help="Requirements in a file.")
 
 
+def in_folder(function: Function) -> Function:
+    """Give a command the options that say which folder is meant."""
+    place = click.option("--wheels", "folder", metavar="DIR", help="Its place. Default: the project's, or wheels.")
+    return place(options.environment_option(function))
+
+
 @click.group()
 def command() -> None:
     """Keep a folder of wheels, and fill it.
 
-    `kraftwerk deploy --wheels` installs from it alone: nodes need no way to a package index. A file in it, release_log,
-    records each wheel's name, version, tags, hash, time, who added it, and what it was built from.
+    `kraftwerk deploy --wheels` installs from it alone: nodes need no way to an index. Its release_log records each
+    wheel's name, version, tags, hash, time, who added it, and what it was built from.
     """
 
 
@@ -34,7 +37,6 @@ def command() -> None:
 @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="FILE...")
 @click.option("--renew", is_flag=True, help="Replace wheels of the same name, version and tags.")
 @in_folder
-@options.environment_option
 @options.json_option
 def add(files: tuple[Path, ...], renew: bool, folder: str, environment: str, as_json: bool) -> None:
     """Check wheels, copy them into the folder, and record them."""
@@ -48,25 +50,24 @@ def add(files: tuple[Path, ...], renew: bool, folder: str, environment: str, as_
 @for_option
 @click.option("--no-deps", is_flag=True, help="Not what they require themselves.")
 @in_folder
-@options.environment_option
 @options.json_option
 def build(no_deps: bool, folder: str, environment: str, as_json: bool, **asked: Any) -> None:
     """Make the wheels for REQ: whatever pip installs, forks in repositories and folders, too.
 
-    Without REQ: for all that the project requires. Ready ones come from the index; others are built here where that
-    fits, else on NODE.
+    Without REQ: for what the project requires and the folder lacks; with it, the newest that there is. Ready ones come
+    from the index; others are built here where that fits, else on NODE.
     """
     held, here = _house(folder, environment)
     target, node = aim.choose(here, environment, asked["node"])
     lines, root = wanted.chosen(here, environment, asked["required"], asked["files"])
+    how: dict[str, Any] = {"node": node, "newest": bool(asked["required"]), "deps": not no_deps, "root": root}
     with screen.working(f"Wheels for {target.words}") as step:
-        made = builds.build(held, lines, target, node=node, deps=not no_deps, root=root, on_progress=step.progress)
+        made = builds.build(held, lines, target, **how, on_progress=step.progress)
     report.tell(held, made, as_json)
 
 
 @command.command("list")
 @in_folder
-@options.environment_option
 @options.json_option
 def show(folder: str, environment: str, as_json: bool) -> None:
     """List the wheels, as release_log has them."""
@@ -81,7 +82,6 @@ def show(folder: str, environment: str, as_json: bool) -> None:
 
 @command.command()
 @in_folder
-@options.environment_option
 @options.json_option
 def verify(folder: str, environment: str, as_json: bool) -> int:
     """Compare every wheel with what was recorded, and look into it."""
@@ -99,7 +99,6 @@ def verify(folder: str, environment: str, as_json: bool) -> int:
 @file_option
 @for_option
 @in_folder
-@options.environment_option
 @options.json_option
 def missing(folder: str, environment: str, as_json: bool, **asked: Any) -> int:
     """Name what the project (or REQ) requires that there is no wheel for, and the command that builds it."""
@@ -122,7 +121,6 @@ def missing(folder: str, environment: str, as_json: bool, **asked: Any) -> int:
 @for_option
 @in_folder
 @click.option("--test", is_flag=True, help="Say what would go, and delete nothing.")
-@options.environment_option
 @options.yes_option
 @options.json_option
 def prune(keep: int, folder: str, test: bool, environment: str, yes: bool, as_json: bool, node: str | None) -> int:

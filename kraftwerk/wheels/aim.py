@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kraftwerk import target as targets
 from kraftwerk.errors import KraftwerkError
@@ -13,6 +14,7 @@ from kraftwerk.transport import Connection
 from kraftwerk.wheels.target import Target
 
 PATIENCE = 30
+DEBIANS = "3"  # whatever Python the node's own is
 DEBIAN = Target("3.11.2", platform.machine(), "glibc 2.36")  # 12, the base of local nodes
 
 
@@ -55,8 +57,22 @@ def choose(project: Project | None, environment: str, node_name: str | None) -> 
     if not name:
         return DEBIAN, None
     connection = Connection(get_node(name))
-    python = project.deployment(environment).python if project else "3"
-    return ask(connection, [f"python{python}"], name), connection
+    return of_node(connection, project.deployment(environment).python if project else DEBIANS), connection
+
+
+def of_node(connection: Connection, python: str, full: str = "") -> Target:
+    """Return the target of a site on a node.
+
+    Args:
+        connection: to the node.
+        python: the version that the site runs on: 3 is the node's own; another may have to be fetched yet.
+        full: this version with its last part, if it is known.
+
+    Raises:
+        KraftwerkError: the node can't be reached.
+    """
+    own = ask(connection, ["python3"], connection.node.name)
+    return own if python == DEBIANS else replace(own, python=full or python)
 
 
 def _obvious(project: Project, environment: str) -> str:

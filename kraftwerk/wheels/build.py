@@ -11,13 +11,15 @@ from packaging.version import Version
 from kraftwerk import virtualenv
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.requirements import Argv
-from kraftwerk.requirements_text import normal
+from kraftwerk.requirements_text import normal, package_name
 from kraftwerk.screen import OnProgress
 from kraftwerk.transport import Connection
-from kraftwerk.wheels import fetch, origin, workshop
+from kraftwerk.wheels import fetch, origin, resolution, workshop
 from kraftwerk.wheels.house import House
 from kraftwerk.wheels.target import Target
 from kraftwerk.wheels.wheel import Wheel, best
+
+COMMIT = " at "  # in a source, before the commit that its address was
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ def build(
     target: Target,
     *,
     node: Connection | None = None,
+    newest: bool = False,
     deps: bool = True,
     root: Path | None = None,
     on_progress: OnProgress = lambda text: None,
@@ -49,6 +52,7 @@ def build(
         requirements: lines of a requirements.txt; folders and repositories included.
         target: what the wheels have to fit.
         node: where to build what can't be built here.
+        newest: take the newest that the index has of what is named, whatever the house has.
         deps: also what they require themselves.
         root: the folder that paths are relative to.
         on_progress: is told what is being done.
@@ -59,7 +63,7 @@ def build(
     on_progress("asking the index")
     new: list[Wheel] = []
     kept: list[Wheel] = []
-    parts = resolve(house, requirements, target, deps=deps, root=root)
+    parts = resolve(house, requirements, target, newest=newest, deps=deps, root=root)
     with tempfile.TemporaryDirectory(prefix="kraftwerk-wheels-") as folder:
         there = {part.line: _held(house, part, target) for part in parts}
         open_parts = [part for part in parts if there[part.line] is None]
@@ -69,15 +73,24 @@ def build(
             if part.source or _held(house, part, target) is None:
                 on_progress(f"building {part.line}")
                 made = workshop.make(part.line, target, node, Path(folder))
-                added, same = house.add([made], source=part.source, renew=bool(part.source))
+                added, same = house.add([made], source=part.source)
                 new, kept = new + added, kept + same
     return new, [*kept, *(wheel for wheel in there.values() if wheel)]
 
 
 def resolve(
-    house: House, requirements: Sequence[str], target: Target, *, deps: bool = True, root: Path | None = None
+    house: House,
+    requirements: Sequence[str],
+    target: Target,
+    *,
+    newest: bool = False,
+    deps: bool = True,
+    root: Path | None = None,
 ) -> list[Part]:
-    """Return what is needed, asked of the index: the newest of what is named, the house's own of the rest.
+    """Return what is needed, asked of the house and the index; what the house has is preferred.
+
+    Args:
+        house, requirements, target, newest, deps, root: as of `build`.
 
     Raises:
         KraftwerkError: no index is in reach, or the requirements can't be met.
@@ -85,27 +98,37 @@ def resolve(
     asked = origin.split(requirements, root)
     sources = {address.name or address.url: address.url for address in asked.addresses}
     lines = [*asked.names, *(address.line for address in asked.addresses), *asked.folders]
-    with tempfile.TemporaryDirectory(prefix="kraftwerk-wheels-") as folder:
+    with resolution.gathered(house.wheels) as folder:
         pins, limits = Path(folder, "pins.txt"), Path(folder, "constraints.txt")
         pins.write_text("".join(f"{wheel.pin}\n" for wheel in _newest(house, target)))
         limits.write_text("\n".join([*asked.constraints, ""]))
-        named = {line.split("[")[0].split("=")[0].split("<")[0].split(">")[0].strip() for line in asked.names}
-        words = argv(virtualenv.uv_program(), target, str(pins), str(limits), sorted(named), deps=deps)
+        named = sorted(filter(None, map(package_name, asked.names))) if newest else []
+        words = argv(virtualenv.uv_program(), target, folder, str(pins), str(limits), named, deps=deps)
         virtualenv.run_uv(words, "\n".join([*lines, ""]).encode(), root)
         found = [line for line in pins.read_text().splitlines() if line and not line.startswith("#")]
     return [_part(line, sources) for line in found]
 
 
-def argv(uv: str, target: Target, pins: str, limits: str, named: Sequence[str], *, deps: bool) -> Argv:
+def argv(uv: str, target: Target, held: str, pins: str, limits: str, named: Sequence[str], *, deps: bool) -> Argv:
     """Return the command that writes the versions for the requirements on its stdin into a file.
 
     Args:
+        held: a folder with the house's wheels.
         pins: the file; versions that it has already are preferred.
         limits: a file of constraints.
         named: packages of which the newest is wanted, whatever the file has.
         deps: also what they require.
     """
-    plain = ("--quiet", "--no-annotate", "--no-header", "--no-python-downloads", "--constraints", limits)
+    plain = (
+        "--quiet",
+        "--no-annotate",
+        "--no-header",
+        "--no-python-downloads",
+        "--constraints",
+        limits,
+        "--find-links",
+        held,
+    )
     newest = [word for name in named for word in ("--upgrade-package", name)]
     alone = () if deps else ("--no-deps",)
     return (uv, "pip", "compile", *plain, *alone, *target.uv_words, *newest, "--output-file", pins, "-")
@@ -124,13 +147,14 @@ def _part(line: str, sources: dict[str, str]) -> Part:
         return Part(line, origin.folder(line))
     asked = sources.get(address.name) or next((url for url in sources.values() if address.url.startswith(url)), "")
     commit = address.url.rpartition("@")[2]
-    return Part(line, f"{asked or address.url} at {commit}" if "/" not in commit else asked or address.url)
+    return Part(line, f"{asked or address.url}{COMMIT}{commit}" if "/" not in commit else asked or address.url)
 
 
 def _held(house: House, part: Part, target: Target) -> Wheel | None:
-    """Return the house's own wheel for a part; one from an address is made again, as it may have changed."""
+    """Return the house's own wheel for a part: of this version, or built from the very same commit."""
     if part.source:
-        return None
+        same = [wheel for wheel in house.wheels if wheel.source == part.source and COMMIT in part.source]
+        return best(same, target)
     return best([wheel for wheel in house.wheels if wheel.pin == pin(part.line)], target)
 
 

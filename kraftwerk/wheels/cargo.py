@@ -78,7 +78,7 @@ class Cargo:
         return commands
 
 
-def pack(folder: Path, needed: Requirements, connection: Connection, instance: Instance) -> Cargo:
+def pack(folder: Path, needed: Requirements, connection: Connection, instance: Instance, python: str = "") -> Cargo:
     """Work out what is taken along; nothing is changed by it.
 
     Args:
@@ -86,12 +86,13 @@ def pack(folder: Path, needed: Requirements, connection: Connection, instance: I
         needed: what the project requires.
         connection: to the node.
         instance: what is deployed there.
+        python: the version of its Python, as far as the node has it already.
 
     Raises:
         KraftwerkError: wheels are missing or changed, or don't go together; the node can't be reached.
     """
     held = house.existing(folder)
-    target = aim.ask(connection, [f"python{instance.python}"], connection.node.name)
+    target = aim.of_node(connection, instance.python, python)
     lines = wanted.lines(needed)
     root = wanted.root(needed)
     wheels = tuple(held.resolve(lines, target, root))

@@ -184,13 +184,17 @@ def folder(here: Project | None, environment: str, given: str | None) -> Path:
 
 
 def _same(recorded: Wheel | None, wheel: Wheel, folder: Path) -> bool:
-    """Tell whether just this wheel is recorded and there."""
-    return recorded is not None and recorded.sha256 == wheel.sha256 and (folder / wheel.path.name).is_file()
+    """Tell whether just this wheel is recorded, from where it comes now, and there."""
+    if recorded is None or recorded.sha256 != wheel.sha256:
+        return False
+    return wheel.source in ("", recorded.source) and (folder / wheel.path.name).is_file()
 
 
 def _refuse_conflict(wheel: Wheel, recorded: Wheel | None) -> None:
     if recorded is None or recorded.sha256 in ("", wheel.sha256):
         return
+    if wheel.source and wheel.source.partition(" ")[0] == recorded.source.partition(" ")[0]:
+        return  # built from there again
     cause = (
         f"{wheel.path}: {wheel.pin} ({wheel.tags}) is recorded with other content, "
         f"{recorded.sha256[:12]}… by {recorded.who or 'somebody'} at {recorded.time or 'some time'}"

@@ -3,7 +3,8 @@
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from kraftwerk import process, virtualenv
@@ -79,15 +80,22 @@ def command(gaps: Sequence[Gap], target: Target) -> str:
 def _compile(
     wheels: Sequence[Wheel], lines: Sequence[str], constraints: Sequence[str], target: Target, root: Path | None
 ) -> process.Completed:
-    """Run uv on just these wheels: what else lies in their folder was never recorded."""
-    with tempfile.TemporaryDirectory(prefix="kraftwerk-wheels-") as folder:
-        for wheel in wheels:
-            Path(folder, wheel.path.name).symlink_to(wheel.path.absolute())
+    """Run uv on just these wheels."""
+    with gathered(wheels) as folder:
         limits = Path(folder, "constraints.txt")
         limits.write_text("\n".join([*constraints, ""]))
         words = argv(virtualenv.uv_program(), sys.executable, folder, target, str(limits))
         text = "\n".join([*lines, ""]).encode()
         return process.run(words, input=text, cwd=root, timeout=PATIENCE, env={"VIRTUAL_ENV": ""}, check=False)
+
+
+@contextmanager
+def gathered(wheels: Sequence[Wheel]) -> Iterator[str]:
+    """Yield a folder with just these wheels: what else lies in their own was never recorded."""
+    with tempfile.TemporaryDirectory(prefix="kraftwerk-wheels-") as folder:
+        for wheel in wheels:
+            Path(folder, wheel.path.name).symlink_to(wheel.path.absolute())
+        yield folder
 
 
 def _conflict(said: str) -> KraftwerkError:

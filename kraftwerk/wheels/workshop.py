@@ -16,6 +16,7 @@ from kraftwerk.wheels.target import Target
 from kraftwerk.wheels.wheel import parse
 
 PATIENCE = 1800
+EPOCH = "315532800"  # 1980, the first day of zip files: of the same source comes the same wheel
 # Builds what stands on stdin, and prints the wheel; what the build itself prints goes to stderr.
 ON_NODE = """\
 umask 022
@@ -24,7 +25,8 @@ trap 'rm -rf "$folder"' EXIT
 mkdir "$folder/source" "$folder/made"
 tar --extract --no-same-owner --directory "$folder/source"
 cd "$folder/source"
-HOME="$folder" "$1" build --quiet --wheel --no-python-downloads --python "$2" --out-dir "$folder/made" ./* >&2
+export HOME="$folder" SOURCE_DATE_EPOCH="$3"
+"$1" build --quiet --wheel --no-python-downloads --python "$2" --out-dir "$folder/made" ./* >&2
 cd "$folder/made"
 tar --create *.whl
 """
@@ -32,7 +34,19 @@ tar --create *.whl
 
 def build_argv(uv: str, python: str, source: str, folder: str) -> Argv:
     """Return the command that builds a wheel from a folder or an archive of source."""
-    return (uv, "build", "--quiet", "--wheel", "--no-python-downloads", "--python", python, "--out-dir", folder, source)
+    start = ("env", f"SOURCE_DATE_EPOCH={EPOCH}", uv)
+    return (
+        *start,
+        "build",
+        "--quiet",
+        "--wheel",
+        "--no-python-downloads",
+        "--python",
+        python,
+        "--out-dir",
+        folder,
+        source,
+    )
 
 
 def make(line: str, target: Target, node: Connection | None, folder: Path) -> Path:
@@ -97,7 +111,7 @@ def _there(line: str, source: Path, target: Target, node: Connection, folder: Pa
     packed = BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.add(source, arcname=source.name)
-    command = argv.as_user("web", ["sh", "-ec", ON_NODE, "kraftwerk-wheel", NODE_UV, target.minor])
+    command = argv.as_user("web", ["sh", "-ec", ON_NODE, "kraftwerk-wheel", NODE_UV, target.minor, EPOCH])
     done = node.run(command, input=packed.getvalue(), timeout=PATIENCE, check=False)
     if done.returncode:
         said = [each for each in done.stderr.decode(errors="replace").splitlines() if each.strip()][-12:]
