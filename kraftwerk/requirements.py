@@ -14,6 +14,7 @@ from kraftwerk.lockfiles.said import Choice, Said, Source
 from kraftwerk.requirements_text import normal, package_name
 
 NODE_UV = "/opt/kraftwerk/uv/bin/uv"
+NODE_PYTHONS = "/opt/kraftwerk/python"  # those that uv fetched (salt/python)
 READY = ".kraftwerk-ready"  # in a node's virtualenv that is whole; one without it is made again
 SERVERS = {
     "wsgi": ("gunicorn>=23",),
@@ -127,7 +128,9 @@ def digest(requirements: Requirements, python_version: str, extra: Sequence[str]
 
 def venv_argv(venv: str, python: str = "3", uv: str = NODE_UV) -> Argv:
     """Return the command that makes an empty virtualenv, in place of whatever is there."""
-    return (uv, "venv", "--quiet", "--clear", "--no-project", "--no-python-downloads", "--python", python, venv)
+    managed = ("env", f"UV_PYTHON_INSTALL_DIR={NODE_PYTHONS}")
+    flags = ("--quiet", "--clear", "--no-project", "--no-python-downloads")
+    return (*managed, uv, "venv", *flags, "--python", python, venv)
 
 
 def install_argv(requirements: Requirements, *, folder: str, venv: str, uv: str = NODE_UV) -> list[Argv]:
@@ -193,7 +196,16 @@ def resolve_argv(requirements: Requirements, python_version: str, uv: str) -> li
     else `requirements.text`; and `requirements.extra`.
     """
     plain = ("--quiet", "--no-annotate", "--no-header")
-    export = (uv, "export", *plain, "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", *chosen_argv(requirements))
+    export = (
+        uv,
+        "export",
+        *plain,
+        "--frozen",
+        "--no-dev",
+        "--no-emit-project",
+        "--no-hashes",
+        *chosen_argv(requirements),
+    )
     target = ("--python-version", python_version, "--python-platform", "linux", "--no-python-downloads")
     compile_ = (uv, "pip", "compile", *plain, *target)
     if requirements.kind == "uv.lock":

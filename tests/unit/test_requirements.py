@@ -190,8 +190,9 @@ def test_install_lock(write):
 
 def test_build_begins_empty_and_ends_with_the_mark(tmp_path):
     python = f"{VENV}/bin/python"
+    managed = ("env", "UV_PYTHON_INSTALL_DIR=/opt/kraftwerk/python")
     assert build_argv(find(tmp_path), folder=RELEASE, venv=VENV, python="3.11") == [
-        (UV, "venv", "--quiet", "--clear", "--no-project", "--no-python-downloads", "--python", "3.11", VENV),
+        (*managed, UV, "venv", "--quiet", "--clear", "--no-project", "--no-python-downloads", "--python", "3.11", VENV),
         (UV, "--directory", RELEASE, "pip", "install", "--python", python, "--compile-bytecode", "gunicorn>=23"),
         ("touch", f"{VENV}/.kraftwerk-ready"),
     ]
