@@ -12,6 +12,7 @@ __virtualname__ = "kw_nginxclash"
 PORT = 80
 ANY = ("*", "::")  # the addresses that a site of ours listens to
 NGINX_USER = "www-data"  # whom the sockets and files of sites are open to
+EMERGENCY = re.compile(r"\[emerg\] (?:\d+#\d+: )?(.+)")  # what stands in its log comes to the terminal, too
 LISTENING = "0A"  # as /proc/net/tcp says it
 
 
@@ -70,8 +71,8 @@ def invalid():
         return ""
     if tested.returncode == 0:
         return ""
-    lines = [re.sub(r"^nginx: ", "", line.strip()) for line in tested.stderr.splitlines() if line.strip()]
-    said = [re.sub(r"^\[\w+\] ", "", line) for line in lines if line.startswith("[emerg]")] or lines
+    lines = [line.strip() for line in tested.stderr.splitlines() if line.strip()]
+    said = [match[1] for match in map(EMERGENCY.search, lines) if match] or lines
     return said[0] if said else "nginx -t failed without a word"
 
 

@@ -67,7 +67,8 @@ def command(
     with screen.working(f"Looking at nginx of {there.name}"):
         found = making.look(wish)
     for each in found:
-        screen.warn(f"in the way: {each.line()}" if each.moves else each.line())
+        if ask or not each.blocks:
+            screen.warn(each.line())
     wish = making.settle(wish, found, lambda each: replace or (ask and screen.confirm(each.question())))
     screen.say("\n".join(wish.lines()))
     if test:

@@ -12,6 +12,13 @@
 {%- endfor %}
 {%- if true in needed or names | map("length") | select("gt", nginx.usual_length) | list %}
 
+# nginx takes each of them once only: what its owner sets himself is his.
+  {%- set options = {} %}
+  {%- for option, value in nginx.options.items() %}
+    {%- set set_in = salt["kw_nginxconf.directives"](option, ["http"]) | map(attribute="file") | list %}
+    {%- do options.update({option: value if not set_in or nginx.config in set_in else none}) %}
+  {%- endfor %}
+
 nginx/config/sites:
   file.directory:
     - name: {{ nginx.sites }}
@@ -26,7 +33,7 @@ nginx/config/kraftwerk.conf:
     - source: salt://nginx/files/kraftwerk.conf.jinja
     - template: jinja
     - mode: '0644'
-    - context: {{ {"options": nginx.options, "sites": nginx.sites} | tojson }}
+    - context: {{ {"options": options, "sites": nginx.sites} | tojson }}
     - require:
       - pkg: nginx/package/installed
 {%- else %}
