@@ -4,7 +4,7 @@ import ast
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kraftwerk.detect.evaluate import called
 from kraftwerk.detect.tree import Place, Tree, dotted, import_root
@@ -79,7 +79,26 @@ def find(tree: Tree) -> list[Callable]:
     for file in tree.python(*WORDS, *_makers(), "application", "create_app", "make_app", "wsgi", "asgi"):
         if "template" not in posixpath.dirname(file) and posixpath.basename(file) != "bottle.py":  # carried along
             found += _in_file(tree, file)
-    return sorted(found, key=lambda each: each.rank)
+    return sorted((_offered(tree, each) for each in found), key=lambda each: each.rank)
+
+
+def _offered(tree: Tree, each: Callable) -> Callable:
+    """Return a callable as its package offers it, where that imports it by name; such a one comes first."""
+    package = f"{posixpath.dirname(each.file)}/__init__.py"
+    module = tree.module(package) if package in tree and package != each.file else None
+    for node in module.body if module else ():
+        names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+        if (
+            isinstance(node, ast.ImportFrom)
+            and {each.name, "*"} & {*names}
+            and f"{node.module}".endswith(_stem(each.file))
+        ):
+            return replace(each, module=each.module.rpartition(".")[0], rank=(each.rank[0], 0, *each.rank[2:]))
+    return each
+
+
+def _stem(file: str) -> str:
+    return posixpath.basename(file).removesuffix(".py")
 
 
 def _makers() -> set[str]:
@@ -243,7 +262,7 @@ def _assignment(statement: ast.stmt) -> tuple[str, ast.expr | None]:
 
 def _callable(tree: Tree, file: str, kind: str, framework: str, name: str, line: int, reason: str) -> Callable:
     root = import_root(tree, file)
-    stem = posixpath.basename(file).removesuffix(".py")
+    stem = _stem(file)
     bare = name.partition("(")[0]
     rank = (
         int("(" in name and not name.endswith("()")),

@@ -47,21 +47,21 @@ def detect(tree: Tree, packages: Packages, found: Detection) -> bool:
 
 def _manage(tree: Tree) -> str:
     """Return the project's manage.py; those of templates and examples only where there is no other."""
-    known = [file for file in tree.named("manage.py") if "django" in tree.text(file).lower()]
+    known = [file for file in tree.named("manage.py") if "django" in tree.text(file).lower() or "/" not in file]
+    known = known if any("django" in tree.text(file).lower() for file in tree.named("manage.py", "wsgi.py")) else []
     return next((file for file in known if not re.search(r"template", file)), "")
 
 
 def _source(tree: Tree, manage: str, served: dict[str, tuple[str, str]]) -> str:
     """Return the folder that the settings are imported from: manage.py's, or one above it."""
-    if not manage:
-        return import_root(tree, next(iter(served.values()))[0])
-    folder = posixpath.dirname(manage)
-    named = [module for file in (manage, *(file for file, _ in served.values())) for module, _ in _named(tree, file)]
+    files = [file for file in (manage, *(file for file, _ in served.values())) if file]
+    named = [module for file in files for module, _ in _named(tree, file)]
+    folder = posixpath.dirname(manage) if manage else import_root(tree, files[0]).lstrip(".")
     while True:
         if any(file_of(tree, module, folder or ".") for module in named):
             return folder or "."
         if not folder:
-            return import_root(tree, manage)
+            return import_root(tree, files[0])
         folder = posixpath.dirname(folder)
 
 
@@ -88,7 +88,8 @@ def _assigned(tree: Tree, file: str, kind: str) -> str:
         if isinstance(target, ast.Name)
         if f"get_{kind}_application" in ast.unparse(statement) or target.id in ("application", "app")
     ]
-    return "application" if "application" in names else (names or [""])[-1]
+    made = {each.name for each in getattr(tree.module(file), "body", []) if isinstance(each, ast.FunctionDef)}
+    return "application" if "application" in {*names, *made} else (names or [""])[-1]
 
 
 def _settings_module(tree: Tree, src: str, manage: str, served: dict[str, tuple[str, str]]) -> tuple[str, Place]:

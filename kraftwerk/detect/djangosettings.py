@@ -20,6 +20,7 @@ DRIVERS = {
     "postgres": ("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000"),
     "mysql": ("mysqlclient", "pymysql", "mysql-connector-python", "aiomysql", "asyncmy"),
 }
+ABOUT_DEBUG = re.compile(r"DEBUG|DEV|PROD|ENV")
 FALLBACK = "staticfiles"  # where static files are collected when the code names no place
 
 
@@ -32,6 +33,7 @@ def look(tree: Tree, settings: Settings, src: str, packages: Packages, found: De
     lines += _database(settings, packages, found)
     lines += _static(tree, settings, src, found)
     lines += _media(settings, src, found)
+    lines += _logging(settings, found)
     _caches(settings, found)
     return lines
 
@@ -43,7 +45,7 @@ def _debug(settings: Settings, found: Detection) -> list[str]:
         return []
     if setting.variables:
         for variable in setting.variables:
-            if setting.value is not False or variable.required:
+            if ABOUT_DEBUG.search(variable.name) and (setting.value is not False or variable.required):
                 value = "" if variable.kind == "set" or _is_bare(setting.node) else names.OFF
                 found.note(f"environ.{variable.name}", value, "DEBUG is off on servers", variable.place)
         return []
@@ -59,15 +61,21 @@ def _is_bare(node: ast.expr) -> bool:
 
 def _secret(settings: Settings, found: Detection) -> list[str]:
     setting = settings.found.get("SECRET_KEY")
-    if setting and setting.variables:
-        for variable in setting.variables[:1]:
-            names.secret(variable, found)
+    told = _told(settings, "SECRET_KEY", "SECRET|KEY")
+    if told:
+        names.secret(told[0], found)
         return []
     if setting and not hard_coded(settings, "SECRET_KEY"):
         return _secret_elsewhere(settings)
     place = settings.place("SECRET_KEY")
     found.beware("SECRET_KEY stands in the code" if setting else "there is no SECRET_KEY", place=place, solved=True)
     return ['SECRET_KEY = os.environ["SECRET_KEY"]']
+
+
+def _told(settings: Settings, name: str, about: str) -> list[Variable]:
+    """Return the variables of a setting whose names say that they are about it."""
+    setting = settings.found.get(name)
+    return [each for each in (setting.variables if setting else ()) if re.search(about, each.name)]
 
 
 def _secret_elsewhere(settings: Settings) -> list[str]:
@@ -77,9 +85,9 @@ def _secret_elsewhere(settings: Settings) -> list[str]:
 
 def _hosts(settings: Settings, found: Detection) -> list[str]:
     setting = settings.found.get("ALLOWED_HOSTS")
-    if setting and setting.variables:
-        for variable in setting.variables[:1]:
-            names.hosts(variable, found)
+    told = _told(settings, "ALLOWED_HOSTS", "HOST|DOMAIN|URL")
+    if told:
+        names.hosts(told[0], found)
         return []
     if setting and isinstance(setting.value, list) and "*" in setting.value:
         return []
@@ -193,6 +201,21 @@ def _media(settings: Settings, src: str, found: Detection) -> list[str]:
                 return lines if settings.value("MEDIA_URL") != "/uploads/" else []
     found.beware("MEDIA_ROOT is in the release, which nobody can write", place=setting.place, solved=True)
     return ['MEDIA_ROOT = os.environ["UPLOADS_PATH"]', 'MEDIA_URL = os.environ["MEDIA_URL"]']
+
+
+def _logging(settings: Settings, found: Detection) -> list[str]:
+    """Logs in files of the release go where all others go: runit keeps what is printed."""
+    setting = settings.found.get("LOGGING")
+    if setting is None or "filename" not in ast.unparse(setting.node):
+        return []
+    found.beware("LOGGING writes files in the release, which nobody can write", place=setting.place, solved=True)
+    return [
+        'for _handler in LOGGING["handlers"].values():  # noqa: F405',
+        '    if "filename" in _handler:  # kraftwerk logs shows what is printed',
+        '        _kept = {key: _handler[key] for key in ("level", "formatter", "filters") if key in _handler}',
+        "        _handler.clear()",
+        '        _handler.update({**_kept, "class": "logging.StreamHandler"})',
+    ]
 
 
 def _caches(settings: Settings, found: Detection) -> None:

@@ -24,11 +24,9 @@ application = get_app(_INI, "main")
 
 WRAPPED = '''"""{target} with settings that it reads from nowhere. Written by `kraftwerk adopt`."""
 
-import os
-{before}
-from {module} import {name}
-
-application = {made}
+import os{before}
+from {module} import {imported}
+{made}
 {after}'''
 INSTANCE_FOLDER = """
 import flask
@@ -67,6 +65,12 @@ def application(target: str, after: Sequence[str], *, instance: bool = False) ->
         instance: whether its instance folder lies elsewhere.
     """
     module, _, made = target.partition(":")
-    name, before = made.partition("(")[0], INSTANCE_FOLDER if instance else ""
-    lines = "".join(f"{line}\n" for line in after)
-    return WRAPPED.format(target=target, module=module, name=name, made=made, before=before, after=lines)
+    name, bracket, _ = made.partition("(")
+    return WRAPPED.format(
+        target=target,
+        module=module,
+        imported=name if bracket or name == "application" else f"{name} as application",
+        made=f"\napplication = {made}" if bracket else "",
+        before=INSTANCE_FOLDER if instance else "",
+        after="".join(f"{line}\n" for line in after),
+    )

@@ -3,11 +3,10 @@
 import configparser
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kraftwerk.detect.tree import Place, Tree
+from kraftwerk.detect.tree import Place, Tree, is_aside
 from kraftwerk.requirements_text import normal
 
 NAME = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^]]*\])?\s*($|[=<>!~;@,#(])")
@@ -38,9 +37,9 @@ class Packages:
 
 
 def read(tree: Tree) -> Packages:
-    """Return what a project's packaging files say; those for development only count less, but count."""
+    """Return what a project's packaging files say; extras don't count."""
     found = Packages()
-    for file in [file for file in tree.files if LINES.search(file) and file.count("/") < 3]:
+    for file in [file for file in tree.files if LINES.search(file) and file.count("/") < 3 and not is_aside(file)]:
         for number, line in enumerate(tree.text(file).splitlines(), 1):
             if match := NAME.match(line):
                 found.required.setdefault(normal(match[1]), Place(file, number))
@@ -61,9 +60,9 @@ def toml(tree: Tree, file: str) -> dict[str, Any]:
 def _pyproject(tree: Tree, found: Packages) -> None:
     content = toml(tree, "pyproject.toml")
     project, poetry = content.get("project", {}), content.get("tool", {}).get("poetry", {})
-    lines = [*project.get("dependencies", []), *_flat(project.get("optional-dependencies", {}))]
-    names = [match[1] for line in lines if isinstance(line, str) and (match := NAME.match(line))]
-    for name in [*names, *poetry.get("dependencies", {})]:
+    names = [match[1] for line in project.get("dependencies", []) if (match := NAME.match(str(line)))]
+    optional = {name for name, each in poetry.get("dependencies", {}).items() if _optional(each)}
+    for name in [*names, *(name for name in poetry.get("dependencies", {}) if name not in optional)]:
         found.required.setdefault(normal(name), tree.line_of("pyproject.toml", rf"(?i)[\"']?{re.escape(name)}\b"))
     found.name = str(project.get("name") or poetry.get("name") or "")
     found.scripts |= {**poetry.get("scripts", {}), **project.get("scripts", {})}
@@ -96,6 +95,6 @@ def _requires(tree: Tree) -> str:
     return "\n".join(re.findall(r"(?s)requires?\w*[\"']?\s*[=:]\s*\[(.*?)\]", tree.text("setup.py")))
 
 
-def _flat(groups: Mapping[str, Any]) -> Iterator[Any]:
-    for lines in groups.values():
-        yield from lines
+def _optional(version: Any) -> bool:
+    """Tell whether a dependency of Poetry's is part of an extra."""
+    return isinstance(version, dict) and bool(version.get("optional"))

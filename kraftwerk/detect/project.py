@@ -3,12 +3,16 @@
 import re
 from pathlib import Path
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from kraftwerk import requirements
 from kraftwerk.detect import django, hints, otherwise, packages, queues
 from kraftwerk.detect.finding import Detection
 from kraftwerk.detect.packages import Packages
 from kraftwerk.detect.tree import Place, Tree, is_aside, read
 from kraftwerk.errors import KraftwerkError
+
+DEBIANS = {"Debian 12": "3.11.2", "Debian 13": "3.13.5"}
 
 
 def detect(root: Path, told: str = "") -> Detection:
@@ -40,10 +44,26 @@ def _requirements(tree: Tree, root: Path, found: Detection) -> None:
     except KraftwerkError as error:
         return found.beware(error.cause, error.next_command)
     found.lock = known.kind
+    if wanted := python_wanted(tree):
+        old = [name for name, version in DEBIANS.items() if not SpecifierSet(wanted[0]).contains(version)]
+        if old:
+            mend = 'another release of Debian, or python: "3.N" in kraftwerk.yaml'
+            found.beware(f"it wants Python {wanted[0]}: {' and '.join(old)} has another one", mend, wanted[1])
     if not known.kind:
         text = "nothing says what it requires: neither requirements.txt nor pyproject.toml"
         found.beware(text, "a requirements.txt", Place("."))
     return None
+
+
+def python_wanted(tree: Tree) -> tuple[str, Place] | None:
+    """Return the versions of Python that a project says it runs on, with where it says it."""
+    project = packages.toml(tree, "pyproject.toml").get("project", {})
+    wanted = str(project.get("requires-python", ""))
+    try:
+        SpecifierSet(wanted)
+    except InvalidSpecifier:
+        return None
+    return (wanted, tree.line_of("pyproject.toml", "requires-python")) if wanted else None
 
 
 def _install(tree: Tree, known: Packages, found: Detection) -> None:
