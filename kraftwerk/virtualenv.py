@@ -72,7 +72,7 @@ def _no_python(python: str, said: str) -> KraftwerkError:
     argv = (uv_program(), "python", "list", "--only-installed", "--output-format", "json")
     found = process.run(argv, timeout=60, check=False).stdout
     versions = sorted({each["version"] for each in json.loads(found or b"[]")}, reverse=True)
-    here = f" ({', '.join(versions)} is)" if versions else ""
+    here = f", which has {', '.join(versions)}" if versions else ""
     return KraftwerkError(f"Python {python} isn't on this computer{here}, and uv can't fetch it: {_unreachable(said)}")
 
 
