@@ -3,6 +3,8 @@
 It is started anew by us: most of them look at the files themselves once a second only.
 """
 
+import configparser
+import io
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ NOISE = re.compile(
     r"|Starting server in PID|INFO +\[waitress|Starting subprocess with file monitor"
     r"|\w+ \d+, \d{4} - \d\d:\d\d:\d\d$)"
 )
+INI = "development.ini"  # where Pyramid's projects say how they are served while one works on them
 UNAPPLIED = re.compile(r"You have (\d+) unapplied migration")
 
 
@@ -35,6 +38,7 @@ class Server:
         words: the program and its arguments, after the project's Python.
         needs: the package that must be installed for it.
         environ: variables that it needs.
+        files: what must be written for it, by path.
         serves_static: it serves the project's static files by itself.
     """
 
@@ -42,16 +46,20 @@ class Server:
     words: tuple[str, ...]
     needs: str
     environ: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[Path, str] = field(default_factory=dict)
     serves_static: bool = False
 
 
-def choose(given: Deployment, folder: Path, named: Collection[str], host: str, port: int) -> Server:
+def choose(
+    given: Deployment, folder: Path, named: Collection[str], host: str, port: int, scratch: Path = Path()
+) -> Server:
     """Return the development server of a project.
 
     Args:
         folder: where its source is.
         named: the packages that it requires, normalized.
         host, port: where it shall listen.
+        scratch: a folder for files of ours.
     """
     words: tuple[str, ...]
     where = f"{host}:{port}"
@@ -65,6 +73,10 @@ def choose(given: Deployment, folder: Path, named: Collection[str], host: str, p
         listen = ("--host", host, "--port", str(port))
         words = ("-m", "flask", "--app", given.wsgi, "run", "--debug", "--no-reload", *listen)
         return Server("Flask", words, "flask", serves_static=True)
+    if "pyramid" in named and (folder / INI).is_file():
+        ini = paste((folder / INI).read_text(), folder, host, port)
+        words = ("-m", "pyramid.scripts.pserve", str(scratch / INI))
+        return Server("Pyramid", words, "pyramid", files={scratch / INI: ini})
     common = ("--bind", where, "--workers", "1", "--threads", "4", "--access-logfile", "-")
     words = ("-m", "gunicorn", *common, "--access-logformat", '"%(r)s" %(s)s %(b)s', application.whole(given.wsgi))
     return Server("gunicorn", words, "gunicorn")
@@ -78,6 +90,24 @@ def _uvicorn(callable_: str, host: str, port: int, django: bool) -> Server:
     environ = {"KRAFTWERK_ASGI": callable_, "PYTHONPATH": str(SHIMS)}
     words = (*common, "kraftwerk_django_asgi:application")
     return Server("uvicorn", words, "uvicorn", environ, serves_static=True)
+
+
+def paste(text: str, folder: Path, host: str, port: int) -> str:
+    """Return the ini file of a Pyramid project with its server at another address; it may lie in another folder.
+
+    Args:
+        folder: where it was.
+    """
+    ini = configparser.RawConfigParser(strict=False)
+    ini.optionxform = str  # type: ignore[assignment,method-assign]
+    ini.read_string(text)
+    ini["DEFAULT"].setdefault("here", str(folder))
+    if ini.has_section("server:main"):
+        ini.remove_option("server:main", "listen")
+        ini["server:main"].update({"host": host, "port": str(port)})
+    written = io.StringIO()
+    ini.write(written)
+    return written.getvalue()
 
 
 def translate(line: str, port: int, public: int) -> str | None:

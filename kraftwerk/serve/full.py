@@ -70,6 +70,7 @@ class Full:
         """
         run = Rollout(project.parse(self.root), self.there, served=True, patience=PATIENCE)
         deploy.check(run)
+        deploy.warn(run)
         left = run.left
         with Tokens() as tokens:
             rollout.go(run, deploy.DEPLOY, tokens)
@@ -101,7 +102,8 @@ class Full:
         except KraftwerkError as error:
             if error.code == GONE:
                 raise
-            self.log.fail(error.cause.splitlines()[0])  # the rest stands above: the processes' own log
+            first, *rest = error.cause.splitlines()  # most of the rest stands above: the processes' own log
+            self.log.fail("\n".join([first, *(line for line in rest if not self.log.knows(line))]))
             self.log.say("what was live before serves on; the next save tries again", fg="yellow")
 
     def _beyond(self, run: Rollout, names: Sequence[str]) -> str:

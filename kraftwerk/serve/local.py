@@ -23,6 +23,7 @@ from kraftwerk.serve.log import Log
 from kraftwerk.serve.saved import Saved
 
 USUAL = 8000
+INSIDE = "127.0.0.1"  # where the development server listens, behind the front
 WEB = "web"
 # What a browser asks for anew by itself, and what nobody runs: no reason to start anything again.
 INERT = (
@@ -67,8 +68,10 @@ class Local:
         """
         given = project.parse(self.root).deployment(self.choice.environment)
         wanted = requirements.find(self.root)
-        server = framework.choose(given, self.root / given.src, wanted.names, "127.0.0.1", self.inside)
+        server = framework.choose(given, self.root / given.src, wanted.names, INSIDE, self.inside, self.folder)
         interpreter.need(self.venv, server.needs, yes=self.choice.yes)
+        for path, text in server.files.items():
+            path.write_text(text)
         self.given, self.wanted = given, wanted
         servers, missing = self._embedded()
         said = {name: value for each in servers.values() for name, value in each.environ.items()}
@@ -175,12 +178,12 @@ def serve(root: Path, choice: Choice) -> None:
     """
     with made(root, choice) as local:
         saved = Saved(root)
-        local.front = front.listen(choice.host, choice.port, USUAL, ("127.0.0.1", local.inside), local.ended)
+        local.front = front.listen(choice.host, choice.port, USUAL, (INSIDE, local.inside), local.ended)
         server = local.prepare()
         with suppress(KeyboardInterrupt):
             local.start()
             local.front.begin()
-            address = f"http://{choice.host}:{local.front.port}/"
+            address = f"http://{shown(choice.host)}:{local.front.port}/"
             what = f"{root.name} ({server.name}, {choice.environment})"
             local.log.say(f"{what} is at {address}    Ctrl-C ends it", fg="green")
             if choice.browser and has_display():
@@ -201,6 +204,12 @@ def run(root: Path, choice: Choice, words: Sequence[str]) -> int:
     os.environ.update(environ)
     os.chdir(root / given.src)
     return process.foreground(words)
+
+
+def shown(host: str) -> str:
+    """Return where a browser on this computer finds what listens at an address."""
+    everywhere = {"0.0.0.0": INSIDE, "::": "[::1]"}  # noqa: S104 - nothing is bound here
+    return everywhere.get(host, f"[{host}]" if ":" in host else host)
 
 
 def has_display() -> bool:

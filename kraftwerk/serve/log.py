@@ -1,6 +1,7 @@
 """One log of several processes: each line with the name of who said it, in a colour of its own."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import IO
 
@@ -9,6 +10,7 @@ import click
 from kraftwerk.screen import harmless
 
 OURS = "kraftwerk"
+RECENT = 300  # lines
 COLOURS = ("cyan", "magenta", "blue", "green", "bright_cyan", "bright_magenta")
 
 
@@ -19,6 +21,7 @@ class Log:
         self._names = list(names)
         self._width = max(map(len, [*self._names, OURS]))
         self._lock = threading.Lock()
+        self._recent = deque[str](maxlen=RECENT)
 
     def line(self, name: str, text: str) -> None:
         """Print a line of a process."""
@@ -26,7 +29,12 @@ class Log:
             self._names.append(name)
         colour = COLOURS[self._names.index(name) % len(COLOURS)] if name != OURS else "bright_black"
         with self._lock:
+            self._recent.append(text.strip())
             click.echo(f"{click.style(f'{name:<{self._width}} │', fg=colour)} {harmless(text)}")
+
+    def knows(self, text: str) -> bool:
+        """Tell whether a line was printed a short while ago."""
+        return text.strip() in self._recent
 
     def say(self, text: str, fg: str | None = None) -> None:
         """Print lines of our own."""

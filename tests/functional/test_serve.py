@@ -140,6 +140,17 @@ FRAMEWORKS = {
         "app.py": "from flask import Flask\n\ndef create_app():\n    app = Flask('app')\n"
         "    app.add_url_rule('/', view_func=lambda: 'VERSION one')\n    return app\n",
     },
+    "Pyramid": {
+        "requirements.txt": "pyramid\nwaitress\n",
+        "kraftwerk.yaml": "wsgi: app\n",
+        "development.ini": "[app:main]\npaste.app_factory = app:main\n"
+        "[server:main]\nuse = egg:waitress#main\nlisten = localhost:6543\n",
+        "app.py": "from pyramid.config import Configurator\nfrom pyramid.response import Response\n\n"
+        "def main(settings, **more):\n    with Configurator(settings=more) as config:\n"
+        "        config.add_route('front', '/')\n"
+        "        config.add_view(lambda request: Response('VERSION one'), route_name='front')\n"
+        "    return config.make_wsgi_app()\n\napplication = main({})\n",
+    },
     "uvicorn": {
         "requirements.txt": "",
         "kraftwerk.yaml": "asgi: app:app\n",

@@ -1,0 +1,161 @@
+"""serve: which development server, what it prints, what its environment is, and how requests are passed on."""
+
+import pytest
+
+from kraftwerk.deployment import Deployment
+from kraftwerk.serve import environment, framework, front, tunnel
+from kraftwerk.serve.full import shown
+from kraftwerk.serve.nodelog import COMMON, FILE
+from kraftwerk.serve.saved import Saved
+
+
+def words(given, folder, *names):
+    found = framework.choose(given, folder, names, "127.0.0.1", 4000)
+    return found.name, " ".join(found.words)
+
+
+def test_any_wsgi_application_has_gunicorn(tmp_path):
+    name, called = words(Deployment(wsgi="shop"), tmp_path)
+    assert name == "gunicorn"
+    assert called.startswith("-m gunicorn --bind 127.0.0.1:4000 ") and called.endswith(" shop:application")
+
+
+def test_frameworks_have_their_own(tmp_path):
+    assert words(Deployment(wsgi="shop:create_app()"), tmp_path, "flask") == (
+        "Flask",
+        "-m flask --app shop:create_app() run --debug --no-reload --host 127.0.0.1 --port 4000",
+    )
+    (tmp_path / "manage.py").touch()
+    assert words(Deployment(wsgi="shop.wsgi"), tmp_path) == ("Django", "manage.py runserver --noreload 127.0.0.1:4000")
+
+
+def test_asgi_has_uvicorn_and_with_django_its_static_files(tmp_path):
+    assert words(Deployment(asgi="shop:app"), tmp_path)[1].endswith(" shop:app")
+    (tmp_path / "manage.py").touch()
+    found = framework.choose(Deployment(asgi="shop.asgi"), tmp_path, (), "127.0.0.1", 4000)
+    assert found.words[-1] == "kraftwerk_django_asgi:application"
+    assert found.environ["KRAFTWERK_ASGI"] == "shop.asgi:application"
+    assert (framework.SHIMS / "kraftwerk_django_asgi.py").is_file()
+
+
+INI = """\
+[app:main]
+use = egg:shop
+sqlalchemy.url = sqlite:///%(here)s/shop.sqlite
+[server:main]
+use = egg:waitress#main
+listen = localhost:6543
+"""
+
+
+def test_pyramid_is_served_by_its_ini_at_our_address(tmp_path):
+    (tmp_path / "development.ini").write_text(INI)
+    scratch = tmp_path / "scratch"
+    found = framework.choose(Deployment(wsgi="shop"), tmp_path, ("pyramid",), "127.0.0.1", 4000, scratch)
+    assert found.words == ("-m", "pyramid.scripts.pserve", str(scratch / "development.ini"))
+    written = found.files[scratch / "development.ini"]
+    assert f"here = {tmp_path}" in written and "sqlite:///%(here)s/shop.sqlite" in written
+    assert "listen" not in written and "host = 127.0.0.1\nport = 4000" in written
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("Starting development server at http://127.0.0.1:4000/", None),
+        ("Quit the server with CONTROL-C.", None),
+        (" * Debugger PIN: 123", None),
+        ("[2026-11-21 11:49:16 +0000] [4490] [INFO] Booting worker with pid: 4493", None),
+        ("see http://127.0.0.1:4000/admin/", "see http://127.0.0.1:8000/admin/"),
+        ("[2026-11-21 11:49:16 +0000] [4490] [ERROR] Exception in worker process", ...),
+        ("INFO shop: 3 letters sent", ...),
+    ],
+)
+def test_what_servers_print_is_shown_without_noise_and_with_the_address_that_people_use(line, seen):
+    assert framework.translate(line, 4000, 8000) == (line if seen is ... else seen)
+
+
+def test_the_log_of_a_node_tells_who_speaks():
+    assert FILE.fullmatch("==> /var/log/kraftwerk/shop-development/web-a/current <==")[1] == "web-a"
+    assert COMMON.match('- "GET / HTTP/1.1" 200 384 0.01s')
+    assert not COMMON.match('10.77.0.1 "GET / HTTP/1.1" 200 384 0.01s')
+
+
+def test_a_request_is_the_only_one_of_its_connection():
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"
+    assert front.alone(head, "10.1.1.1") == (
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Forwarded-For: 10.1.1.1\r\n\r\n"
+    )
+    post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab"
+    assert front.alone(post, "::1").endswith(b"\r\n\r\nab")
+    socket = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    assert b"Connection: Upgrade" in front.alone(socket, "::1")
+
+
+def test_services_without_a_server_are_files_of_the_project(tmp_path):
+    found = environment.local(tmp_path, Deployment(services={"files": {}, "postgres": {}}))
+    assert found == {
+        "UPLOADS_PATH": f"{tmp_path}/uploads",
+        "MEDIA_ROOT": f"{tmp_path}/uploads",
+        "MEDIA_URL": "/uploads/",
+    }
+    (tmp_path / "manage.py").touch()
+    found = environment.local(tmp_path, Deployment(services={"postgres": {}}))
+    assert found == {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+
+
+def test_the_shell_wins_over_the_project_and_a_node_over_both(tmp_path, monkeypatch):
+    monkeypatch.setenv("GREETING", "of the shell")
+    given = Deployment(environ={"GREETING": "hello", "LEVEL": "1"}, services={"sqlite": {}})
+    found = environment.build(tmp_path, given, tmp_path / "venv", {"DATABASE_URL": "postgresql://node"})
+    assert (found["GREETING"], found["LEVEL"], found["DATABASE_URL"]) == ("of the shell", "1", "postgresql://node")
+    assert found["PATH"].startswith(f"{tmp_path}/venv/bin:")
+
+
+ENV = """\
+COUCHDB_URL=http://web-shop:secret@127.0.0.1:5984/
+DATABASE_URL=postgresql://web-shop@%2Fvar%2Frun%2Fpostgresql/shop
+MEMCACHED_URL=unix:/run/kraftwerk-memcached/shop.sock
+MYSQL_URL='mysql://web-shop@localhost/shop?unix_socket=/run/mysqld/mysqld.sock&charset=utf8mb4'
+REDIS_URL='unix:///run/kraftwerk-redis/shop/redis.sock?db=0'
+SECRET_KEY=hidden
+UPLOADS_PATH=/web/shop/uploads
+"""
+
+
+def test_variables_of_a_node_lead_there_from_here(tmp_path):
+    found = tunnel.leading(ENV)
+    assert set(found) == {"COUCHDB_URL", "DATABASE_URL", "MEMCACHED_URL", "MYSQL_URL", "REDIS_URL"}
+    servers = [server for value in found.values() for server in tunnel.named(value)]
+    assert servers == [
+        "127.0.0.1:5984",
+        "/var/run/postgresql/.s.PGSQL.5432",
+        "/run/kraftwerk-memcached/shop.sock",
+        "/run/mysqld/mysqld.sock",
+        "/run/kraftwerk-redis/shop/redis.sock",
+    ]
+    ways = {server: tunnel.way(server, tmp_path, number) for number, server in enumerate(servers)}
+    turned = {name: tunnel.turned(value, ways) for name, value in found.items()}
+    quoted = str(tmp_path).replace("/", "%2F")
+    assert turned["DATABASE_URL"] == f"postgresql://web-shop@{quoted}/shop"
+    assert turned["MYSQL_URL"] == f"mysql://web-shop@localhost/shop?unix_socket={tmp_path}/3.sock&charset=utf8mb4"
+    assert turned["REDIS_URL"] == f"unix://{tmp_path}/4.sock?db=0"
+    assert turned["COUCHDB_URL"].startswith("http://web-shop:secret@127.0.0.1:")
+
+
+def test_what_was_saved_is_told_by_the_rules_of_the_upload(tmp_path):
+    for name in ("app.py", "old.py", "kraftwerk.yaml", ".gitignore"):
+        (tmp_path / name).write_text("ignored.txt\n")
+    (tmp_path / "pillar").mkdir()
+    saved = Saved(tmp_path)
+    assert saved.changed() == []
+    (tmp_path / "app.py").write_text("print(1)\n")
+    (tmp_path / "ignored.txt").touch()
+    (tmp_path / "old.py").rename(tmp_path / "new.py")
+    (tmp_path / "pillar" / "development.sls").touch()
+    assert saved.changed() == ["app.py", "new.py", "old.py", "pillar/development.sls"]
+    assert saved.changed() == []
+
+
+def test_many_files_are_told_by_the_first_ones():
+    assert shown(["a", "b"]) == "a, b"
+    assert shown(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
