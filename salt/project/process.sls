@@ -28,6 +28,19 @@ project/process/{{ name }}/{{ process }}/finish:
     - context: {{ {"instance": instance, "process": process} | tojson }}
     - require:
       - pkg: runit/package/installed
+
+# Huey drops its tasks when it is told to end as all others are (TERM), and finishes them when it is interrupted.
+project/process/{{ name }}/{{ process }}/control:
+    {%- if "huey" in command %}
+  file.managed:
+    - name: /etc/sv/{{ name }}-{{ process }}/control/t
+    - source: salt://project/files/interrupt.sh
+    - mode: '0755'
+    - makedirs: True
+    {%- else %}
+  file.absent:
+    - name: /etc/sv/{{ name }}-{{ process }}/control
+    {%- endif %}
   {%- endfor %}
 
   {%- for process in ["web-a", "web-b"] + (instance.processes | list) %}

@@ -3,6 +3,7 @@
 
 include:
   - node.folder
+  - python.managed
 
 # The truth about what this node hosts: another checkout reads it before it touches anything.
 {%- for name in instances %}
@@ -17,6 +18,9 @@ project/registry/{{ name }}:
     - mode: '0640'
     - require:
       - file: node/folder/var/lib/kraftwerk/instances
+      {%- if instances[name].python != "3" %}{# else others' deploys would fail for it as well #}
+      - cmd: python/managed/{{ instances[name].python }}
+      {%- endif %}
 {%- endfor %}
 
 # Data of instances that run on other nodes.
