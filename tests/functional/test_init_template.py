@@ -18,17 +18,29 @@ pytestmark = pytest.mark.network
 CHOICES = [
     Choice("my-site", "wsgi"),
     Choice("my-site", "wsgi", ("postgres", "files")),
+    Choice("my-site", "wsgi", ("sqlite", "files", "memcached", "couchdb", "rq")),
     Choice("my-site", "django"),
-    Choice("my-site", "django", ("files",)),
-    Choice("my-site", "django", ("sqlite", "files")),
+    Choice("my-site", "django", ("files", "rq")),
+    Choice("my-site", "django", ("sqlite", "files", "celery")),
     Choice("my-site", "django", ("mysql", "redis")),
     Choice("my-site", "django", ("postgres", "files")),
+    Choice("my-site", "flask"),
+    Choice("my-site", "flask", ("postgres", "files", "couchdb", "celery")),
+    Choice("my-site", "pyramid", ("files",)),
+    Choice("my-site", "pyramid", ("mysql", "memcached", "rq")),
 ]
 DJANGO = [choice for choice in CHOICES if choice.template == "django"]
+WITH_DATABASE = [choice for choice in CHOICES if choice.variables()["database"] and choice.template != "wsgi"]
+# Whether the models are what the migrations make of an empty database.
+CHECKS = {
+    "django": "python manage.py makemigrations --check && python manage.py check",
+    "flask": "flask --app my_site db upgrade && flask --app my_site db check",
+    "pyramid": "alembic upgrade head && alembic check",
+}
 
 
 def label(choice):
-    return "+".join([choice.template, *choice.services])
+    return "+".join([choice.template, *choice.wanted])
 
 
 @pytest.fixture(scope="module", params=CHOICES, ids=label)
@@ -75,10 +87,13 @@ def test_its_own_tests_pass(made):
     assert "Warning" not in done.stdout
 
 
-@pytest.mark.parametrize("made", DJANGO, indirect=True, ids=label)
+@pytest.mark.parametrize("made", WITH_DATABASE, indirect=True, ids=label)
 def test_migrations_are_whole(made):
-    done = activated(made, "python manage.py makemigrations --check && python manage.py check")
-    assert done.returncode == 0 and "No changes detected" in done.stdout
+    kinds = {"manage.py": "django", "alembic.ini": "pyramid"}
+    kind = next((kinds[name] for name in kinds if (made.folder / name).exists()), "flask")
+    done = activated(made, CHECKS[kind])
+    assert done.returncode == 0, done.stdout
+    assert "No changes detected" in done.stdout or "No new upgrade operations detected" in done.stdout
 
 
 def test_gunicorn_answers_200(made, tmp_path):
@@ -113,7 +128,7 @@ def ask(path, server):
     pytest.fail(f"gunicorn did not come up: {server.stderr.read()}")
 
 
-@pytest.mark.parametrize("made", DJANGO, indirect=True, ids=label)
+@pytest.mark.parametrize("made", [one for one in WITH_DATABASE if one in DJANGO], indirect=True, ids=label)
 def test_settings_follow_the_environment(made):
     names = "s.DEBUG, s.ALLOWED_HOSTS, s.STATIC_ROOT, s.MEDIA_ROOT, s.MEDIA_URL, d['HOST'] or d['ENGINE']"
     show = "from django.conf import settings as s; d = s.DATABASES['default']; "
