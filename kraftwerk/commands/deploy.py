@@ -4,6 +4,7 @@ import click
 
 from kraftwerk import deploy, project, rollout, screen, target
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.node import all_nodes
 from kraftwerk.options import environment_option, json_option, optional_node_argument, yes_option
 from kraftwerk.tokens import Tokens
 from kraftwerk.wheels import house as wheelhouse
@@ -28,6 +29,8 @@ def command(
     """
     if as_json and not plan_only:
         raise KraftwerkError("--json prints the plan alone", next_command="kraftwerk deploy --plan --json", code=2)
+    if wheels and not node and wheels in all_nodes():  # `deploy --wheels blue`
+        node, wheels = wheels, ""
     here = project.find()
     run = rollout.Rollout(here, target.resolve(here, environment, node, by="kraftwerk deploy NODE"), patience=wait)
     run.wheels = wheelhouse.folder(here, environment, wheels) if wheels is not None else None

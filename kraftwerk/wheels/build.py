@@ -72,7 +72,7 @@ def build(
         for part in open_parts:
             if part.source or _held(house, part, target) is None:
                 on_progress(f"building {part.line}")
-                made = workshop.make(part.line, target, node, Path(folder))
+                made = workshop.make(part.line, target, node, Path(folder), house)
                 added, same = house.add([made], source=part.source)
                 new, kept = new + added, kept + same
     return new, [*kept, *(wheel for wheel in there.values() if wheel)]

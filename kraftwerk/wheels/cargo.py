@@ -69,11 +69,11 @@ class Cargo:
 
     def _install_argv(self, listed: str, venv: str, release: str) -> list[Argv]:
         common = ("--python", f"{venv}/bin/python", "--compile-bytecode", "--no-config", "--no-index", "--no-deps")
-        found = [word for wheel in self.wheels for word in _find_links(wheel)]
+        found = [word for wheel in self.wheels for word in store.find_links(wheel)]
         start = (NODE_UV, "--directory", f"{release}/{self.within}", "pip", "install", *common)
         commands: list[Argv] = [(*start, "--require-hashes", *found, "-r", listed)] if self.wheels else []
         if self.folders:
-            building = [word for wheel in (*self.wheels, *self.tools) for word in _find_links(wheel)]
+            building = [word for wheel in (*self.wheels, *self.tools) for word in store.find_links(wheel)]
             commands.append((*start, *building, *self.folders))
         return commands
 
@@ -138,7 +138,3 @@ def backends(root: Path, folders: Iterable[str]) -> list[str]:
 def digest(cargo: Cargo | None) -> tuple[str, ...]:
     """Return the words that tell a virtualenv made of wheels from others of the same requirements."""
     return ("wheels", *cargo.marks) if cargo else ()
-
-
-def _find_links(wheel: Wheel) -> tuple[str, str]:
-    return "--find-links", str(store.FOLDER / wheel.sha256)

@@ -21,6 +21,11 @@ def place(wheel: Wheel) -> str:
     return f"{wheel.sha256}/{wheel.path.name}"
 
 
+def find_links(wheel: Wheel) -> tuple[str, str]:
+    """Return the option that has uv on the node see a wheel."""
+    return "--find-links", str(FOLDER / wheel.sha256)
+
+
 def list_file(instance: str, venv: str) -> PurePosixPath:
     """Return the file that says which wheels a virtualenv is made from, as a requirements.txt with hashes."""
     return FOLDER / "lists" / instance / f"{venv}.txt"

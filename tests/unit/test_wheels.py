@@ -272,7 +272,7 @@ def test_the_words_of_uv_and_pip():
         *("--platform", "manylinux_2_17_aarch64", "--platform", "manylinux2014_aarch64"),
         *("--platform", "linux_aarch64", "till==1.0"),
     )
-    assert workshop.build_argv("uv", "py", "source", "there") == (
+    assert workshop.build_argv("uv", "py", ["--out-dir", "there", "source"]) == (
         *("env", "SOURCE_DATE_EPOCH=315532800", "uv", "build", "--quiet", "--wheel", "--no-python-downloads"),
         *("--python", "py", "--out-dir", "there", "source"),
     )
