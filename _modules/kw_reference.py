@@ -66,7 +66,7 @@ def part(address, name):
         "password": urllib.parse.unquote(parts.password or options.get("password", "")),
         "host": socket or urllib.parse.unquote(parts.hostname or ""),
         "port": str(_port(place) or options.get("port") or PORTS.get(parts.scheme.partition("+")[0], "")),
-        "name": urllib.parse.unquote(parts.path[1:] if parts.netloc or parts.scheme != "sqlite" else parts.path),
+        "name": urllib.parse.unquote(parts.path[1:]),
         "address": address.partition("://")[2],
     }
     if "%2f" in place.lower():  # a socket's path: in a URL the case of a host's name doesn't count, here it does

@@ -72,7 +72,7 @@ def test_answers_win_over_what_is_found(root):
 def test_an_edited_file_is_not_taken_back(root):
     run(root, "--yes")
     (root / "kraftwerk.yaml").write_text("wsgi: mine:app\n")
-    with pytest.raises(KraftwerkError, match="kraftwerk.yaml was edited since"):
+    with pytest.raises(KraftwerkError, match="yaml was edited since"):
         record.take_back(root)
     assert (root / "pillar").is_dir()
 

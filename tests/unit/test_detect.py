@@ -165,7 +165,9 @@ def test_a_folder_with_the_source_and_a_front_page_that_is_missing(project):
 
 
 def test_channels_are_served_by_asgi(project):
-    settings = STARTPROJECT.replace('["django.contrib.staticfiles"]', '["channels"]') + 'ASGI_APPLICATION = "shop.asgi.app"\n'
+    settings = (
+        STARTPROJECT.replace('["django.contrib.staticfiles"]', '["channels"]') + 'ASGI_APPLICATION = "shop.asgi.app"\n'
+    )
     found = project({**DJANGO, "shop/settings.py": settings, "shop/asgi.py": "app = ProtocolTypeRouter({})\n"})
     assert (found.value("asgi"), found.value("wsgi")) == ("shop.asgi:app", None)
 
@@ -194,7 +196,10 @@ def test_channels_are_served_by_asgi(project):
         ({"hello.py": "async def app(scope, receive, send):\n    pass\n"}, "asgi", "hello:app", "."),
         ({"web.py": "import bottle\napp = bottle.default_app()\n"}, "wsgi", "web:app", "."),
         (
-            {"a.py": "from flask import Flask\napp = Flask('a')\n", "tests/app.py": "import flask\napp = flask.Flask(1)\n"},
+            {
+                "a.py": "from flask import Flask\napp = Flask('a')\n",
+                "tests/app.py": "import flask\napp = flask.Flask(1)\n",
+            },
             "wsgi",
             "a:app",
             ".",
@@ -213,7 +218,7 @@ def test_what_a_procfile_starts_wins_and_brings_its_workers(project):
             "requirements.txt": "flask\n",
             "one.py": "from flask import Flask\napp = Flask('one')\n",
             "two.py": "from flask import Flask\nsite = Flask('two')\n",
-            "Procfile": "web: gunicorn -w 2 --bind :$PORT two:site\nmail_out: python mail.py\nrelease: python prepare.py\n",
+            "Procfile": "web: gunicorn -w 2 -b :$PORT two:site\nmail_out: python mail.py\nrelease: python prepare.py\n",
         }
     )
     assert found.value("wsgi") == "two:site"
