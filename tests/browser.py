@@ -61,8 +61,12 @@ def browser():
 
 
 def complaints(page):
-    """Return what the browser's console said since it was last asked, such as files that were not found."""
-    return [entry["message"] for entry in page.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
+    """Return what the browser's console said since it was last asked, such as files that were not found.
+
+    A file without a page has no icon, which the browser looks for by itself.
+    """
+    said = [entry["message"] for entry in page.get_log("browser") if entry["level"] in ("WARNING", "SEVERE")]
+    return [message for message in said if "/favicon.ico " not in message]
 
 
 def wait_until(page, condition, seconds=PATIENCE):

@@ -116,6 +116,7 @@ def seen(browser, sites, letter):
         assert complaints(page) == []
         page.get(f"http://{site.host}/nothing")
         assert page.find_element("tag name", "h1").text.lower() == "not found"
+        assert "404" in "".join(complaints(page))
 
 
 @pytest.fixture
