@@ -79,7 +79,8 @@ def find(tree: Tree) -> list[Callable]:
     for file in tree.python(*WORDS, *_makers(), "application", "create_app", "make_app", "wsgi", "asgi"):
         if "template" not in posixpath.dirname(file) and posixpath.basename(file) != "bottle.py":  # carried along
             found += _in_file(tree, file)
-    return sorted((_offered(tree, each) for each in found), key=lambda each: each.rank)
+    importable = (each for each in found if re.fullmatch(r"[A-Za-z_][\w.]*", each.module))
+    return sorted((_offered(tree, each) for each in importable), key=lambda each: each.rank)
 
 
 def _offered(tree: Tree, each: Callable) -> Callable:

@@ -206,7 +206,7 @@ def _media(settings: Settings, src: str, found: Detection) -> list[str]:
 def _logging(settings: Settings, found: Detection) -> list[str]:
     """Logs in files of the release go where all others go: runit keeps what is printed."""
     setting = settings.found.get("LOGGING")
-    if setting is None or "filename" not in ast.unparse(setting.node):
+    if setting is None or "'filename': " not in ast.unparse(setting.node):
         return []
     found.beware("LOGGING writes files in the release, which nobody can write", place=setting.place, solved=True)
     return [

@@ -7,6 +7,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from kraftwerk import requirements
 from kraftwerk.detect import django, hints, otherwise, packages, queues
+from kraftwerk.detect.djangosettings import DRIVERS
 from kraftwerk.detect.finding import Detection
 from kraftwerk.detect.packages import Packages
 from kraftwerk.detect.tree import Place, Tree, is_aside, read
@@ -33,7 +34,7 @@ def detect(root: Path, told: str = "") -> Detection:
     queues.detect(tree, known, found)
     _requirements(tree, root, found)
     _install(tree, known, found)
-    _pair(found)
+    _databases(known, found)
     return found
 
 
@@ -92,8 +93,12 @@ def _install(tree: Tree, known: Packages, found: Detection) -> None:
     return None
 
 
-def _pair(found: Detection) -> None:
-    """Warn of SQLite where several nodes would each have their own."""
+def _databases(known: Packages, found: Detection) -> None:
+    """Warn of a database without a driver, and of SQLite where several nodes would each have their own."""
+    for name, drivers in DRIVERS.items():
+        if name in found.services and not known.any_of(*drivers):
+            mend = f"{drivers[0]} in its requirements, or an extra that brings one: --set extras=NAME"
+            found.beware(f"no driver of {name} is required", mend, found.services[name].place)
     service = found.services.get("sqlite")
     if service:
         text = "SQLite is a file on one node: several nodes would each have their own"
