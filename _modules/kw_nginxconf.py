@@ -14,7 +14,6 @@ TOKEN = re.compile(
     r"""|(?P<word>(?:\$\{[^}]*\}|\\.|[^\s;{}"'\#\\])(?:\$\{[^}]*\}|\\.|[^\s;{}\\])*)""",
     re.DOTALL,
 )
-DEEPEST = 20  # files that include one another further than that are a loop
 
 
 def __virtual__():
@@ -89,7 +88,7 @@ def files():
 
 def _all(read=None):
     path = os.path.join(ROOT, "nginx.conf")
-    return _parse(path, [] if read is None else read, 0)
+    return _parse(path, [] if read is None else read, ())
 
 
 def _inside(found, within):
@@ -136,9 +135,14 @@ def _listen(words):
     }
 
 
-def _parse(path, read, depth):
-    """The directives of a file, those of included files in their place. What can't be read is passed over."""
-    if depth > DEEPEST:
+def _parse(path, read, above):
+    """
+    The directives of a file, those of included files in their place.
+
+    above
+        The files that include it; one that includes itself is passed over, as is one that can't be read.
+    """
+    if path in above:
         return []
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:
@@ -146,20 +150,20 @@ def _parse(path, read, depth):
     except OSError:
         return []
     read.append(path)
-    return _block(_tokens(text), path, read, depth)
+    return _block(_tokens(text), path, read, above)
 
 
-def _block(tokens, path, read, depth):
+def _block(tokens, path, read, above):
     """The directives up to the end of a block, or of the file."""
     found, words, line = [], [], 0
     for kind, word, number in tokens:
         if kind == "end":
             if word == "}":
                 return found
-            block = _block(tokens, path, read, depth) if word == "{" else None
+            block = _block(tokens, path, read, above) if word == "{" else None
             if words[:1] == ["include"] and block is None and words[1:]:
                 for each in _included(words[1]):
-                    found += _parse(each, read, depth + 1)
+                    found += _parse(each, read, (*above, path))
             if words:
                 found.append({"words": words, "file": path, "line": line, "block": block})
             words = []

@@ -149,9 +149,11 @@ def create(wish: Wish, *, ask: bool, trust: bool) -> creation.NewProject | None:
 
 
 def _say_where(wish: Wish) -> None:
-    """Write node, domains and nginx into kraftwerk.yaml; what else it says stays."""
+    """Write node, domains and nginx into kraftwerk.yaml, unless that was done; what else it says stays."""
     path = wish.folder / FILE
-    text = before = path.read_text()
+    text = path.read_text()
+    if configtext.find(text, ("nginx_site",)) is not None:
+        return
     site = f"layout: {DEBIAN}"
     site += ", default_server: true" if wish.default_server else ""
     site += f", replaces: [{', '.join(wish.replaces)}]" if wish.replaces else ""
@@ -159,8 +161,7 @@ def _say_where(wish: Wish) -> None:
     where = f"nodes: [{wish.node.name}]" + (f", domain: [{', '.join(wish.domains)}]" if wish.domains else "")
     text = configtext.put(text, ("environments", "production"), f"{{{where}}}", as_yaml=True)
     project.parse(wish.folder, instead={path: text})
-    if text != before:
-        write_atomic(path, text, path.stat().st_mode & 0o777)
+    write_atomic(path, text, path.stat().st_mode & 0o777)
 
 
 def release(wish: Wish) -> rollout.Rollout:
