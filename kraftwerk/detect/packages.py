@@ -21,11 +21,13 @@ class Packages:
         required: where each is required, by normalized name.
         name: what the project itself is called; empty where it is no package.
         scripts: the functions that its commands call, by the commands' names.
+        extras: where each package of an extra is required, by the extra's name and its own.
     """
 
     required: dict[str, Place] = field(default_factory=dict)
     name: str = ""
     scripts: dict[str, str] = field(default_factory=dict)
+    extras: dict[tuple[str, str], Place] = field(default_factory=dict)
 
     def any_of(self, *names: str) -> str:
         """Return the first of some packages that is required; empty where none is."""
@@ -64,8 +66,19 @@ def _pyproject(tree: Tree, found: Packages) -> None:
     optional = {name for name, each in poetry.get("dependencies", {}).items() if _optional(each)}
     for name in [*names, *(name for name in poetry.get("dependencies", {}) if name not in optional)]:
         found.required.setdefault(normal(name), tree.line_of("pyproject.toml", rf"(?i)[\"']?{re.escape(name)}\b"))
+    for extra, lines in project.get("optional-dependencies", {}).items():
+        _extra(tree, "pyproject.toml", extra, lines, found)
+    for extra, lines in poetry.get("extras", {}).items():
+        _extra(tree, "pyproject.toml", extra, lines, found)
     found.name = str(project.get("name") or poetry.get("name") or "")
     found.scripts |= {**poetry.get("scripts", {}), **project.get("scripts", {})}
+
+
+def _extra(tree: Tree, file: str, extra: str, lines: list[str], found: Packages) -> None:
+    for line in lines:
+        if match := NAME.match(str(line)):
+            place = tree.line_of(file, rf"(?i){re.escape(match[1])}\b")
+            found.extras.setdefault((extra, normal(match[1])), place)
 
 
 def _pipfile(tree: Tree, found: Packages) -> None:
@@ -84,6 +97,9 @@ def _setup(tree: Tree, found: Packages) -> None:
     for line in parser.get("options", "install_requires", fallback="").splitlines():
         if match := NAME.match(line):
             found.required.setdefault(normal(match[1]), tree.line_of("setup.cfg", rf"^\s+{re.escape(match[1])}\b"))
+    if parser.has_section("options.extras_require"):
+        for extra, text in parser.items("options.extras_require"):
+            _extra(tree, "setup.cfg", extra, text.splitlines(), found)
     for each in re.finditer(r"[\"']([A-Za-z0-9][\w.-]*)\s*(?:\[[^]]*\])?\s*(?:[=<>!~][^\"']*)?[\"']", _requires(tree)):
         found.required.setdefault(normal(each[1]), tree.line_of("setup.py", re.escape(each[0])))
     named = re.search(r"\bname\s*=\s*[\"']([^\"']+)[\"']", tree.text("setup.py"))

@@ -34,6 +34,7 @@ def detect(root: Path, told: str = "") -> Detection:
     queues.detect(tree, known, found)
     _requirements(tree, root, found)
     _install(tree, known, found)
+    _extras(known, found)
     _databases(known, found)
     return found
 
@@ -93,10 +94,26 @@ def _install(tree: Tree, known: Packages, found: Detection) -> None:
     return None
 
 
+def _extras(known: Packages, found: Detection) -> None:
+    """Note the extras that bring the framework, or the database's driver, where nothing else does."""
+    wanted = [(found.framework,), *(drivers for name, drivers in DRIVERS.items() if name in found.services)]
+    needed: dict[str, tuple[str, Place]] = {}
+    for names in wanted:
+        if not known.any_of(*names):
+            for (extra, package), place in known.extras.items():
+                if package in names:
+                    needed.setdefault(extra, (package, place))
+                    break
+    if needed:
+        package, place = next(iter(needed.values()))
+        found.note("extras", list(needed), f"{package} comes by an extra", place)
+
+
 def _databases(known: Packages, found: Detection) -> None:
     """Warn of a database without a driver, and of SQLite where several nodes would each have their own."""
     for name, drivers in DRIVERS.items():
-        if name in found.services and not known.any_of(*drivers):
+        extra = any(package in drivers for _, package in known.extras)
+        if name in found.services and not extra and not known.any_of(*drivers):
             mend = f"{drivers[0]} in its requirements, or an extra that brings one: --set extras=NAME"
             found.beware(f"no driver of {name} is required", mend, found.services[name].place)
     service = found.services.get("sqlite")

@@ -7,7 +7,6 @@ from click.testing import CliRunner
 
 from kraftwerk import cli, project
 from kraftwerk.adoption import record
-from kraftwerk.commands.adopt import command
 from kraftwerk.errors import KraftwerkError
 
 APP = "from flask import Flask\napp = Flask(__name__)\n"
@@ -26,7 +25,7 @@ def root(tmp_path, monkeypatch):
 
 
 def run(root, *arguments, text=None):
-    return CliRunner().invoke(command, [str(root), *arguments], input=text, standalone_mode=False)
+    return CliRunner().invoke(cli.cli, ["adopt", str(root), *arguments], input=text, standalone_mode=False)
 
 
 def files(root):
