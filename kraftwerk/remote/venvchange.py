@@ -110,12 +110,14 @@ def receive(header: dict[str, Any]) -> None:
             digest.update(block)
             file.write(block)
             left -= len(block)
+    tell(progress="unpacking")
     if digest.hexdigest() != header["sha256"]:
         raise Refused("what arrived is not what was sent; nothing was changed")
     with tarfile.open(STATE + "/archive") as archive:
         for member in archive:
             unpack(archive, member, like)
     os.unlink(STATE + "/archive")
+    tell(progress=f"compiling {len(header['python'])} files")
     for path in header["python"]:  # while nobody uses it; whoever runs it may not be allowed to write there
         compileall.compile_file(os.path.join(NEW, path), ddir=os.path.dirname(os.path.abspath(path)), quiet=2)
     for path in walk(NEW):

@@ -11,6 +11,7 @@ from typing import IO, Any
 from kraftwerk import process
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.remote import program
+from kraftwerk.screen import OnProgress
 from kraftwerk.transport import Connection
 from kraftwerk.virtualenvs import host
 from kraftwerk.virtualenvs.layout import Layout
@@ -22,12 +23,15 @@ PATIENCE = 60
 
 
 @contextmanager
-def made(connection: Connection, virtualenv: Virtualenv, layout: Layout, leaving: Sequence[str]) -> Iterator[None]:
+def made(
+    connection: Connection, virtualenv: Virtualenv, layout: Layout, leaving: Sequence[str], on_progress: OnProgress
+) -> Iterator[None]:
     """Put files in the place of packages; they stay if the body ends well, and else what was there is back.
 
     Args:
         layout: what comes.
         leaving: packages whose files go.
+        on_progress: is told what is done there.
 
     Raises:
         KraftwerkError: it was refused, or the connection broke; then all is as it was, or will be in half a minute.
@@ -35,7 +39,7 @@ def made(connection: Connection, virtualenv: Virtualenv, layout: Layout, leaving
     with tempfile.TemporaryFile() as errors:
         words = host.words(virtualenv, ["python", "-ISc", program("venvchange")])
         running = connection.popen(words, stdin=process.PIPE, stdout=process.PIPE, stderr=errors)
-        talk = _Talk(virtualenv, running, errors)
+        talk = _Talk(virtualenv, running, errors, on_progress)
         try:
             talk.send(layout, leaving)
             talk.expect("installed")
@@ -64,9 +68,11 @@ def recover(connection: Connection, virtualenv: Virtualenv) -> bool:
 class _Talk:
     """What is said with remote/venvchange.py."""
 
-    def __init__(self, virtualenv: Virtualenv, running: process.Popen, errors: IO[bytes]) -> None:
+    def __init__(
+        self, virtualenv: Virtualenv, running: process.Popen, errors: IO[bytes], on_progress: OnProgress
+    ) -> None:
         assert running.stdin is not None and running.stdout is not None  # noqa: S101 - pipes were asked for
-        self.virtualenv, self.running, self.errors = virtualenv, running, errors
+        self.virtualenv, self.running, self.errors, self.on_progress = virtualenv, running, errors, on_progress
         self.stdin, self.stdout = running.stdin, running.stdout
         self.over, self.lock = threading.Event(), threading.Lock()
 
@@ -93,11 +99,15 @@ class _Talk:
         Raises:
             KraftwerkError: it is not, or the connection broke.
         """
-        line = self.stdout.readline()
-        told = json.loads(line) if line.endswith(b"\n") else {}
-        if word in told:
-            return told[word]
-        raise KraftwerkError(f"{self.virtualenv.name}: {told.get('refused') or self._last()}")
+        while (line := self.stdout.readline()).endswith(b"\n"):
+            told = json.loads(line)
+            if "progress" in told:
+                self.on_progress(told["progress"])
+            elif word in told:
+                return told[word]
+            else:
+                raise KraftwerkError(f"{self.virtualenv.name}: {told.get('refused') or self._last()}")
+        raise KraftwerkError(f"{self.virtualenv.name}: {self._last()}")
 
     def end(self) -> None:
         """Close our end, and wait until the host has finished: what isn't kept by now goes back."""

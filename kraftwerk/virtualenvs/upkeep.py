@@ -108,8 +108,8 @@ def carry_out(job: Job, on_progress: screen.OnProgress) -> None:
         files = layout.make(job.difference.wheels, job.state, Path(folder))
         begun: list[str] = []
         try:
-            on_progress("installing")
-            with change.made(job.connection, this, files, job.difference.leaving):
+            on_progress("uploading")
+            with change.made(job.connection, this, files, job.difference.leaving, on_progress):
                 for line in this.migrate:
                     on_progress(f"migrate: {line}")
                     _check(this, "migrate", line, _as_owner(job, line))
