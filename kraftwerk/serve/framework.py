@@ -16,14 +16,13 @@ from kraftwerk.deployment import Deployment
 SHIMS = Path(__file__).with_name("shims")
 # What servers say of themselves at every start, and what Django says of migrations: we say it better.
 NOISE = re.compile(
-    r"(Performing system checks|Watching for file changes|Quit the server with|Starting .*development server at"
-    r"|Django version |System check identified no issues|Press CTRL\+C|WARNING: This is a development server"
+    r"(?:[A-Z]+:[\w.]+:)?(Performing system checks|Watching for file changes|Quit the server with|Django version "
+    r"|Starting .*server at http|System check identified no issues|Press CTRL\+C|WARNING: This is a development server"
     r"|For more information on production servers|Not every .*reload| \* (Serving Flask|Debug|Running on|Restarting)"
     r"|Your project may not work properly until you apply|Run '?python manage\.py migrate"
-    r"|\[[\d-]+ [\d:]+ [+-]\d{4}\] \[\d+\] \[INFO\] (Starting|Listening|Using worker|Booting|Handling|Worker exiting"
-    r"|Shutting|Control socket)|INFO: +(Started|Waiting|Application|Uvicorn running|Shutting|Finished)"
-    r"|Starting server in PID|INFO +\[waitress|Starting subprocess with file monitor"
-    r"|\w+ \d+, \d{4} - \d\d:\d\d:\d\d$)"
+    r"|\[[\d-]+ [\d:]+ [+-]\d{4}\] \[\d+\] \[INFO\] (Starting|Listening|Using worker|Booting|Handling|Worker |Shutting"
+    r"|Control socket)|INFO: +(Started|Waiting|Application|Uvicorn running|Shutting|Finished)"
+    r"|Starting server in PID|INFO +\[waitress|\w+ \d+, \d{4} - \d\d:\d\d:\d\d$)"
 )
 INI = "development.ini"  # where Pyramid's projects say how they are served while one works on them
 UNAPPLIED = re.compile(r"You have (\d+) unapplied migration")

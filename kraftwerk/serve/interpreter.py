@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kraftwerk import virtualenv
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
 from kraftwerk.screen import confirm, step
 
 PLACES = (".", ".venv", "venv", "env")  # in the project's folder; the first is where `init` makes it
@@ -18,11 +19,11 @@ def find(root: Path) -> Path | None:
     return next((venv.resolve() for venv in found if _is_whole(venv)), None)
 
 
-def ensure(root: Path, python: str = "3") -> Path:
+def ensure(root: Path, instance: Instance) -> Path:
     """Return the project's virtualenv; it is made in .venv, with all that the project requires, where there is none.
 
     Args:
-        python: the version for one that is made; 3 is any.
+        instance: what kraftwerk.yaml says of Python and requirements.
 
     Raises:
         KraftwerkError: the requirements can't be installed.
@@ -32,9 +33,9 @@ def ensure(root: Path, python: str = "3") -> Path:
         return found
     venv = root / ".venv"
     with step("Making the virtualenv .venv, with what the project requires"):
-        virtualenv.create(venv, root.name, "" if python == "3" else python, hidden=True)
+        virtualenv.create(venv, root.name, "" if instance.python == "3" else instance.python, hidden=True)
         try:
-            virtualenv.install(root, venv)
+            virtualenv.install(root, venv, instance)
         except KraftwerkError:
             (venv / "pyvenv.cfg").unlink(missing_ok=True)  # else the next run would take it for whole
             raise

@@ -25,6 +25,7 @@ from kraftwerk.serve.saved import Saved
 USUAL = 8000
 INSIDE = "127.0.0.1"  # where the development server listens, behind the front
 WEB = "web"
+HERE = "localhost"  # where a node's name is asked for
 # What a browser asks for anew by itself, and what nobody runs: no reason to start anything again.
 INERT = (
     *(".css", ".js", ".map", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".ico", ".webp", ".avif", ".woff", ".woff2"),
@@ -66,8 +67,9 @@ class Local:
         Raises:
             KraftwerkError: a file has mistakes, or the development server is missing.
         """
-        given = project.parse(self.root).deployment(self.choice.environment)
-        wanted = requirements.find(self.root)
+        here = project.parse(self.root)
+        given = here.deployment(self.choice.environment)
+        wanted = requirements.find(self.root, here.instance(self.choice.environment, HERE))
         server = framework.choose(given, self.root / given.src, wanted.names, INSIDE, self.inside, self.folder)
         interpreter.need(self.venv, server.needs, yes=self.choice.yes)
         for path, text in server.files.items():
@@ -99,6 +101,12 @@ class Local:
         for child in self._children():
             child.stop()
 
+    def hint(self) -> None:
+        """Tell of what a deploy runs before a release goes live; Django itself tells of its migrations."""
+        commands = [each for each in self.given.release or () if "manage.py" not in each]
+        if commands:
+            self.log.say(f"a deploy also runs this, once → kraftwerk serve -- {commands[0]}", fg="yellow")
+
     def ended(self) -> str | None:
         """Return the last lines of web when it has ended, else None."""
         return "\n".join(self.web.said) if self.web and self.web.ended else None
@@ -115,10 +123,11 @@ class Local:
             self.log.say("the next save tries again", fg="yellow")
 
     def _follow(self, names: Sequence[str]) -> None:
-        wanted = requirements.find(self.root)
+        instance = project.parse(self.root).instance(self.choice.environment, HERE)
+        wanted = requirements.find(self.root, instance)
         if wanted != self.wanted:
             self.log.say(f"installing into {self.venv}, as what is required changed", fg="yellow")
-            virtualenv.install(self.root, self.venv)
+            virtualenv.install(self.root, self.venv, instance)
         settings = any(name.endswith((".sls", "kraftwerk.yaml")) for name in names)
         self.stop()
         if settings or wanted != self.wanted:
@@ -157,9 +166,10 @@ def folders(root: Path, given: Deployment, server: framework.Server, environ: Ma
 @contextmanager
 def made(root: Path, choice: Choice) -> Iterator[Local]:
     """Yield a project that is ready to be served; whatever runs of it ends with the block."""
-    given = project.parse(root).deployment(choice.environment)
+    here = project.parse(root)
+    given = here.deployment(choice.environment)
     folder = Path(tempfile.mkdtemp(prefix="kraftwerk-serve-"))
-    venv = interpreter.ensure(root, given.python)
+    venv = interpreter.ensure(root, here.instance(choice.environment, HERE))
     local = Local(root, choice, venv, folder, Log([WEB, *given.processes]), given=given)
     try:
         yield local
@@ -186,6 +196,7 @@ def serve(root: Path, choice: Choice) -> None:
             address = f"http://{shown(choice.host)}:{local.front.port}/"
             what = f"{root.name} ({server.name}, {choice.environment})"
             local.log.say(f"{what} is at {address}    Ctrl-C ends it", fg="green")
+            local.hint()
             if choice.browser and has_display():
                 webbrowser.open(address)
             for names in saved.watch():
@@ -199,8 +210,9 @@ def run(root: Path, choice: Choice, words: Sequence[str]) -> int:
     Raises:
         KraftwerkError: the program is missing.
     """
-    given = project.parse(root).deployment(choice.environment)
-    environ = environment.build(root, given, interpreter.ensure(root, given.python), choice.services or {})
+    here = project.parse(root)
+    given, instance = here.deployment(choice.environment), here.instance(choice.environment, HERE)
+    environ = environment.build(root, given, interpreter.ensure(root, instance), choice.services or {})
     os.environ.update(environ)
     os.chdir(root / given.src)
     return process.foreground(words)

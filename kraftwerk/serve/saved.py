@@ -1,6 +1,7 @@
 """What was saved: the files of a project as they change, by the rules of the upload."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from threading import Event
 
@@ -10,6 +11,7 @@ from kraftwerk import upload
 SETTINGS = ("pillar/*.sls", ".env")
 STEP = 20  # milliseconds without another change, until what changed is told
 AT_MOST = 300  # milliseconds that changes are collected where they don't end
+RULES = ".gitignore"
 POLL = 200  # milliseconds between two looks for the end
 
 Mark = tuple[int, int, int]  # when it was written, its size, and which file it is
@@ -23,13 +25,16 @@ class Saved:
         self._tracked = upload.source(root).tracked
         self._known = self._look()
 
-    def changed(self) -> list[str]:
+    def changed(self, told: Collection[str] | None = None) -> list[str]:
         """Return the files that are new, changed or gone since the last look, relative to the root, sorted.
+
+        Args:
+            told: where the kernel says that something changed; None is anywhere.
 
         Raises:
             KraftwerkError: no file is left, or a name can't be uploaded.
         """
-        before, self._known = self._known, self._look()
+        before, self._known = self._known, self._look() if told is None else self._glance(told)
         return sorted(name for name in before.keys() | self._known.keys() if before.get(name) != self._known.get(name))
 
     def watch(self, stop: Event | None = None) -> Iterator[list[str]]:
@@ -46,9 +51,21 @@ class Saved:
         )
         if found := self.changed():  # while the watch was being set up
             yield found
-        for _ in seen:
-            if found := self.changed():
+        for changes in seen:
+            if found := self.changed([os.path.relpath(path, self.root) for _, path in changes]):
                 yield found
+
+    def _glance(self, told: Collection[str]) -> dict[str, Mark]:
+        """Return what a look would, by a look at known files alone where no others can have changed."""
+        others = tuple(name for name in told if name not in self._known)
+        appeared = any(os.path.lexists(self.root / name) for name in others)
+        folders = tuple(f"{name}/" for name in others)
+        gone = bool(folders) and any(name.startswith(folders) for name in self._known)
+        if appeared or gone or any(os.path.basename(name) == RULES for name in told):
+            return self._look()
+        marks = {name: _mark(self.root / name) for name in told if name in self._known}
+        found = {**self._known, **marks}
+        return {name: mark for name, mark in found.items() if mark}
 
     def _look(self) -> dict[str, Mark]:
         names = upload.files(self.root, self._tracked)

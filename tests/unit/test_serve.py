@@ -63,6 +63,7 @@ def test_pyramid_is_served_by_its_ini_at_our_address(tmp_path):
     [
         ("Starting development server at http://127.0.0.1:4000/", None),
         ("Quit the server with CONTROL-C.", None),
+        ("INFO:werkzeug:Press CTRL+C to quit", None),
         (" * Debugger PIN: 123", None),
         ("[2026-11-21 11:49:16 +0000] [4490] [INFO] Booting worker with pid: 4493", None),
         ("see http://127.0.0.1:4000/admin/", "see http://127.0.0.1:8000/admin/"),
@@ -154,6 +155,24 @@ def test_what_was_saved_is_told_by_the_rules_of_the_upload(tmp_path):
     (tmp_path / "pillar" / "development.sls").touch()
     assert saved.changed() == ["app.py", "new.py", "old.py", "pillar/development.sls"]
     assert saved.changed() == []
+
+
+def test_what_the_kernel_tells_is_looked_at_alone(tmp_path):
+    for name in ("app.py", "kraftwerk.yaml", "folder/one.py", ".gitignore"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("ignored.txt\n")
+    saved = Saved(tmp_path)
+    (tmp_path / "app.py").write_text("print(1)\n")
+    (tmp_path / "kraftwerk.yaml").write_text("wsgi: app\n")
+    assert saved.changed(["app.py", ".app.py.swp"]) == ["app.py"]  # what an editor writes beside it is gone by then
+    (tmp_path / "folder").rename(tmp_path / "other")
+    assert saved.changed(["folder", "other"]) == ["folder/one.py", "kraftwerk.yaml", "other/one.py"]
+    (tmp_path / "app.py").unlink()
+    assert saved.changed(["app.py"]) == ["app.py"]
+    (tmp_path / "ignored.txt").touch()
+    assert saved.changed(["ignored.txt"]) == []
+    (tmp_path / ".gitignore").write_text("")
+    assert saved.changed([".gitignore"]) == [".gitignore", "ignored.txt"]
 
 
 def test_many_files_are_told_by_the_first_ones():
