@@ -71,7 +71,6 @@ class Choice:
             "services": list(self.services),
             "database": next((name for name in DATABASES if name in self.services), ""),
             "django": self.template == "django",
-            "example": self.template == "django" and {"files", "postgres"} <= chosen,
             "python": self.python,
         }
 

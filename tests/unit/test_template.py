@@ -147,7 +147,7 @@ def test_the_admins_own_template(home, tmp_path):
     (home / "ours" / "app.py.jinja").write_text("name = '{{ name }}'\n")
     (home / "ours" / "{% if postgres %}db.py{% endif %}").write_text("")
     assert {"django", "ours", "wsgi"} <= set(layers.names())
-    pillar = {f"pillar/{name}.sls" for name in ("base", "staging", "production")}
+    pillar = {f"pillar/{name}.sls" for name in ("base", "development", "staging", "production")}
     common = {".gitignore", "Saltfile", "kraftwerk.yaml", *pillar}
     assert layers.write(Choice("a", "ours"), tmp_path / "a") == len(common) + 1
     assert names_of(tmp_path / "a") == {"app.py", *common}
