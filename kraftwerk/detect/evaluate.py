@@ -150,7 +150,7 @@ def _call(node: Any, names: Names, file: str) -> Any:
         return posixpath.normpath(posixpath.join(*parts)) if whole else UNKNOWN
     if last in ("bool", "int") and len(arguments) == 1:
         return arguments[0] if arguments[0] is UNKNOWN else bool(arguments[0] and arguments[0] != "0")
-    if last in SAME_CALLS and len(arguments) == 1:
+    if last in SAME_CALLS and len(arguments) == 1 and (name == last or name.startswith(("os.", "path.", "pathlib."))):
         return arguments[0]
     from kraftwerk.detect.variables import read_of
 

@@ -1,14 +1,18 @@
 """Queues: the workers of Celery, RQ, Huey and Dramatiq, and their beat, with the redis that they need."""
 
 import ast
+import posixpath
 import re
 
 from kraftwerk.detect import names, variables
 from kraftwerk.detect.evaluate import called
 from kraftwerk.detect.finding import Detection
 from kraftwerk.detect.packages import Packages
-from kraftwerk.detect.tree import Tree, dotted
+from kraftwerk.detect.tree import Tree, dotted, import_root
 
+TAKEN = r"""^(?:celery|celery_app|app)\s*=\s*(?:\w+\.extensions\[["']celery["']\]|(?:create|make|init)_celery\()"""
+    r"""(?m)^(celery|celery_app|app)\s*=\s*(\w+\.extensions\[["']celery["']\]|(create|make|init)_celery\()"""
+)
 BROKER = re.compile(r"(CELERY_)?BROKER(_URL)?|CELERY_RESULT_BACKEND|RESULT_BACKEND|(RQ|HUEY|CELERY)_\w*URL|REDIS_URL")
 
 
@@ -39,20 +43,31 @@ def detect(tree: Tree, packages: Packages, found: Detection) -> None:
 
 
 def _celery(tree: Tree, packages: Packages, found: Detection) -> None:
-    """Celery's application, found by where it is made."""
-    for file in tree.python("Celery("):
-        module = tree.module(file)
-        for node in ast.walk(module) if module else ():
-            if not (isinstance(node, ast.Call) and called(node.func).rpartition(".")[2] == "Celery"):
-                continue
-            inside = found.src == "." or file.startswith(f"{found.src}/")
-            name = dotted(file, found.src if inside else ".")
-            found.note("services.redis", {"celery": "yes"}, "Celery's queue", tree.line_of(file, r"Celery\("))
-            place = tree.line_of(file, r"Celery\(")
-            found.note("processes.worker", f"celery --app {name} worker --loglevel info", "Celery's worker", place)
-            _beat(tree, packages, name, found)
-            _brokers(tree, found)
-            return
+    """Celery's application, where a module makes it, or takes what a function made."""
+    made = [file for file in tree.python("Celery(") if _makes(tree.module(file), whole=True)]
+    if not made:
+        return
+    top = [file for file in made if _makes(tree.module(file), whole=False)]
+    taken = [file for file in tree.python("celery") if re.search(TAKEN, tree.text(file), re.MULTILINE)]
+    file = next(iter([*top, *taken, *made]))
+    place = tree.line_of(file, rf"Celery\(|{TAKEN}")
+    root = import_root(tree, file)
+    name, aside = dotted(file, root), "" if root == found.src else f"--workdir {posixpath.relpath(root, found.src)} "
+    found.note("services.redis", {"celery": "yes"}, "Celery's queue", place)
+    found.note("processes.worker", f"celery {aside}--app {name} worker --loglevel info", "Celery's worker", place)
+    _beat(tree, packages, f"{aside}--app {name}", found)
+    _brokers(tree, found)
+
+
+def _makes(module: ast.Module | None, *, whole: bool) -> bool:
+    """Tell whether a module makes an application of Celery's: anywhere, or at its top."""
+    for statement in module.body if module else ():
+        if not whole and isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and called(node.func).rpartition(".")[2] == "Celery":
+                return True
+    return False
 
 
 def _beat(tree: Tree, packages: Packages, name: str, found: Detection) -> None:
@@ -65,10 +80,15 @@ def _beat(tree: Tree, packages: Packages, name: str, found: Detection) -> None:
             return
         place = packages.place(database) or tree.line_of("pyproject.toml", "celery")
     how = "--scheduler django" if database else "--schedule /tmp/beat"
-    found.note("processes.beat", f"celery --app {name} beat --loglevel info {how}", "periodic tasks", place)
+    found.note("processes.beat", f"celery {name} beat --loglevel info {how}", "periodic tasks", place)
 
 
 def _brokers(tree: Tree, found: Detection) -> None:
+    """Note where Celery's addresses are read: by variables, or by the prefix that Flask knows."""
+    for file in tree.python("from_prefixed_env"):
+        for name in ("broker_url", "result_backend") if re.search(r"CELERY\s*=|CELERY[\"']", tree.text(file)) else ():
+            place = tree.line_of(file, name)
+            found.note(f"environ.FLASK_CELERY__{name}", "${CELERY_BROKER_URL}", "config.from_prefixed_env", place)
     for name, several in variables.find(tree).items():
         if BROKER.fullmatch(name) and name not in ("REDIS_URL", "CELERY_BROKER_URL"):
             reference = "${CELERY_BROKER_URL}" if "BROKER" in name else "${REDIS_URL}"
