@@ -78,3 +78,19 @@ def trees(connection) -> tuple[str, str]:
     both = (connection.script(TREE, folder).stdout.decode() for folder in ("/etc/nginx", SHADOW))
     now, shadow = both
     return now, shadow
+
+
+LEFT = r"""cd /
+psql() { su postgres -c "psql -Atc \"$1\""; }
+psql "select 'role' from pg_roles where rolname in ('$1', 'web-$1')"
+psql "select 'database' from pg_database where datname = '$1'"
+getent passwd "web-$1" >/dev/null && echo user
+for path in /srv/$1 /web/$1/releases /etc/kraftwerk/secrets/$1 /etc/sv/$1-* /etc/service/$1-* /etc/cron.d/kraftwerk-$1 \
+  /etc/tmpfiles.d/kraftwerk-$1.conf /run/kraftwerk/$1 /var/log/nginx/$1.* /var/lib/kraftwerk/instances/$1.json; do
+  [ ! -e "$path" ] || echo "$path"
+done"""
+
+
+def left(connection, site: str) -> list[str]:
+    """Return what is left of a site on its node, outside nginx's folder."""
+    return connection.script(LEFT, site).stdout.decode().split()

@@ -4,7 +4,7 @@ import pytest
 
 from kraftwerk import nodeprogram
 from kraftwerk.errors import KraftwerkError
-from tests import nginx_owner
+from tests import installed, nginx_owner
 
 pytestmark = pytest.mark.node
 WANTED = "/root/{name}.site"
@@ -18,6 +18,7 @@ def server(make_shared_node, converged):
     """Return a connection to a node whose nginx is the owner's, with a copy of how it was."""
     connection = make_shared_node("mksite", base=converged)
     connection.script("cd /etc/nginx; rm -r kraftwerk conf.d/kraftwerk.conf; cp -a . /root/nginx-first")
+    connection.script("rm /var/lib/kraftwerk/instances/mysite.json")  # the base's own, which nothing is deployed of
     return connection
 
 
@@ -120,3 +121,41 @@ def test_a_program_that_has_the_port_is_named(owner):
     found = nodeprogram.call(owner.connection, "kw_nginxclash.find", "shop", ["shop.test"])
     owner.connection.script("systemctl stop h-other; systemctl start nginx")
     assert [each["text"].split(" (")[0] for each in found] == ["python3"]
+
+
+def given(connection, *words, text="", code=0):
+    """Run kraftwerk on the server itself and return what it printed."""
+    done = connection.run(["/opt/cli/bin/kraftwerk", *words], input=text.encode(), timeout=300, check=False)
+    printed = done.stdout.decode() + done.stderr.decode()
+    assert done.returncode == code, printed
+    return printed
+
+
+@pytest.mark.network
+def test_on_the_server_itself_with_nothing_but_the_wheel(owner, tmp_path):
+    server, wheel = owner.connection, installed.build(tmp_path)
+    with wheel.open("rb") as file:
+        server.run(["sh", "-c", f"cat >/root/{wheel.name}"], stdin=file)
+    uv = ["/opt/kraftwerk/uv/bin/uv"]
+    server.run([*uv, "venv", "--quiet", "/opt/cli"])
+    server.run([*uv, "pip", "install", "--quiet", "--python=/opt/cli/bin/python", f"/root/{wheel.name}"], timeout=200)
+    owner.step("site")
+    told = given(
+        server, "mksite", "wsgi", "shop", "--on", "here", "--with", "postgres", "--domain", "mine.test", code=2
+    )
+    assert "/etc/nginx/sites-enabled/mine:1: mine.test is served already" in told
+    told = given(server, "mksite", "wsgi", "shop", "--with", "postgres", "--yes")
+    assert "http://shop.mksite is served" in told and "/srv/shop (wsgi; postgres)" in told
+    assert "sites-available" in server.text(["readlink", "/etc/nginx/sites-enabled/shop"])
+    code = ["curl", "-so", "/dev/null", "-w", "%{http_code}", "-H", "Host: shop.mksite", "http://127.0.0.1/"]
+    assert server.text(code) == "200"
+    owner.step("main")
+    assert "shop  ✓" in given(server, "status")
+    given(server, "rmsite", "shop", text="shop\nn\nn\nn\n")  # nothing but what serves it goes
+    assert nginx_owner.trees(server)[0] == nginx_owner.trees(server)[1]
+    kept = nginx_owner.left(server, "shop")
+    assert {"role", "database", "user", "/srv/shop", "/web/shop/releases"} <= {*kept}
+    assert not [path for path in kept if path.startswith(("/etc/sv", "/etc/service"))]
+    given(server, "rmsite", "shop", "--yes")
+    assert nginx_owner.left(server, "shop") == []
+    assert nginx_owner.trees(server)[0] == nginx_owner.trees(server)[1]
