@@ -152,7 +152,7 @@ def run_uv(argv: Argv, text: bytes = b"", folder: Path | None = None) -> bytes:
 def _unreachable(said: str) -> str:
     """Return the line of uv's error that names the address it couldn't reach."""
     lines = [line for line in said.splitlines() if "://" in line]
-    return lines[0].split("cause: ")[-1].strip(" ╰├▶─│") if lines else _cause(said)
+    return lines[0].split("cause: ")[-1].strip(" ╰├▶─│").removeprefix("error: ") if lines else _cause(said)
 
 
 def _cause(said: str) -> str:
