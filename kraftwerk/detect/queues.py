@@ -11,8 +11,6 @@ from kraftwerk.detect.packages import Packages
 from kraftwerk.detect.tree import Tree, dotted, import_root
 
 TAKEN = r"""^(?:celery|celery_app|app)\s*=\s*(?:\w+\.extensions\[["']celery["']\]|(?:create|make|init)_celery\()"""
-    r"""(?m)^(celery|celery_app|app)\s*=\s*(\w+\.extensions\[["']celery["']\]|(create|make|init)_celery\()"""
-)
 BROKER = re.compile(r"(CELERY_)?BROKER(_URL)?|CELERY_RESULT_BACKEND|RESULT_BACKEND|(RQ|HUEY|CELERY)_\w*URL|REDIS_URL")
 
 
