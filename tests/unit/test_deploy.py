@@ -19,8 +19,8 @@ def names(phases):
 
 def test_deploy_is_a_flat_list_of_phases():
     assert names([*deploy.BEFORE, *deploy.DEPLOY]) == [
-        *["check", "plan", "lock", "node", "upload", "virtualenv", "configure", "migrate", "superusers"],
-        *["boot", "gate", "switch", "drain", "record", "prune", "unlock"],
+        *["check", "plan", "lock", "wheels", "node", "upload", "virtualenv", "configure", "migrate"],
+        *["superusers", "boot", "gate", "switch", "drain", "record", "prune", "unlock"],
     ]
 
 
