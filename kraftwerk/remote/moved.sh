@@ -3,6 +3,7 @@
 # Prints `moved` when there is no way back any more; who fails before that has changed nothing.
 main() {
   instance=$1 address=$2 site=/etc/nginx/kraftwerk/$1.conf registry=/var/lib/kraftwerk/instances exec=/web/$1/exec
+  [ ! -e "/var/lib/kraftwerk/nginx/$1.json" ] || site=/etc/nginx/sites-available/$1
   umask 027
   # First all that needs room on the disk: where there is none, nothing has happened yet.
   printf '%s\n' "$3" >"$registry/.$1"

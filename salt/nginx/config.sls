@@ -8,7 +8,7 @@
   {%- do needed.append(instance.nginx_site.layout != "debian") %}
 {%- endfor %}
 {%- for instance in removed.values() %}
-  {%- do needed.append(instance.moved != "") %}
+  {%- do needed.append(instance.moved != "" and instance.nginx_site.layout != "debian") %}
 {%- endfor %}
 {%- if true in needed or names | map("length") | select("gt", nginx.usual_length) | list %}
 
