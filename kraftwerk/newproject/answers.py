@@ -37,7 +37,9 @@ def prepare(choice: Choice, contents: Contents) -> Answers:
             raise KraftwerkError(f"--data {key}: the template doesn't ask that{near}", code=2)
     ours = choice.variables()
     asked_for = {*choice.wanted, *choice.services, *(("services",) if choice.wanted else ())}
-    asked_for |= {"python"} if choice.python else set()
+    if choice.python:
+        asked_for |= {"python", "python_version"}
+        ours["python_version"] = choice.python
     given = {key: value for key, value in ours.items() if key not in questions or key in asked_for}
     named = {**dict.fromkeys(NAMES, choice.name), **dict.fromkeys(PACKAGES, choice.package)}
     suggested = {key: name for key, name in named.items() if key in questions and not _follows(questions[key])}

@@ -1,5 +1,6 @@
 """A new project: made whole in a folder beside its place, then renamed, so that no half of one is ever seen."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from kraftwerk.newproject import completion, cookies, copies, layers, questions,
 from kraftwerk.newproject.answers import prepare
 from kraftwerk.newproject.choice import Choice, check
 from kraftwerk.newproject.source import Source
+
+HIDDEN = ".venv"  # where tools and .gitignore files of others expect a virtualenv
 
 
 @dataclass(frozen=True)
@@ -99,18 +102,10 @@ def _whole(
     What isn't as it should be there, such as requirements that can't be installed here, is told and no reason to throw
     the answers away.
     """
-    contents = questions.read(template, found.structure)
-    trusted = trust.check(found, contents.code, trust=may_run_code, ask=ask)
-    answers = prepare(choice, contents)
     project = work / folder.name  # templates use the folder's name
-    message = ""
-    if not found.structure:
-        copies.as_it_is(template, project)
-    elif found.structure.endswith(".json"):
-        cookies.render(template, project, answers, ask=ask)
-    else:
-        message = copies.render(template, project, answers, shown={}, address=found.address, ask=ask, trust=trusted)
-    files = sum(path.is_file() for path in project.rglob("*"))
+    message = _write(choice, found, template, project, ask=ask, may_run_code=may_run_code)
+    shutil.rmtree(project / HIDDEN, ignore_errors=True)  # one that a task made names a folder that goes away
+    files = sum(len(names) for place, _, names in os.walk(project) if ".git" not in Path(place).parts)
     framework, cautions = completion.complete(choice, project)
     project.rename(folder)
     with screen.working(f"Making {choice.name}'s virtualenv"):
@@ -119,7 +114,18 @@ def _whole(
     return NewProject(folder, headline, files, HIDDEN, not wrong, (*cautions, *wrong), message)
 
 
-HIDDEN = ".venv"  # where tools and .gitignore files of others expect a virtualenv
+def _write(choice: Choice, found: Source, template: Path, project: Path, *, ask: bool, may_run_code: bool) -> str:
+    """Write the files of a whole template; return what it wants to be told after."""
+    contents = questions.read(template, found.structure)
+    trusted = trust.check(found, contents.code, trust=may_run_code, ask=ask)
+    answers = prepare(choice, contents)
+    if not found.structure:
+        copies.as_it_is(template, project)
+        return ""
+    if found.structure.endswith(".json"):
+        cookies.render(template, project, answers, ask=ask)
+        return ""
+    return copies.render(template, project, answers, shown={}, address=found.address, ask=ask, trust=trusted)
 
 
 def _install(choice: Choice, folder: Path) -> list[str]:
