@@ -173,7 +173,7 @@ def _collect(instance, services, environ, hosts, static_root, test):
         found["STATIC_ROOT"] = static_root
     plain = {key: value for key, value in environ.items() if not _is_secret(instance, key)}
     given = {key: str(value) for key, value in {**found, **environ}.items()}
-    return given | __salt__["kw_reference.resolved"](plain, given)
+    return given | __salt__["kw_reference.resolved"](plain, {**given, **found})
 
 
 def _is_secret(instance, key):

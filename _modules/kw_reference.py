@@ -48,7 +48,8 @@ def part(address, name):
         Such as ``postgresql://user@%2Frun%2Fpostgresql/shop``.
     name
         ``scheme``, ``user``, ``password``, ``host``, ``port`` (the usual one where it has none), ``name`` (the path
-        without its slash) or ``address``: all without the scheme. A server on a Unix socket has that as its host.
+        without its slash) or ``address``: all without the scheme, for SQLAlchemy and others that know a socket only
+        behind a question mark. A server on a socket has that as its host.
 
     CLI Example:
 
@@ -71,6 +72,8 @@ def part(address, name):
     }
     if "%2f" in place.lower():  # a socket's path: in a URL the case of a host's name doesn't count, here it does
         found["host"] = urllib.parse.unquote(place.partition(":")[0])
+        query = "&".join(filter(None, [f"host={found['host']}", parts.query]))
+        found["address"] = f"{parts.netloc.rpartition('@')[0]}@{parts.path}?{query}"
     return found[name]
 
 
@@ -83,7 +86,7 @@ def _one(key, match, known):
     escaped, name, wanted = match.groups()
     if escaped:
         return match[0][1:]
-    if name == key or name not in known:
+    if name not in known or (name == key and known[name] == match.string):
         raise ValueError(f"{key} refers to {name}, which nothing says; a $ that is meant as one is written $$")
     if not wanted:
         return known[name]

@@ -131,6 +131,8 @@ def _in_file(tree: Tree, file: str) -> Iterator[Callable]:
             arguments = [each.arg for each in statement.args.args]
             if arguments[:2] in (["environ", "start_response"], ["env", "start_response"], ["environ", "start_res"]):
                 yield _callable(tree, file, "wsgi", "", statement.name, statement.lineno, "a plain WSGI callable")
+            elif any(called(each).endswith(".to_asgi") for each in statement.decorator_list):
+                yield _callable(tree, file, "asgi", "asgineer", statement.name, statement.lineno, "asgineer handler")
             elif arguments == ["scope", "receive", "send"]:
                 yield _callable(tree, file, "asgi", "", statement.name, statement.lineno, "a plain ASGI callable")
 

@@ -40,11 +40,18 @@ def hosts(variable: Variable, found: Detection) -> None:
         found.note(f"environ.{variable.name}", "${ALLOWED_HOSTS}", "the site's domains", variable.place)
 
 
-def database(variable: Variable, service: str, found: Detection) -> None:
-    """Note a variable that leads to the database: its address, or a part of it."""
-    url = "${DATABASE_URL}"
+def database(variable: Variable, service: str, found: Detection, *, sqlalchemy: bool = False) -> None:
+    """Note a variable that leads to the database: its address, or a part of it.
+
+    Args:
+        sqlalchemy: whether SQLAlchemy reads it, which finds a Unix socket in no host's name.
+    """
     if DATABASE_ADDRESS.fullmatch(variable.name) or variable.kind == "url":
-        if variable.name != "DATABASE_URL":
+        scheme = str(variable.default).partition("://")[0] if "://" in str(variable.default) else ""
+        url = "${DATABASE_URL}"
+        if service == "postgres" and (sqlalchemy or "+" in scheme):
+            url = f"{scheme if scheme.startswith('postgres') else 'postgresql'}://${{DATABASE_URL.address}}"
+        if variable.name != "DATABASE_URL" or url != "${DATABASE_URL}":
             found.note(f"environ.{variable.name}", url, "the database's address", variable.place)
         return
     match = DATABASE_PART.fullmatch(variable.name)

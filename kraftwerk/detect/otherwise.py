@@ -15,6 +15,7 @@ from kraftwerk.detect.tree import Place, Tree, import_root, is_aside
 ROUTED = ("flask", "quart", "fastapi", "starlette", "bottle")
 PREFIX = re.compile(r"""(?:startswith\(\s*|prefix\s*=\s*|envvar_prefix\s*=\s*)["']([A-Z][A-Z0-9_]*?)_?["']""")
 KEY = r"""(?:SECRET_KEY["']?\]?\s*[=:]|secret_key\s*=)\s*[bfr]?["'][^"']"""
+ON_SQLALCHEMY = ("sqlalchemy", "flask-sqlalchemy", "sqlmodel", "databases")
 ORM = ("sqlalchemy", "flask-sqlalchemy", "peewee", "tortoise-orm", "sqlmodel", "databases", "pony", "piccolo")
 
 
@@ -123,7 +124,7 @@ def _variables(tree: Tree, packages: Packages, found: Detection) -> None:
         elif names.HOSTS.fullmatch(each.name):
             names.hosts(each, found)
         elif service and (names.DATABASE_ADDRESS.fullmatch(each.name) or names.DATABASE_PART.fullmatch(each.name)):
-            names.database(each, service, found)
+            names.database(each, service, found, sqlalchemy=bool(packages.any_of(*ON_SQLALCHEMY)))
         elif names.REDIS_ADDRESS.fullmatch(each.name) and packages.any_of("redis", "rq", "celery", "huey"):
             if each.required or "redis" in f"{each.default} {each.name}".lower():
                 found.note("services.redis", {}, f"{each.name} is read", each.place)
@@ -149,7 +150,11 @@ def _database(tree: Tree, packages: Packages, read: dict[str, list[variables.Var
         return "sqlite"
     for file in tree.python("sqlite:///", "SQLALCHEMY_DATABASE_URI"):
         pattern = r"sqlite:///|SQLALCHEMY_DATABASE_URI"
-        found.note("services.sqlite", {}, "SQLite", tree.line_of(file, pattern))
+        place = tree.line_of(file, pattern)
+        found.note("services.sqlite", {}, "SQLite", place)
+        if fixed := re.search(r"""["'](sqlite[+\w]*:///[^"']+)["']""", tree.text(file)):
+            mend = "a setting or variable of its own that takes DATABASE_URL"
+            found.beware(f"its database is {fixed[1]}, and no variable says another one", mend, place)
         return "sqlite"
     return ""
 
@@ -164,7 +169,8 @@ def _prefixed(tree: Tree, found: Detection) -> None:
         reason = f"variables that begin with {prefix}_ are settings"
         found.note(f"environ.{prefix}_SECRET_KEY", "${SECRET_KEY}", reason, place)
         if any(True for _ in tree.python("SQLALCHEMY_DATABASE_URI")):
-            found.note(f"environ.{prefix}_SQLALCHEMY_DATABASE_URI", "${DATABASE_URL}", reason, place)
+            url = "postgresql://${DATABASE_URL.address}" if "postgres" in found.services else "${DATABASE_URL}"
+            found.note(f"environ.{prefix}_SQLALCHEMY_DATABASE_URI", url, reason, place)
         return
 
 

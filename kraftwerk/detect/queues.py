@@ -77,7 +77,7 @@ def _beat(tree: Tree, packages: Packages, name: str, found: Detection) -> None:
         if not database:
             return
         place = packages.place(database) or tree.line_of("pyproject.toml", "celery")
-    how = "--scheduler django" if database else "--schedule /tmp/beat"
+    how = "--scheduler django" if database else "--scheduler celery.beat:Scheduler"
     found.note("processes.beat", f"celery {name} beat --loglevel info {how}", "periodic tasks", place)
 
 

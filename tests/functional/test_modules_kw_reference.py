@@ -39,7 +39,7 @@ def test_references_are_replaced_and_escaped_ones_stay(loaders):
     }
     assert loaders.modules["kw_reference.resolved"](environ, known) == {
         "A": "a${b}",
-        "B": f"postgresql+asyncpg://{POSTGRES.partition('://')[2]}",
+        "B": "postgresql+asyncpg://web-shop@/shop?host=/var/run/postgresql",
         "C": "$HOME $1 ${} {DATABASE_URL}",
         "D": "${DATABASE_URL}",
         "E": "5",
@@ -54,8 +54,11 @@ def test_a_reference_to_nothing_is_refused(loaders, reference):
 
 def test_the_environment_of_an_instance_has_them_resolved_but_for_secrets(loaders, patch_module, tmp_path):
     patch_module("kw_environ", SECRETS=str(tmp_path / "secrets"))
-    environ = {"APP_HOSTS": "${ALLOWED_HOSTS}", "APP_SECRET": "${SECRET_KEY}"}
-    loaders.modules["kw_environ.write"](str(tmp_path / "env"), "mysite", environ=environ, hosts=["a.test", "b.test"])
+    environ = {"APP_HOSTS": "${ALLOWED_HOSTS}", "APP_SECRET": "${SECRET_KEY}", "STATIC_ROOT": "x/${STATIC_ROOT}"}
+    loaders.modules["kw_environ.write"](
+        str(tmp_path / "env"), "mysite", environ=environ, hosts=["a.test", "b.test"], static_root="s"
+    )
     text = (tmp_path / "env").read_text()
     assert "APP_HOSTS='a.test,b.test'" in text
+    assert "STATIC_ROOT='x/s'" in text
     assert text.count((tmp_path / "secrets" / "mysite" / "SECRET_KEY").read_text().strip()) == 2
