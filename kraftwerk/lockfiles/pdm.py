@@ -1,6 +1,7 @@
 """pdm.lock, of all versions."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from kraftwerk.lockfiles import standard, walk
@@ -58,12 +59,14 @@ def _grouped(packages: Iterable[Table], groups: Collection[str]) -> Iterator[Pin
 
 def _by_name(packages: Iterable[Table]) -> dict[str, list[Package]]:
     """Return the packages by name, those with extras together with those without."""
-    found: dict[str, list[Package]] = {}
+    found: dict[str, dict[str, Package]] = {}
     for package in packages:
         name, required = normal(package["name"]), standard.edges(package.get("dependencies", ()))
         marked = _of_extras((edge for edge in required if edge.name != name), package.get("extras", ()))
-        found.setdefault(name, []).append(Package(_pin(package, ""), tuple(marked)))
-    return found
+        versions = found.setdefault(name, {})
+        first = versions.get(package["version"], Package(_pin(package, "")))
+        versions[package["version"]] = Package(first.pin, (*first.edges, *marked))
+    return {name: list(versions.values()) for name, versions in found.items()}
 
 
 def _of_extras(edges: Iterable[Edge], extras: Iterable[str]) -> Iterator[Edge]:
@@ -71,7 +74,7 @@ def _of_extras(edges: Iterable[Edge], extras: Iterable[str]) -> Iterator[Edge]:
     for edge in edges:
         for condition in [f'extra == "{extra}"' for extra in extras] or [""]:
             marker = f"({edge.marker}) and {condition}" if edge.marker and condition else edge.marker or condition
-            yield Edge(edge.name, marker, edge.extras, edge.specifier)
+            yield replace(edge, marker=marker)
 
 
 def _pin(package: Table, marker: str) -> Pin:

@@ -4,7 +4,7 @@ Locks of today say of each package itself where and for which groups it is wante
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -40,13 +40,13 @@ def wanted(packages: Mapping[str, Sequence[Package]], roots: Iterable[Edge]) -> 
         packages: those of the lock by normalized name; several of a name differ in their versions.
         roots: what the project requires.
     """
-    ways: dict[tuple[str, tuple[str, ...]], set[Way]] = {}
+    ways: dict[Edge, set[Way]] = {}
     reached: dict[Pin, set[Way]] = {}
     todo: list[tuple[Edge, Way]] = [(edge, frozenset()) for edge in roots]
     while todo:
         edge, way = todo.pop()
         way |= {edge.marker} if edge.marker else set()
-        known = ways.setdefault((edge.name, edge.extras), set())
+        known = ways.setdefault(replace(edge, marker=""), set())
         if any(other <= way for other in known):
             continue
         if len(known) >= ENOUGH:
@@ -61,7 +61,7 @@ def wanted(packages: Mapping[str, Sequence[Package]], roots: Iterable[Edge]) -> 
 
 def _decided(edges: Iterable[Edge], extras: Sequence[str]) -> list[Edge]:
     """Return the requirements of a package that hold for some of its extras."""
-    found = [Edge(edge.name, settled(edge.marker, extras), edge.extras, edge.specifier) for edge in edges]
+    found = [replace(edge, marker=settled(edge.marker, extras)) for edge in edges]
     return [edge for edge in found if edge.marker != NEVER]
 
 
@@ -78,4 +78,4 @@ def _fitting(packages: Sequence[Package], specifier: str) -> Sequence[Package]:
 
 def _marked(pin: Pin, ways: Iterable[Way]) -> Pin:
     found = sorted({" and ".join(f"({each})" for each in sorted(way)) for way in ways})
-    return Pin(pin.name, pin.version, both(either(found), pin.marker), pin.hashes, pin.origin)
+    return replace(pin, marker=both(either(found), pin.marker))
