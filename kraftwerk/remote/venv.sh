@@ -20,15 +20,14 @@ main() {
   shift 2
   cd -P -- "$folder" 2>/dev/null || refuse "there is no folder $folder (or $(id -un) may not enter it)"
   folder=$(pwd -P)
-  [ -x bin/python ] || refuse "$folder is no virtualenv: it has no bin/python"
+  [ -x bin/python ] || refuse "$folder is no virtualenv: it has no bin/python that runs"
   [ -f pyvenv.cfg ] || [ -f bin/activate ] || refuse "$folder is no virtualenv: it has neither pyvenv.cfg nor bin/activate"
   owner=$(stat -c %U .)
   [ "$owner" = "${user:-$owner}" ] || refuse "$folder belongs to $owner, not to $user"
   drop=
   if [ "$(id -u)" = 0 ] && [ "$owner" != root ]; then
     home=$(home_of "$owner")
-    group=$(stat -c %g .)
-    drop="setpriv --reuid=$owner --regid=$group --init-groups --"
+    drop="setpriv --reuid=$owner --regid=$(id -g "$owner") --init-groups --"
   elif [ "$(id -un)" != "$owner" ]; then
     refuse "$folder belongs to $owner; $(id -un) may not change it"
   fi

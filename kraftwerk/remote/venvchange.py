@@ -140,9 +140,16 @@ def unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, like: os.stat_resu
 
 
 def group(path: str, like: os.stat_result) -> None:
-    """Give what is new the group of what is there."""
-    if os.stat(path).st_gid != like.st_gid:
+    """Give what is new the group of what is there; where that can't be, it matters only if others may not read it."""
+    if os.stat(path).st_gid == like.st_gid:
+        return
+    try:
         os.chown(path, -1, like.st_gid)
+    except PermissionError:
+        if not like.st_mode & 0o005:
+            raise Refused(
+                f"the owner of the virtualenv is not in its group {like.st_gid}, which has to read it"
+            ) from None
 
 
 def inside(path: str) -> None:

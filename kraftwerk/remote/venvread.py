@@ -97,6 +97,7 @@ def main(root: str) -> None:
         "libc": libc(),
         "schemes": schemes(root),
         "packages": packages(root),
+        "stale": not os.path.isdir(schemes(root)["purelib"]),
         "project": os.path.exists(os.path.join(root, READY)),
         "interrupted": os.path.isdir(os.path.join(root, STATE)),
     }

@@ -64,6 +64,9 @@ def read(connection: Connection, virtualenv: Virtualenv) -> State:
         raise KraftwerkError(f"{virtualenv.name}: {said}") from error
     if told["implementation"] != "cpython":
         raise KraftwerkError(f"{virtualenv.name}: its Python is {told['implementation']}, and wheels are for CPython")
+    if told["stale"]:
+        cause = f"{virtualenv.name} was made for another Python than {told['python']}, which it runs now"
+        raise KraftwerkError(cause, next_command="python3 -m venv --clear there, and deploy-wheels again")
     packages = {
         name: Package(each["version"], each["kind"], tuple(each["requires"]), tuple(each["extras"]))
         for name, each in told["packages"].items()

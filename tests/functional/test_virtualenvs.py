@@ -323,3 +323,27 @@ def test_an_egg_of_former_tools_goes_by_its_list(shop):
     assert "ancient" not in shop.versions
     assert not (shop.site / "ancient.py").exists()
     assert not egg.exists()
+
+
+def test_one_for_another_python_is_told(shop):
+    site = shop.site
+    site.rename(site.with_name("away"))
+    try:
+        with pytest.raises(KraftwerkError, match="was made for another Python than 3"):
+            reading.read(shop.here, shop.virtualenv)
+    finally:
+        site.with_name("away").rename(site)
+
+
+def test_what_its_machine_has_is_covered_and_never_taken_away(tmp_path):
+    shop = Shop(tmp_path)
+    config = shop.root / "pyvenv.cfg"
+    config.write_text(config.read_text().replace("= false", "= true"))
+    kinds = {name: package.kind for name, package in shop.state.packages.items()}
+    assert set(kinds.values()) <= {"system"}
+    name = next(iter(kinds), "")
+    if name:
+        shop.change(shop.wheel(name.replace("-", "_"), "99.0"), leaving=[name])
+        assert shop.state.packages[name].version == "99.0"
+        shop.change(leaving=[name])
+        assert shop.state.packages[name].kind == "system"
