@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from kraftwerk import secret
+from kraftwerk import reference, secret
 from kraftwerk.deployment import Deployment
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.screen import warn
@@ -24,7 +24,7 @@ def build(root: Path, given: Deployment, venv: Path, services: Mapping[str, str]
         services: what services on a node, or started here, say.
     """
     ours = local(root, given)
-    project = _readable(given.environ)
+    project = reference.at_home(_readable(given.environ), {**ours, **services})
     path = os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", os.defpath)])
     always = {"PATH": path, "VIRTUAL_ENV": str(venv), "PYTHONUNBUFFERED": "1"}
     return {**ours, **project, **os.environ, **services, **always}

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from kraftwerk import deploy, migration, project, rollout, upload
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
 from kraftwerk.release import Release
 from kraftwerk.rollout import Phase, Rollout
 from kraftwerk.serve.local import has_display
@@ -25,6 +26,7 @@ from kraftwerk.tokens import Tokens
 COLLECT = "collectstatic"  # the release commands that are run again when a file is saved that is no code
 CODE = (".py", ".html", ".txt", ".md", ".toml", ".cfg", ".ini", ".yaml", ".yml")
 STATES = "salt/"
+WORKERS = 2
 PATIENCE = 15  # seconds to wait for a dump or another deploy
 MIGRATION = "/migrations/"
 
@@ -88,7 +90,7 @@ class Full:
         """Have the node follow files that were saved; what goes wrong is told, and what was live serves on."""
         try:
             here = project.parse(self.root)
-            instance = here.instance(self.there.instance.environment, self.there.node.name)
+            instance = light(here.instance(self.there.instance.environment, self.there.node.name))
             run = Rollout(here, replace(self.there, instance=instance), release=self.release, back=True)
             run.served, run.patience = True, PATIENCE
             why = self._beyond(run, names)
@@ -168,7 +170,7 @@ def serve(here: project.Project, there: Target, log: Log, *, browser: bool = Fal
         KraftwerkError: it can't be deployed, or somebody else deployed it in between.
     """
     saved = Saved(here.root)
-    full = Full(there, here.root, log)
+    full = Full(replace(there, instance=light(there.instance)), here.root, log)
     full.deploy()
     log.say(f"{there.instance.url} on {there.node.name} follows what you save; Ctrl-C ends it", fg="green")
     if browser and has_display():
@@ -181,6 +183,14 @@ def serve(here: project.Project, there: Target, log: Log, *, browser: bool = Fal
         if full.followed:
             full.followed.stop()
     log.say(farewell(full))
+
+
+def light(instance: Instance) -> Instance:
+    """Return an instance with fewer workers than a node's cores would have, unless its files say how many.
+
+    Each of them loads the application at every save; two are enough to see what one for itself would hide.
+    """
+    return replace(instance, workers=instance.workers or WORKERS)
 
 
 def farewell(full: Full) -> str:

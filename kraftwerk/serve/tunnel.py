@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import which
 from urllib.parse import quote
@@ -31,8 +32,8 @@ def prepare(there: Target) -> None:
     Raises:
         KraftwerkError: the node can't be converged.
     """
-    hosted = release.read(there.connection, there.instance).hosted
-    if hosted.get(there.instance.name) == there.instance:
+    there_now = release.read(there.connection, there.instance).hosted.get(there.instance.name)
+    if there_now and replace(there_now, workers=there.instance.workers) == there.instance:
         return
     with step(f"Preparing {', '.join(there.instance.services)} on {there.node.name}") as this:
         outcome = highstate.converge(there.node, there.instance, on_progress=this.progress)

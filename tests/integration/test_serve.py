@@ -158,5 +158,5 @@ def test_it_ends_with_the_way_on(full):
 def test_a_deploy_leaves_it_for_good(root, kraftwerk):
     kraftwerk("deploy", NODE, "--env", "development", "--yes", cwd=root)
     assert {number: each.state for number, each in history(root).releases.items()}.get(3) == "live"
-    answer = kraftwerk("rollback", "--node", NODE, "--env", "development", "--yes", cwd=root, check=False)
+    answer = kraftwerk("rollback", "--node", NODE, "--env", "development", cwd=root, check=False)
     assert "there is no earlier release" in answer.stderr  # nobody deployed what was served

@@ -1,10 +1,13 @@
 """serve: which development server, what it prints, what its environment is, and how requests are passed on."""
 
+from dataclasses import replace
+
 import pytest
 
 from kraftwerk.deployment import Deployment
+from kraftwerk.instance import Instance
 from kraftwerk.serve import environment, framework, front, tunnel
-from kraftwerk.serve.full import shown
+from kraftwerk.serve.full import light, shown
 from kraftwerk.serve.nodelog import COMMON, FILE
 from kraftwerk.serve.saved import Saved
 
@@ -173,6 +176,12 @@ def test_what_the_kernel_tells_is_looked_at_alone(tmp_path):
     assert saved.changed(["ignored.txt"]) == []
     (tmp_path / ".gitignore").write_text("")
     assert saved.changed([".gitignore"]) == [".gitignore", "ignored.txt"]
+
+
+def test_two_workers_are_enough_unless_the_project_says_how_many():
+    instance = Instance("shop-development", "shop", "development", "shop:application")
+    assert light(instance).workers == 2
+    assert light(replace(instance, workers=5)).workers == 5
 
 
 def test_many_files_are_told_by_the_first_ones():
