@@ -60,9 +60,10 @@ def build(no_deps: bool, folder: str, environment: str, as_json: bool, **asked: 
     held, here = _house(folder, environment)
     target, node = aim.choose(here, environment, asked["node"])
     lines, root = wanted.chosen(here, environment, asked["required"], asked["files"])
-    how: dict[str, Any] = {"node": node, "newest": bool(asked["required"]), "deps": not no_deps, "root": root}
+    named = bool(asked["required"] or asked["files"])
+    how = {"newest": bool(asked["required"]), "deps": not no_deps, "folders": named}
     with screen.working(f"Wheels for {target.words}") as step:
-        made = builds.build(held, lines, target, **how, on_progress=step.progress)
+        made = builds.build(held, lines, target, node=node, root=root, **how, on_progress=step.progress)
     report.tell(held, made, as_json)
 
 

@@ -43,6 +43,7 @@ def build(
     node: Connection | None = None,
     newest: bool = False,
     deps: bool = True,
+    folders: bool = True,
     root: Path | None = None,
     on_progress: OnProgress = lambda text: None,
 ) -> tuple[list[Wheel], list[Wheel]]:
@@ -54,6 +55,7 @@ def build(
         node: where to build what can't be built here.
         newest: take the newest that the index has of what is named, whatever the house has.
         deps: also what they require themselves.
+        folders: also the folders among the requirements; those of a project are built on its nodes.
         root: the folder that paths are relative to.
         on_progress: is told what is being done.
 
@@ -64,6 +66,7 @@ def build(
     new: list[Wheel] = []
     kept: list[Wheel] = []
     parts = resolve(house, requirements, target, newest=newest, deps=deps, root=root)
+    parts = [part for part in parts if folders or not origin.folder(part.line)]
     with tempfile.TemporaryDirectory(prefix="kraftwerk-wheels-") as folder:
         there = {part.line: _held(house, part, target) for part in parts}
         open_parts = [part for part in parts if there[part.line] is None]

@@ -1,19 +1,15 @@
 """What a deploy takes along where nodes reach no index: the wheels of a release, what builds its folders, and uv."""
 
-import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kraftwerk import requirements, screen
-from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.requirements import NODE_UV, Argv, Requirements
 from kraftwerk.transport import Connection
 from kraftwerk.wheels import aim, house, store, wanted
 from kraftwerk.wheels.wheel import Wheel
-
-BACKEND = ("setuptools>=40.8",)  # what builds a folder that doesn't say (PEP 517)
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ def pack(folder: Path, needed: Requirements, connection: Connection, instance: I
     root = wanted.root(needed)
     wheels = tuple(held.resolve(lines, target, root))
     folders = wanted.folders(lines, root)
-    tools = tuple(held.resolve(backends(root, folders), target)) if folders else ()
+    tools = tuple(held.resolve(wanted.backends(root, folders), target)) if folders else ()
     uv = None if store.has_uv(connection) else held.resolve([wanted.UV], target)[0]
     everything = (*wheels, *tools, *([uv] if uv else []))
     lacking = tuple(store.lacking(connection, everything))
@@ -116,23 +112,6 @@ def bring(cargo: Cargo, connection: Connection, on_progress: Callable[[str], Non
     if cargo.uv is not None:
         store.place_uv(connection, cargo.uv)
     return len(cargo.lacking)
-
-
-def backends(root: Path, folders: Iterable[str]) -> list[str]:
-    """Return what builds folders of a project, by the pyproject.toml of each.
-
-    Raises:
-        KraftwerkError: one is broken (code 2).
-    """
-    found: list[str] = []
-    for folder in folders:
-        path = root / folder.partition("[")[0] / "pyproject.toml"
-        try:
-            plain = tomllib.loads(path.read_text()) if path.is_file() else {}
-        except tomllib.TOMLDecodeError as error:
-            raise KraftwerkError(f"{path}: {error}", code=2) from error
-        found += plain.get("build-system", {}).get("requires", BACKEND)
-    return list(dict.fromkeys(found))
 
 
 def digest(cargo: Cargo | None) -> tuple[str, ...]:

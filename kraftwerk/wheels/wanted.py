@@ -1,17 +1,22 @@
 """What a project requires, as lines that wheels are found by, whatever file it stands in."""
 
 import os
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kraftwerk import process, requirements, virtualenv
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.project import Project
 from kraftwerk.requirements import Requirements
+from kraftwerk.requirements_text import package_name
 from kraftwerk.wheels import origin
 
 PATIENCE = 60
 UV = "uv>=0.13,<1"  # what makes virtualenvs on a node; as salt/python/defaults.yaml has it
+BACKEND = ("setuptools>=40.8",)  # what builds a folder that doesn't say (PEP 517)
+WANT_EDITABLES = {"hatchling", "pdm-backend"}  # say so only while they build
+EDITABLE = ("editables>=0.3",)
 UNBUILT = "setup.py"  # says what it requires only when it is run
 
 
@@ -48,13 +53,32 @@ def folders(found: Sequence[str], root: Path) -> list[str]:
     return origin.split(found, root).folders
 
 
+def backends(root: Path, folders: Iterable[str]) -> list[str]:
+    """Return what builds folders of a project, by the pyproject.toml of each.
+
+    Raises:
+        KraftwerkError: one is broken (code 2).
+    """
+    found: list[str] = []
+    for folder in folders:
+        path = root / folder.partition("[")[0] / "pyproject.toml"
+        try:
+            plain = tomllib.loads(path.read_text()) if path.is_file() else {}
+        except tomllib.TOMLDecodeError as error:
+            raise KraftwerkError(f"{path}: {error}", code=2) from error
+        found += plain.get("build-system", {}).get("requires", BACKEND)
+    names = set(map(package_name, found))
+    return [*dict.fromkeys(found), *(EDITABLE if names & WANT_EDITABLES else ())]
+
+
 def chosen(
     here: Project | None, environment: str, named: Sequence[str], files: Sequence[str]
 ) -> tuple[list[str], Path]:
     """Return the lines that a user means, and the folder that paths in them are relative to.
 
     Args:
-        here: the project, if there is one: what it requires is meant where nothing is named, and uv with it.
+        here: the project, if there is one: where nothing is named, all is meant that it requires, what builds its
+            folders, and uv.
         named: requirements on the command line.
         files: of requirements.
 
@@ -66,7 +90,8 @@ def chosen(
     if here is None:
         raise KraftwerkError("no requirement is named, and this is no project", code=2)
     needed = requirements.find(here.root, here.instance(environment, "node"))
-    return [*lines(needed), UV], root(needed)
+    found, place = lines(needed), root(needed)
+    return [*found, *backends(place, folders(found, place)), UV], place
 
 
 def _locked(needed: Requirements) -> list[str]:

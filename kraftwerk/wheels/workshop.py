@@ -12,7 +12,7 @@ from kraftwerk import argv, process, virtualenv
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.requirements import NODE_UV, Argv
 from kraftwerk.transport import Connection
-from kraftwerk.wheels import aim, cargo, fetch, origin, store
+from kraftwerk.wheels import aim, fetch, origin, store, wanted
 from kraftwerk.wheels.house import House
 from kraftwerk.wheels.target import Target
 from kraftwerk.wheels.wheel import parse
@@ -143,7 +143,7 @@ def _there(line: str, source: Path, target: Target, node: Connection, house: Hou
 def _tools(source: Path, target: Target, node: Connection, house: House) -> list[str]:
     """Return the options that have a build on the node use the house's wheels, sent there; without them, an index."""
     try:
-        tools = house.resolve(cargo.backends(source, ["."]), target)
+        tools = house.resolve(wanted.backends(source, ["."]), target)
     except KraftwerkError:
         return []
     store.send(node, store.lacking(node, tools), lambda text: None)
