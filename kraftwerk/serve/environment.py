@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kraftwerk import reference, secret
 from kraftwerk.deployment import Deployment
+from kraftwerk.detect import overlay
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.screen import warn
 
@@ -24,7 +25,14 @@ def build(root: Path, given: Deployment, venv: Path, services: Mapping[str, str]
         services: what services on a node, or started here, say.
     """
     ours = local(root, given)
-    project = reference.at_home(_readable(given.environ), {**ours, **services})
+    readable = _readable(given.environ)
+    plain = {name: value for name, value in readable.items() if not secret.is_encrypted(given.environ[name])}
+    secrets = {name: readable[name] for name in readable.keys() - plain.keys()}
+    project = {**reference.at_home(plain, {**ours, **services}), **secrets}
+    if project.get("DJANGO_SETTINGS_MODULE") == overlay.MODULE:  # added by adopt for servers; here the project's own hold
+        del project["DJANGO_SETTINGS_MODULE"]
+    if given.wsgi.startswith(f"{overlay.APPLICATION}:"):
+        ours["SECRET_KEY"] = reference.AT_HOME["SECRET_KEY"]
     path = os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", os.defpath)])
     always = {"PATH": path, "VIRTUAL_ENV": str(venv), "PYTHONUNBUFFERED": "1"}
     return {**ours, **project, **os.environ, **services, **always}
