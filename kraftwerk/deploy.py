@@ -77,7 +77,8 @@ def wheels(run: Rollout) -> str | None:
     """Send the wheels that the node lacks; before it is converged, as uv may be among them."""
     if run.cargo is None:
         return None
-    return f"{cargo.bring(run.cargo, run.target.connection, run.progress)} sent in {SECONDS}"
+    sent = cargo.bring(run.cargo, run.target.connection, run.progress)
+    return f"{sent} sent in {SECONDS}" if sent else "as they are"
 
 
 def node(run: Rollout) -> str:

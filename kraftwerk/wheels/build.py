@@ -122,19 +122,11 @@ def argv(uv: str, target: Target, held: str, pins: str, limits: str, named: Sequ
         named: packages of which the newest is wanted, whatever the file has.
         deps: also what they require.
     """
-    plain = (
-        "--quiet",
-        "--no-annotate",
-        "--no-header",
-        "--no-python-downloads",
-        "--constraints",
-        limits,
-        "--find-links",
-        held,
-    )
+    plain = ("--quiet", "--no-annotate", "--no-header", "--no-python-downloads")
+    files = ("--constraints", limits, "--find-links", held, "--output-file", pins)
     newest = [word for name in named for word in ("--upgrade-package", name)]
     alone = () if deps else ("--no-deps",)
-    return (uv, "pip", "compile", *plain, *alone, *target.uv_words, *newest, "--output-file", pins, "-")
+    return (uv, "pip", "compile", *plain, *files, *alone, *target.uv_words, *newest, "-")
 
 
 def _newest(house: House, target: Target) -> list[Wheel]:

@@ -11,6 +11,7 @@ from kraftwerk.requirements import Argv
 from kraftwerk.screen import OnProgress
 from kraftwerk.wheels.target import Target
 
+INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 PATIENCE = 900  # seconds: some wheels are large
 
 
@@ -70,9 +71,9 @@ def source(line: str, folder: Path) -> Path:
 
 
 def _run(words: Argv) -> process.Completed:
-    """Run pip with the index of this machine, also where only uv is told of it."""
-    index = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL")
-    own = {"PIP_INDEX_URL": index} if index and "PIP_INDEX_URL" not in os.environ else {}
+    """Run pip with the index of this machine, also where only one of uv and pip is told of it."""
+    known = [os.environ[name] for name in INDEXES if os.environ.get(name)]
+    own = {name: known[0] for name in (INDEXES[0], INDEXES[-1]) if known and not os.environ.get(name)}
     return process.run(words, env={**virtualenv.CERTIFICATES, **own}, timeout=PATIENCE, check=False)
 
 

@@ -4,7 +4,8 @@ import getpass
 import re
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def read(folder: Path) -> list[Wheel]:
     path = file(folder)
     if not path.is_file():
         return []
-    files = {found.key: found.path for found in map(wheel.parse, sorted(folder.glob("*.whl")))}
+    files = {found.key: found.path for found in _files(folder)}
     found: dict[tuple[str, str, str], Wheel] = {}
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
         words = line.strip()
@@ -62,6 +63,13 @@ def signed(entry: Wheel) -> Wheel:
     """Return an entry as recorded now, by us."""
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return replace(entry, time=when, who=f"{getpass.getuser()}@{socket.gethostname()}")
+
+
+def _files(folder: Path) -> Iterator[Wheel]:
+    """Yield the files of a folder that are named as wheels are."""
+    for path in sorted(folder.glob("*.whl")):
+        with suppress(KraftwerkError):
+            yield wheel.parse(path)
 
 
 def _words(entry: Wheel) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ EDITABLE = re.compile(r"(-e|--editable)[\s=]*")
 NAMED = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^]]*\])?\s*@\s*(?P<url>[^\s;]+)(?P<rest>.*)")
 BARE = re.compile(r"((git|hg|svn|bzr)\+\S+|https?://\S+)")
 EGG = re.compile(r"#(.*&)?egg=(?P<name>[\w.-]+)")
+SUBDIRECTORY = re.compile(r"[#&]subdirectory=(?P<folder>[^&\s;]+)")
 INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)\b[\s=]*(?P<file>\S+)")
 INDEX = ("-i ", "--index-url", "--extra-index-url", "-f ", "--find-links", "--trusted-host", "--no-index", "--hash")
 OPTION = re.compile(r"\s+--(hash|config-settings?|global-option|install-option)[=\s].*")
@@ -33,6 +34,12 @@ class Address:
     name: str = ""
     extras: str = ""
     rest: str = ""
+
+    @property
+    def subdirectory(self) -> str:
+        """Return the folder of the repository that the package is in; empty for its top."""
+        found = SUBDIRECTORY.search(self.line)
+        return found["folder"] if found else ""
 
 
 @dataclass

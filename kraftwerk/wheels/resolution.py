@@ -59,6 +59,8 @@ def resolve(wheels: Sequence[Wheel], requirements: Sequence[str], target: Target
     versions = parse_pins(done.stdout.decode())
     fitting = [wheel for wheel in [*others, *chosen] if versions.get(wheel.name) == wheel.version]
     found = {wheel.name: best([each for each in fitting if each.name == wheel.name], target) for wheel in fitting}
+    if lost := sorted(name for name, version in versions.items() if "/" not in version and not found.get(name)):
+        raise KraftwerkError(f"no wheel is what uv chose: {', '.join(f'{name}=={versions[name]}' for name in lost)}")
     return [wheel for _, wheel in sorted(found.items()) if wheel]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from packaging.tags import Tag
@@ -100,7 +100,6 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-@lru_cache(maxsize=1024)
 def metadata(path: Path) -> Message:
     """Return the METADATA of a wheel.
 

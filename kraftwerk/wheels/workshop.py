@@ -79,7 +79,7 @@ def _source(line: str, folder: Path) -> Path:
     if address is None:
         return _unpacked(fetch.source(line, folder), folder)
     if address.url.startswith("git+"):
-        return _cloned(address.url, folder)
+        return _cloned(address, folder)
     return _unpacked(fetch.source(address.url, folder), folder)
 
 
@@ -96,15 +96,15 @@ def _unpacked(archive: Path, folder: Path) -> Path:
     return next((each for each in place.iterdir() if each.is_dir()), place)
 
 
-def _cloned(url: str, folder: Path) -> Path:
-    """Return a folder with a commit of a repository, which uv found for us."""
+def _cloned(wanted: origin.Address, folder: Path) -> Path:
+    """Return the folder that is meant in a repository, at the commit that uv found for us."""
     place = Path(tempfile.mkdtemp(dir=folder, prefix="clone-"))
-    address, _, commit = url.removeprefix("git+").rpartition("@")
+    address, _, commit = wanted.url.removeprefix("git+").rpartition("@")
     if not address or "/" in commit:
-        address, commit = url.removeprefix("git+"), "HEAD"
+        address, commit = wanted.url.removeprefix("git+"), "HEAD"
     process.run(["git", "clone", "--quiet", "--no-checkout", "--", address, str(place)], timeout=PATIENCE)
     process.run(argv.git(place, "checkout", "--quiet", "--detach", commit), timeout=PATIENCE)
-    return place
+    return place / wanted.subdirectory
 
 
 def _here(source: Path, target: Target, folder: Path) -> Path:

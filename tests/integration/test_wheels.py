@@ -60,7 +60,7 @@ class Site:
         return self.connection.script(script, check=False).stdout.decode().strip()
 
     def reaches_an_index(self):
-        uv = "UV_HTTP_RETRIES=0 /opt/kraftwerk/uv/bin/uv pip install --no-cache --target /tmp/reached"
+        uv = "UV_HTTP_RETRIES=0 /opt/kraftwerk/uv/bin/uv pip install --no-cache --target $(mktemp -d)"
         return self.on(f"{uv} gunicorn >/dev/null 2>&1 && echo yes") == "yes"
 
     def make(self, folder, name, version, **options):
@@ -145,7 +145,7 @@ def test_a_folder_of_the_project_is_built_on_the_node(live, tmp_path):
     (folder / "till.py").write_text('VERSION = "of the project"\n')
     live.require("./lib/till", "coins==1.0")
     assert "setuptools" in live.deploy(code=1)
-    live.run("wheels", "build", "setuptools", "--for", NODE)
+    live.run("wheels", "build", "--for", NODE)
     live.deploy()
     assert live.on(ASK) == "of the project"
     live.run("rollback")

@@ -9,7 +9,7 @@ import pytest
 
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.remote import program
-from kraftwerk.wheels import build, fetch, house, log, origin, prunes, resolution, workshop
+from kraftwerk.wheels import build, fetch, house, log, origin, prunes, resolution, wanted, workshop
 from kraftwerk.wheels.target import Target
 from kraftwerk.wheels.wheel import Wheel, parse, sha256
 from tests.wheel_files import make_wheel
@@ -233,6 +233,26 @@ class TestResolving:
         assert pins(stocked.resolve(["-e ./lib"], BLUE, tmp_path)) == ["coins==1.0"]
         assert origin.split(["-e ./lib"]).folders == ["./lib"]
 
+    def test_addresses_are_taken_apart(self):
+        found = origin.address(
+            "till[card] @ git+https://example.org/shop.git@main#subdirectory=pos/till ; os_name=='x'"
+        )
+        assert (found.name, found.extras, found.url) == ("till", "[card]", "git+https://example.org/shop.git@main")
+        assert found.subdirectory == "pos/till"
+        assert origin.address("till==1.0") is None
+
+    def test_what_builds_folders_is_told_by_them(self, tmp_path):
+        (tmp_path / "lib").mkdir()
+        (tmp_path / "lib" / "pyproject.toml").write_text('[build-system]\nrequires = ["hatchling>=1.20"]\n')
+        (tmp_path / "old").mkdir()
+        assert wanted.backends(tmp_path, ["./lib[extra]", "./old"]) == [
+            *("hatchling>=1.20", "setuptools>=40.8", "editables>=0.3"),
+        ]
+
+    def test_a_file_with_another_name_is_nobodys_business(self, stocked):
+        (stocked.folder / "notes.whl").write_text("")
+        assert [path.name for path in house.open(stocked.folder).strangers] == ["notes.whl"]
+
     def test_a_changed_file_is_refused_before_anything_else(self, stocked):
         path = stocked.folder / "coins-1.0-py3-none-any.whl"
         path.write_bytes(path.read_bytes() + b"\0")
@@ -260,9 +280,9 @@ def test_the_words_of_uv_and_pip():
     )
     assert build.argv("uv", BLUE, "here", "pins", "limits", ["till"], deps=False) == (
         *("uv", "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--no-python-downloads"),
-        *("--constraints", "limits", "--find-links", "here", "--no-deps"),
+        *("--constraints", "limits", "--find-links", "here", "--output-file", "pins", "--no-deps"),
         *("--python-version", "3.11.2", "--python-platform", "x86_64-manylinux_2_36"),
-        *("--upgrade-package", "till", "--output-file", "pins", "-"),
+        *("--upgrade-package", "till", "-"),
     )
     words = fetch.ready_argv("uv", "py", ["till==1.0"], Target("3.13.5", "aarch64", "glibc 2.17"), "there")
     assert words == (
