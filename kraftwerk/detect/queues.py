@@ -50,10 +50,13 @@ def _celery(tree: Tree, packages: Packages, found: Detection) -> None:
     file = next(iter([*top, *taken, *made]))
     place = tree.line_of(file, rf"Celery\(|{TAKEN}")
     root = import_root(tree, file)
-    name, aside = dotted(file, root), "" if root == found.src else f"--workdir {posixpath.relpath(root, found.src)} "
+    celery = f"celery --app {dotted(file, root)}"
+    if root != found.src:  # outside of the source, which it imports all the same
+        aside = posixpath.relpath(root, found.src)
+        celery = f'env PYTHONPATH="$PWD" celery --workdir {aside} --app {dotted(file, root)}'
     found.note("services.redis", {"celery": "yes"}, "Celery's queue", place)
-    found.note("processes.worker", f"celery {aside}--app {name} worker --loglevel info", "Celery's worker", place)
-    _beat(tree, packages, f"{aside}--app {name}", found)
+    found.note("processes.worker", f"{celery} worker --loglevel info", "Celery's worker", place)
+    _beat(tree, packages, celery, found)
     _brokers(tree, found)
 
 
@@ -68,7 +71,7 @@ def _makes(module: ast.Module | None, *, whole: bool) -> bool:
     return False
 
 
-def _beat(tree: Tree, packages: Packages, name: str, found: Detection) -> None:
+def _beat(tree: Tree, packages: Packages, celery: str, found: Detection) -> None:
     database = packages.any_of("django-celery-beat")
     for file in tree.python("beat_schedule", "BEAT_SCHEDULE", "crontab(", "add_periodic_task", "periodic_task"):
         place = tree.line_of(file, r"(?i)beat_schedule|crontab\(|periodic_task")
@@ -78,7 +81,7 @@ def _beat(tree: Tree, packages: Packages, name: str, found: Detection) -> None:
             return
         place = packages.place(database) or tree.line_of("pyproject.toml", "celery")
     how = "--scheduler django" if database else "--scheduler celery.beat:Scheduler"
-    found.note("processes.beat", f"celery {name} beat --loglevel info {how}", "periodic tasks", place)
+    found.note("processes.beat", f"{celery} beat --loglevel info {how}", "periodic tasks", place)
 
 
 def _brokers(tree: Tree, found: Detection) -> None:

@@ -29,8 +29,8 @@ def build(root: Path, given: Deployment, venv: Path, services: Mapping[str, str]
     plain = {name: value for name, value in readable.items() if not secret.is_encrypted(given.environ[name])}
     secrets = {name: readable[name] for name in readable.keys() - plain.keys()}
     project = {**reference.at_home(plain, {**ours, **services}), **secrets}
-    if project.get("DJANGO_SETTINGS_MODULE") == overlay.MODULE:  # added by adopt for servers; here the project's own hold
-        del project["DJANGO_SETTINGS_MODULE"]
+    if project.get("DJANGO_SETTINGS_MODULE") == overlay.MODULE:
+        del project["DJANGO_SETTINGS_MODULE"]  # adopt wrote that for servers; here the project's own settings hold
     if given.wsgi.startswith(f"{overlay.APPLICATION}:"):
         ours["SECRET_KEY"] = reference.AT_HOME["SECRET_KEY"]
     path = os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", os.defpath)])
