@@ -1,4 +1,4 @@
-"""The templates' projects as a browser sees them, side by side on Debian 12, two of them on Debian 13: from init to
+"""The templates' projects as a browser sees them, side by side on Debian 12, one of them on Debian 13: from init to
 destroy, with a file that is uploaded, lost and loaded again."""
 
 import json
@@ -22,7 +22,7 @@ BOOKWORM = {
     "pyra": ("pyramid", "mysql,files,rq"),
     "press": ("django", "postgres,files,redis,celery"),
 }
-TRIXIE = {"pyra": ("pyramid", "sqlite,files"), "press": ("django", "files")}
+TRIXIE = {"pyra": ("pyramid", "sqlite,files")}  # whose libraries are the oldest
 PASSWORD = "open sesame"
 ADA = ("createsuperuser", "--noinput", "--username", "ada", "--email", "ada@example.com")
 
@@ -79,7 +79,7 @@ def bookworm(stocked, make_shared_node, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trixie(make_shared_node, tmp_path_factory):
-    """Two of them on the next Debian, with another Python."""
+    """One of them on the next Debian, with another Python."""
     node = make_shared_node("templates-13", release="trixie").node
     return deployed(tmp_path_factory.mktemp("trixie"), node.name, TRIXIE)
 
@@ -156,7 +156,7 @@ def test_who_doesnt_know_the_password_uploads_nothing(bookworm, browser, letter)
     assert len(site.documents()) == 1
 
 
-@pytest.mark.parametrize("name", BOOKWORM)
+@pytest.mark.parametrize("name", ["press", "pyra"])
 def test_dumped_lost_and_loaded(bookworm, name, tmp_path):
     site = bookworm[name]
     site.do("dump", "-o", tmp_path / "all.kw")
@@ -167,7 +167,7 @@ def test_dumped_lost_and_loaded(bookworm, name, tmp_path):
     assert json.loads(site.get("/health"))["ok"]
 
 
-def test_two_of_them_on_debian_13(trixie, browser, letter):
+def test_one_of_them_on_debian_13(trixie, browser, letter):
     seen(browser, trixie, letter)
     assert "Python 3.13" in trixie["pyra"].do("run", "--", "python", "--version")
 
