@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kraftwerk import admin, configleaf, paths, project, target
+from kraftwerk import admin, application, configleaf, paths, project, target
 from kraftwerk.deployment import FILE, Deployment
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import instance_name
@@ -95,8 +95,9 @@ def _project(this: Project, environment: str) -> Iterator[Setting]:
     yield Setting("node", node, source)
     instance, sources = this.instance(environment, node or "NODE"), this.sources(environment)
     for each in fields(Deployment):
-        if each.name != "asgi":
-            value = getattr(instance, RENAMED.get(each.name, each.name))
+        said = getattr(this.deployment(environment), each.name)  # what only this computer needs, nodes don't get
+        value = getattr(instance, RENAMED.get(each.name, each.name), said)
+        if value or each.name not in application.KEYS:
             yield Setting(each.name, _plain(each.name, value), sources.get(each.name, SHIPPED))
     for name, options in instance.options.items():
         yield Setting(f"services.{name}", configleaf.masked(options), sources["services"])
