@@ -22,6 +22,7 @@ def command(number: int | None, node: str | None, environment: str) -> None:
     with Tokens() as tokens:
         rollout.go(run, deploy.ROLLBACK, tokens)
     live = f"Release {run.release.number} is live again in {run.seconds:.1f}s   {run.instance.url}"
-    screen.say(f"{live.ljust(51)}  undo: kraftwerk rollback {run.history.live}")
+    undo = "deploy" if run.left.served else f"rollback {run.history.live}"
+    screen.say(f"{live.ljust(51)}  undo: kraftwerk {undo}")
     if run.left.migrations:
         screen.warn(f"release {run.left.number} applied {run.left.migrations} migrations; the database stays as it is")

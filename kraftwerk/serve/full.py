@@ -18,7 +18,7 @@ from kraftwerk.release import Release
 from kraftwerk.rollout import Phase, Rollout
 from kraftwerk.serve.local import has_display
 from kraftwerk.serve.log import Log
-from kraftwerk.serve.nodelog import NodeLog
+from kraftwerk.serve.nodelog import NodeLog, said_anyway
 from kraftwerk.serve.saved import Saved
 from kraftwerk.target import Target
 from kraftwerk.tokens import Tokens
@@ -54,6 +54,7 @@ class Full:
     Attributes:
         release: the one whose files follow those here.
         earlier: the number of the release that was live before, to go back to.
+        pending: files that were saved and aren't live yet, as an attempt failed.
     """
 
     there: Target
@@ -63,20 +64,24 @@ class Full:
     wanted: object = None
     earlier: int | None = None
     followed: NodeLog | None = None
+    pending: set[str] = field(default_factory=set)
 
-    def deploy(self) -> None:
+    def deploy(self, there: Target) -> None:
         """Deploy what is here, as a release whose files follow.
+
+        Args:
+            there: the instance as its files say it by now.
 
         Raises:
             KraftwerkError: a phase failed; what was live serves on.
         """
-        run = Rollout(project.parse(self.root), self.there, served=True, patience=PATIENCE)
+        run = Rollout(project.parse(self.root), there, served=True, patience=PATIENCE)
         deploy.check(run)
         deploy.warn(run)
         left = run.left
         with Tokens() as tokens:
             rollout.go(run, deploy.DEPLOY, tokens)
-        self.release, self.wanted = run.release, run.requirements
+        self.there, self.release, self.wanted = there, run.release, run.requirements
         self.earlier = self.earlier if left.served else left.number or None
         self.follow()
 
@@ -88,25 +93,34 @@ class Full:
 
     def take(self, names: Sequence[str]) -> None:
         """Have the node follow files that were saved; what goes wrong is told, and what was live serves on."""
+        self.pending |= set(names)
+        run = None
         try:
-            here = project.parse(self.root)
-            instance = light(here.instance(self.there.instance.environment, self.there.node.name))
-            run = Rollout(here, replace(self.there, instance=instance), release=self.release, back=True)
-            run.served, run.patience = True, PATIENCE
-            why = self._beyond(run, names)
+            run = self._begun()
+            why = self._beyond(run, sorted(self.pending))
             if why:
                 self.log.say(f"{why} changed: deploying again", fg="yellow")
-                self.there = run.target
-                self.deploy()
+                self.deploy(run.target)
                 self.log.say("live again", fg="green")
             else:
-                self._send(run, names)
+                self._send(run, sorted(self.pending))
+            self.pending.clear()
         except KraftwerkError as error:
-            if error.code == GONE:
-                raise
+            if run and run.history.live not in (None, self.release.number):
+                raise  # somebody else deployed
             first, *rest = error.cause.splitlines()  # most of the rest stands above: the processes' own log
-            self.log.fail("\n".join([first, *(line for line in rest if not self.log.knows(line))]))
+            more = [
+                line for line in rest if line.startswith(" ") and not self.log.knows(line) and not said_anyway(line)
+            ]
+            self.log.fail("\n".join([first, *more]))
             self.log.say("what was live before serves on; the next save tries again", fg="yellow")
+
+    def _begun(self) -> Rollout:
+        here = project.parse(self.root)
+        instance = light(here.instance(self.there.instance.environment, self.there.node.name))
+        run = Rollout(here, replace(self.there, instance=instance), release=self.release, back=True)
+        run.served, run.patience = True, PATIENCE
+        return run
 
     def _beyond(self, run: Rollout, names: Sequence[str]) -> str:
         """Return what changed that takes a whole deploy, or nothing."""
@@ -132,9 +146,6 @@ class Full:
             self.log.say(f"migrations changed → {command}", fg="yellow")
 
 
-GONE = 3  # the code of the error that ends it: what is live isn't ours any more
-
-
 def send(run: Rollout) -> None:
     """Have the release's files be as they are here.
 
@@ -143,7 +154,7 @@ def send(run: Rollout) -> None:
     """
     if run.history.live != run.release.number:
         cause = f"release {run.history.live} is live on {run.target.node.name} by now, not the one that was served"
-        raise KraftwerkError(cause, next_command=f"kraftwerk releases {_there(run.target, plain=True)}", code=GONE)
+        raise KraftwerkError(cause, next_command=f"kraftwerk releases {_there(run.target, plain=True)}")
     folder = PurePosixPath(run.instance.release_folder(run.release.number))
     upload.follow(run.target.connection, run.project.root, run.files, folder)
 
@@ -171,7 +182,7 @@ def serve(here: project.Project, there: Target, log: Log, *, browser: bool = Fal
     """
     saved = Saved(here.root)
     full = Full(replace(there, instance=light(there.instance)), here.root, log)
-    full.deploy()
+    full.deploy(full.there)
     log.say(f"{there.instance.url} on {there.node.name} follows what you save; Ctrl-C ends it", fg="green")
     if browser and has_display():
         webbrowser.open(there.instance.url)

@@ -15,6 +15,11 @@ SLOT = re.compile(r"web-[ab]")
 COMMON = re.compile(r'\[[\d-]+ [\d:]+ [+-]\d{4}\] \[\d+\] \[INFO\] |- "GET ')
 
 
+def said_anyway(line: str) -> bool:
+    """Tell whether a line is one that every save brings."""
+    return bool(COMMON.match(line.strip()))
+
+
 class NodeLog:
     """The log of an instance, followed from now on."""
 
@@ -35,5 +40,5 @@ class NodeLog:
     def _tell(self, line: str) -> None:
         if found := FILE.fullmatch(line):
             self._name = "web" if SLOT.fullmatch(found[1]) else found[1]
-        elif (said := STAMP.sub("", line)) and not COMMON.match(said):
+        elif (said := STAMP.sub("", line)) and not said_anyway(said):
             self._log.line(self._name, said)

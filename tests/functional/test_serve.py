@@ -157,9 +157,23 @@ FRAMEWORKS = {
         "app.py": "async def app(scope, receive, send):\n"
         "    if scope['type'] == 'http':\n"
         "        await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
-        "        await send({'type': 'http.response.body', 'body': b'VERSION one'})\n",
+        "        await send({'type': 'http.response.body', 'body': b'VERSION one'})\n"
+        "    if scope['type'] == 'websocket':\n"
+        "        await receive()\n"
+        "        await send({'type': 'websocket.accept'})\n"
+        "        said = await receive()\n"
+        "        await send({'type': 'websocket.send', 'text': said['text'] + ' too'})\n"
+        "        await send({'type': 'websocket.close'})\n",
     },
 }
+
+
+def echo(root, port, text):
+    """Return what a websocket answers, asked by the package that uvicorn has them from."""
+    code = "import sys; from websockets.sync.client import connect\n"
+    code += "with connect(sys.argv[1]) as talk: talk.send(sys.argv[2]); print(talk.recv(), end='')"
+    command = [root / ".venv" / "bin" / "python", "-c", code, f"ws://127.0.0.1:{port}/", text]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
@@ -169,5 +183,6 @@ def test_development_servers_of_frameworks(name, tmp_path):
     with serving(root, "--port", str(port), ready=READY) as served:
         assert f"shop ({name}, development)" in served.log
         served.until(lambda: ask(port) == (200, "VERSION one"))
+        assert name != "uvicorn" or echo(root, port, "hello") == "hello too"
         served.write("app.py", FRAMEWORKS[name]["app.py"].replace("one", "two"))
         served.until(lambda: ask(port) == (200, "VERSION two"))
