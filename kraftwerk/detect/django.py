@@ -7,7 +7,7 @@ import re
 from kraftwerk.detect import overlay, routes
 from kraftwerk.detect import settings as settings_of
 from kraftwerk.detect.djangosettings import look
-from kraftwerk.detect.evaluate import UNKNOWN, called, evaluate
+from kraftwerk.detect.evaluate import called, evaluate
 from kraftwerk.detect.finding import Detection
 from kraftwerk.detect.packages import Packages
 from kraftwerk.detect.settings import Settings
@@ -37,7 +37,7 @@ def detect(tree: Tree, packages: Packages, found: Detection) -> bool:
     settings = settings_of.read(tree, module, src)
     _callable(tree, src, settings, served, packages, found)
     lines = look(tree, settings, src, packages, found)
-    if posixpath.dirname(manage) != src.replace(".", "") or not manage:
+    if not manage or (posixpath.dirname(manage) or ".") != src:
         _release(manage, src, found)
     _environment(tree, src, module, where, settings, lines, served, found)
     if health := routes.django(tree, settings, src):
@@ -198,5 +198,3 @@ def _environment(
                 )
     else:
         found.note(f"environ.{VARIABLE}", module, "the settings module", where)
-    if "PYTHONPATH" not in found.below("environ") and settings.value("ROOT_URLCONF") is UNKNOWN:
-        found.beware("ROOT_URLCONF isn't known", place=settings.place("ROOT_URLCONF"))

@@ -65,10 +65,9 @@ def _secret(settings: Settings, found: Detection) -> list[str]:
     if told:
         names.secret(told[0], found)
         return []
-    if setting and not hard_coded(settings, "SECRET_KEY"):
-        return _secret_elsewhere(settings)
-    place = settings.place("SECRET_KEY")
-    found.beware("SECRET_KEY stands in the code" if setting else "there is no SECRET_KEY", place=place, solved=True)
+    said = "SECRET_KEY stands in the code" if setting else "there is no SECRET_KEY"
+    if setting is None or hard_coded(settings, "SECRET_KEY"):  # else it is made anew, or read from a file
+        found.beware(said, place=settings.place("SECRET_KEY"), solved=True)
     return ['SECRET_KEY = os.environ["SECRET_KEY"]']
 
 
@@ -76,11 +75,6 @@ def _told(settings: Settings, name: str, about: str) -> list[Variable]:
     """Return the variables of a setting whose names say that they are about it."""
     setting = settings.found.get(name)
     return [each for each in (setting.variables if setting else ()) if re.search(about, each.name)]
-
-
-def _secret_elsewhere(settings: Settings) -> list[str]:
-    """A key that is generated or read from a file differs from worker to worker, or can't be written in a release."""
-    return ['SECRET_KEY = os.environ["SECRET_KEY"]']
 
 
 def _hosts(settings: Settings, found: Detection) -> list[str]:
@@ -105,7 +99,8 @@ def _database(settings: Settings, packages: Packages, found: Detection) -> list[
     engine = default.get("ENGINE") if isinstance(default, dict) else None
     service = _service(engine, setting.variables, packages)
     if setting.variables:
-        reason = f"the database: {engine}" if isinstance(engine, str) else f"the database, by {_driver(packages)}"
+        named = engine if isinstance(engine, str) else _driver(packages)
+        reason = f"the database{f': {named}' if named else ', as its variables say'}"
         found.note(f"services.{service}", {}, reason, setting.place)
         for variable in setting.variables:
             names.database(variable, service, found)
@@ -125,8 +120,6 @@ def _unread_sqlite(default: object, service: str, place: Place, found: Detection
     name = default.get("NAME") if isinstance(default, dict) else None
     read = any(key.endswith(("URL", "NAME", "PATH", "DB", "DATABASE")) for key in found.below("environ"))
     if service == "sqlite" and isinstance(name, str) and name.startswith(ANCHOR) and not read:
-        if "DATABASE_URL" in str(default):
-            return []
         return [f'DATABASES["default"]["NAME"] = os.environ["SQLITE_PATH"]  # noqa: F405; was {inside(name)}']
     return []
 
@@ -192,13 +185,11 @@ def _media(settings: Settings, src: str, found: Detection) -> list[str]:
     if setting is None or setting.value == "":
         return []
     found.note("services.files", {}, "uploads: MEDIA_ROOT", setting.place)
-    if setting.variables:
-        for variable in setting.variables:
-            if re.search(r"MEDIA|UPLOAD", variable.name):
-                if variable.name != "MEDIA_ROOT":
-                    found.note(f"environ.{variable.name}", "${UPLOADS_PATH}", "uploads", variable.place)
-                lines = [] if settings.is_read("MEDIA_URL") else ['MEDIA_URL = os.environ["MEDIA_URL"]']
-                return lines if settings.value("MEDIA_URL") != "/uploads/" else []
+    for variable in _told(settings, "MEDIA_ROOT", "MEDIA|UPLOAD")[:1]:
+        if variable.name != "MEDIA_ROOT":
+            found.note(f"environ.{variable.name}", "${UPLOADS_PATH}", "uploads", variable.place)
+        told = settings.is_read("MEDIA_URL") or settings.value("MEDIA_URL") == "/uploads/"
+        return [] if told else ['MEDIA_URL = os.environ["MEDIA_URL"]']
     found.beware("MEDIA_ROOT is in the release, which nobody can write", place=setting.place, solved=True)
     return ['MEDIA_ROOT = os.environ["UPLOADS_PATH"]', 'MEDIA_URL = os.environ["MEDIA_URL"]']
 

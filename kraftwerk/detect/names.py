@@ -2,7 +2,6 @@
 
 import re
 
-from kraftwerk.detect.evaluate import UNKNOWN
 from kraftwerk.detect.finding import Detection
 from kraftwerk.detect.variables import Variable
 
@@ -93,8 +92,3 @@ def unreachable(variable: Variable, found: Detection) -> None:
     mend = "a redis elsewhere: services: {redis: {url: …}}, or a variable that takes REDIS_URL"
     text = f"{variable.name} is read, but redis on the node listens on a Unix socket alone"
     found.beware(text, mend, variable.place)
-
-
-def is_set(variable: Variable) -> bool:
-    """Tell whether a variable has something to say without being set: a default that isn't empty."""
-    return not variable.required and variable.default is not UNKNOWN and variable.default not in (None, "")
