@@ -233,3 +233,21 @@ def test_couchdb_and_what_runs_it_listen_on_the_node_itself_alone(compile_tree):
     low = compile_tree({**MYSITE, "services": ["couchdb"]})
     assert "Environment=ERL_EPMD_ADDRESS=127.0.0.1" in low["services/couchdb/config/unit"]["contents"]
     assert {"file": "services/couchdb/config/unit"} in low["services/couchdb/config/service"]["watch"]
+
+
+def test_a_site_in_sites_available_needs_nothing_else_in_nginx(compile_tree):
+    site = {**MYSITE, "nginx_site": {"layout": "debian", "replaces": ["sites-enabled/default"]}}
+    low = compile_tree(site)
+    assert low["project/nginx/mysite"]["name"] == "/var/lib/kraftwerk/nginx/mysite/wanted"
+    assert low["project/site/mysite"]["replaces"] == ["sites-enabled/default"]
+    assert "nginx/config/kraftwerk.conf" not in low and "nginx/config/none" in low
+    assert "nginx/config/kraftwerk.conf" in compile_tree(site, BARE)
+    assert "nginx/config/kraftwerk.conf" in compile_tree({**site, "domains": [f"{'long' * 11}.example.com"]})
+
+
+def test_nothing_of_a_site_goes_where_nginx_still_needs_it(compile_tree):
+    gone = {**MYSITE, "present": False, "remove": ["processes", "source"], "nginx_site": {"layout": "debian"}}
+    low = compile_tree(gone)
+    assert (low["project/site/mysite"]["state"], low["project/site/mysite"]["fun"]) == ("kw_nginx", "absent")
+    assert {"kw_nginx": "project/site/mysite"} in low["project/clean/mysite/processes"]["require"]
+    assert {"kw_runit": "project/clean/mysite/processes"} in low["project/clean/mysite/source"]["require"]

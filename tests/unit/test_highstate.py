@@ -93,3 +93,9 @@ def test_of_a_traceback_the_last_line_is_told():
     )
     found = outcome(returned("bad", 0, result=False, comment=comment))
     assert highstate.failures(found) == "bad (nginx.config): RuntimeError: service mysite-mail doesn't stop"
+
+
+def test_what_a_state_has_to_say_beside_is_told():
+    found = outcome(returned("site", 0, warnings=["it was changed by hand"]))
+    assert found.notes == ["it was changed by hand"]
+    assert "  note     it was changed by hand" in highstate.report(found)
