@@ -63,7 +63,7 @@ def command(
     for each in known.select(selectors):
         try:
             job = None if each.site else _look(each, choice, yes, touch=not plan_only)
-            plans += [job.as_dict()] if job else []
+            plans.append(job.as_dict() if job else {"virtualenv": each.name, "site": each.site})
             outcomes[_deploy(each, job, plan_only, yes, quiet=as_json)] += 1
         except KraftwerkError as error:
             outcomes["failed"] += 1

@@ -31,7 +31,7 @@ import signal
 import sys
 import sysconfig
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 STATE = ".kraftwerk-change"
@@ -52,24 +52,22 @@ def tell(**message: Any) -> None:
 
 
 def recover() -> bool:
-    """Finish what was interrupted: a change that was kept stays, any other goes back. Tell whether there was one."""
+    """Clear up what was interrupted: a change that was kept stays, any other goes back. Tell whether there was one."""
     found = os.path.isdir(STATE)
-    if os.path.exists(KEPT):
-        finish(read(KEPT))
-    elif os.path.exists(JOURNAL):
+    if os.path.exists(JOURNAL):
         back(read(JOURNAL))
     shutil.rmtree(STATE, ignore_errors=True)
     return found
 
 
-def read(path: str) -> dict[str, list[str]]:
+def read(path: str) -> dict[str, Any]:
     """Read a journal."""
     with open(path, encoding="utf-8") as file:
-        found: dict[str, list[str]] = json.load(file)
+        found: dict[str, Any] = json.load(file)
         return found
 
 
-def write(path: str, journal: dict[str, list[str]]) -> None:
+def write(path: str, journal: dict[str, Any]) -> None:
     """Write a journal so that it is whole, and on the disk, or not there."""
     with open(path + ".part", "w", encoding="utf-8") as file:
         json.dump(journal, file)
@@ -189,8 +187,8 @@ def walk(folder: str) -> Iterator[str]:
         yield from (os.path.relpath(os.path.join(path, name), folder) for name in names)
 
 
-def plan(remove: list[str]) -> dict[str, list[str]]:
-    """Return what will be moved; refuse what could not be."""
+def plan(remove: list[str]) -> dict[str, Any]:
+    """Return what will be moved, and the folders that may become empty by that; refuse what could not be."""
     folders = list(dict.fromkeys(places()))
     new = sorted(walk(NEW))
     gone = [path for name in remove for path in files_of(name, folders)]
@@ -199,7 +197,10 @@ def plan(remove: list[str]) -> dict[str, list[str]]:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise Refused(f"{os.path.abspath(folder)} can't be written by its owner")
     made = {folder for path in new for folder in parents(path) if not os.path.isdir(folder)}
-    return {"old": list(dict.fromkeys(gone)), "new": new, "made": sorted(made)}
+    own = {"bin", *(folder for place in folders for folder in parents(f"{place}/any"))}  # these stay, empty or not
+    left = sorted({folder for path in gone for folder in parents(path)} - own)
+    states = {folder: [os.stat(folder).st_mode & 0o7777, os.stat(folder).st_gid] for folder in left}
+    return {"old": list(dict.fromkeys(gone)), "new": new, "made": sorted(made), "left": states}
 
 
 def standing(path: str) -> str:
@@ -213,7 +214,7 @@ def parents(path: str) -> list[str]:
     return ["/".join(parts[: number + 1]) for number in range(len(parts))]
 
 
-def move(journal: dict[str, list[str]]) -> None:
+def move(journal: dict[str, Any]) -> None:
     """Take the old files away and put the new ones in their place: some milliseconds."""
     like = os.stat(places()[0])
     for path in journal["old"]:
@@ -225,9 +226,10 @@ def move(journal: dict[str, list[str]]) -> None:
         group(folder, like)
     for path in journal["new"]:
         os.rename(os.path.join(NEW, path), path)
+    empty(journal["left"])  # an empty dist-info would be taken for an installed package
 
 
-def back(journal: dict[str, list[str]]) -> None:
+def back(journal: dict[str, Any]) -> None:
     """Undo a move, from wherever it or an earlier undoing was interrupted."""
     for path in journal["new"]:
         staged = os.path.join(NEW, path)
@@ -235,6 +237,8 @@ def back(journal: dict[str, list[str]]) -> None:
             for compiled in set(bytecode(path)) - set(journal["new"]):  # made since
                 os.unlink(compiled)
             os.rename(path, staged)
+    for folder, state in sorted(journal["left"].items()):
+        again(folder, *state)
     for path in journal["old"]:
         if os.path.lexists(os.path.join(OLD, path)):
             os.rename(os.path.join(OLD, path), path)
@@ -242,13 +246,19 @@ def back(journal: dict[str, list[str]]) -> None:
     rename(JOURNAL, STATE + "/undone.json")
 
 
-def finish(journal: dict[str, list[str]]) -> None:
-    """Remove the folders of packages that nothing is left in; those of the virtualenv itself stay."""
-    own = {"bin", *(folder for place in places() for folder in parents(f"{place}/any"))}
-    empty(sorted({folder for path in journal["old"] for folder in parents(path)} - own))
+def again(folder: str, mode: int, gid: int) -> None:
+    """Make a folder that is missing, as it was; a group that its owner may not give is no reason to leave files out."""
+    if not os.path.isdir(folder):
+        os.mkdir(folder)
+    with contextlib.suppress(PermissionError):
+        if os.stat(folder).st_gid != gid:
+            os.chown(folder, -1, gid)
+    with contextlib.suppress(PermissionError):
+        if os.stat(folder).st_mode & 0o7777 != mode:
+            os.chmod(folder, mode)
 
 
-def empty(folders: list[str]) -> None:
+def empty(folders: Iterable[str]) -> None:
     """Remove those folders that have nothing in them, the innermost first."""
     for folder in sorted(folders, key=len, reverse=True):
         with contextlib.suppress(OSError):

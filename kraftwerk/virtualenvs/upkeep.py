@@ -1,7 +1,9 @@
 """Keeping a virtualenv as its requirements say: look, show what would change, and change it or leave it as it was."""
 
+import shlex
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -79,7 +81,8 @@ def look(virtualenv: Virtualenv, connection: Connection, choice: Choice, *, touc
     Raises:
         KraftwerkError: it can't be reached or read, wheels are missing, or kraftwerk can't change it.
     """
-    lines, wheels = _requirements(virtualenv, choice), _house(_wheels(virtualenv, choice))
+    lines, folder = _requirements(virtualenv, choice), _wheels(virtualenv, choice)
+    wheels = _house(folder)
     state = reading.read(connection, virtualenv)
     if state.interrupted and touch and change.recover(connection, virtualenv):
         screen.warn(f"{virtualenv.name}: a change was interrupted there, and is put back")
@@ -90,7 +93,8 @@ def look(virtualenv: Virtualenv, connection: Connection, choice: Choice, *, touc
         wanted = _resolve(wheels, lines, state)
         return Job(virtualenv, connection, state, difference.compare(state.packages, wanted, remove=choice.remove))
     except KraftwerkError as error:
-        raise KraftwerkError(f"{virtualenv.name}: {error.cause}", next_command=error.next_command) from error
+        builds = f"{error.next_command} --wheels {shlex.quote(str(folder))}" if error.next_command else ""
+        raise KraftwerkError(f"{virtualenv.name}: {error.cause}", next_command=builds) from error
 
 
 def carry_out(job: Job, on_progress: screen.OnProgress) -> None:
@@ -118,9 +122,10 @@ def carry_out(job: Job, on_progress: screen.OnProgress) -> None:
                     begun.append(line)
                     _check(this, "reload", line, _as_login(job, line))
         except BaseException:
-            for line in begun:  # what has loaded the new packages takes the old ones again
-                on_progress(f"reload: {line}")
-                _as_login(job, line)
+            with suppress(KraftwerkError):  # what failed first is told
+                for line in begun:  # what has loaded the new packages takes the old ones again
+                    on_progress(f"reload: {line}")
+                    _as_login(job, line)
             raise
 
 

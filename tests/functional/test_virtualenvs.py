@@ -151,6 +151,7 @@ def test_an_error_takes_it_all_back(shop):
     before = shop.files()
     with pytest.raises(RuntimeError), shop.changed(shop.wheel("hello", "2"), shop.wheel("new", "1"), leaving=["hello"]):
         assert shop.says("python", "-c", "import hello, new; hello.main()") == "2"  # and compiles what it uses
+        assert not (shop.site / "hello-1.dist-info").exists()
         raise RuntimeError
     assert shop.files() == before
     assert shop.says("hello") == "1"

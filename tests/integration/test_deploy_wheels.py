@@ -237,7 +237,7 @@ def test_a_missing_wheel_and_a_changed_one_are_named_before_anything_is_touched(
     live.require("till\nreceipts>=2")
     printed = live.run("shop@", "--yes", code=1)
     assert "receipts>=2: no wheel of it" in printed
-    assert "kraftwerk wheels build 'receipts>=2'" in printed
+    assert f"kraftwerk wheels build 'receipts>=2' --wheels {live.folder}/wheels" in printed
     live.require("till")
     spoilt = live.folder / "wheels" / "coins-1.0-py3-none-any.whl"
     content = spoilt.read_bytes()
