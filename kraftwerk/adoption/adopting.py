@@ -79,6 +79,6 @@ def _answer(found: Detection, answer: str) -> None:
             options = value[each] if isinstance(value, dict) else {}
             found.findings["services", each] = Finding(("services", each), options or {}, "--set")
     else:
-        if text in ("true", "false"):
-            value = text == "true"
+        if len(keys) == 1 and (text.isdigit() or text in ("true", "false")):
+            value = yaml.safe_load(text)
         found.findings[keys] = Finding(keys, value, "--set")

@@ -61,10 +61,10 @@ def test_json_says_it_all(root):
 
 def test_answers_win_over_what_is_found(root):
     answers = ["--set", "asgi=other:app", "--set", "services=[postgres, files]", "--set", "environ.A=${SECRET_KEY}"]
-    run(root, "--yes", "--name", "shop", *answers, "--set", 'processes.mail=python "mail.py"')
+    run(root, "--yes", "--name", "shop", *answers, "--set", "workers=1", "--set", 'processes.mail=python "mail.py"')
     found = project.parse(root).instance("production", "blue")
     assert (found.name, found.asgi, found.wsgi) == ("shop", "other:app", "")
-    assert found.services == ("postgres", "files")
+    assert (found.services, found.workers) == (("postgres", "files"), 1)
     assert (found.environ, found.processes) == ({"A": "${SECRET_KEY}"}, {"mail": 'python "mail.py"'})
 
 
