@@ -66,6 +66,11 @@ def test_a_redeploy_of_code():
     ]
 
 
+def test_wheels_are_told_with_where_they_are():
+    plan = replace(FIRST, wheels="4 of wheels, 1 to send (1.2 MB); no index is asked")
+    assert "  wheels    4 of wheels, 1 to send (1.2 MB); no index is asked" in plan.lines()
+
+
 def test_what_can_not_be_told_is_said():
     unknown = replace(
         FIRST, packages=None, packages_unknown="unknown from here: no index", database="", migrations=None

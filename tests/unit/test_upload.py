@@ -102,3 +102,8 @@ def test_a_full_disk_is_said_before_anything_is_sent():
     check_space(free=200 * 1024, needed=100 * 1024)
     with pytest.raises(KraftwerkError, match="disk is full: 60 MB are free below /web, the release needs 21 MB"):
         check_space(free=60 * 1024, needed=20 * 1024)
+
+
+def test_a_folder_of_wheels_stays_here_also_where_git_has_it(tmp_path):
+    tree(tmp_path, "app.py", "wheels/release_log", "wheels/till-1.0-py3-none-any.whl", "wheelsmith/app.py")
+    assert files(tmp_path, ("wheels/till-1.0-py3-none-any.whl",)) == ["app.py", "wheelsmith/app.py"]
