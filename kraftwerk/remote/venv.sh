@@ -25,6 +25,7 @@ main() {
   owner=$(stat -c %U .)
   [ "$owner" = "${user:-$owner}" ] || refuse "$folder belongs to $owner, not to $user"
   drop=
+  home=$HOME
   if [ "$(id -u)" = 0 ] && [ "$owner" != root ]; then
     home=$(home_of "$owner")
     drop="setpriv --reuid=$owner --regid=$(id -g "$owner") --init-groups --"
@@ -32,12 +33,11 @@ main() {
     refuse "$folder belongs to $owner; $(id -un) may not change it"
   fi
   # What belongs to a user runs as that user, so that nothing in it can make root do something.
-  home=${home:-$HOME}
   [ -d "$home" ] || home=$folder
   program=$1
   shift
   [ "$program" != python ] || program=$folder/bin/python
-  $drop "$folder/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 8))' ||
+  $drop "$folder/bin/python" -ISc 'import sys; sys.exit(sys.version_info < (3, 8))' ||
     refuse "the Python of $folder doesn't run, or is older than 3.8: $($drop "$folder/bin/python" -V 2>&1 | tail -n 1)"
   exec $drop env -u PYTHONHOME -u PYTHONPATH HOME="$home" USER="$owner" LOGNAME="$owner" VIRTUAL_ENV="$folder" \
     PATH="$folder/bin:$PATH" "$program" "$@"
