@@ -149,10 +149,16 @@ class _Attempt:
         self.before = json.dumps(memory)
 
     def __enter__(self):
-        if words := __salt__["kw_nginxclash.invalid"]():
+        words = __salt__["kw_nginxclash.invalid"]()
+        if words and self.memory["trying"] and os.path.islink(self.memory["link"]):
+            os.unlink(self.memory["link"])  # an attempt was killed before it could be undone
+            words = __salt__["kw_nginxclash.invalid"]()
+        if words:
             raise RuntimeError(f"nginx's configuration is not valid as it is, nothing was changed: {words}")
         if os.path.lexists(STAMP):
             os.unlink(STAMP)
+        self.memory["trying"] = True
+        self.remember()
         return self
 
     def __exit__(self, kind, error, trace):
@@ -165,6 +171,7 @@ class _Attempt:
         if kind:
             self.take_back()
         else:
+            self.memory["trying"] = False
             self.remember()
 
     def check(self):
@@ -174,7 +181,7 @@ class _Attempt:
     def take_back(self):
         for step in reversed(self.undo):
             step()
-        self.memory = json.loads(self.before)
+        self.memory = {**json.loads(self.before), "trying": False}
         self.remember()
 
     def remember(self):
@@ -185,6 +192,8 @@ class _Attempt:
         site = os.path.join(_root(), "sites-available", self.name)
         if not self.memory["site"] and os.path.lexists(site):
             raise RuntimeError(f"{site} is there already, and not kraftwerk's")
+        if not os.path.isdir(os.path.dirname(site)):
+            raise RuntimeError(f"there is no folder {os.path.dirname(site)}: this nginx isn't set up as Debian's")
         before = _read(site) if os.path.lexists(site) else None
         self.memory.update(site=site, hashes=[*filter(None, [before and _hash(before)]), _hash(text)])
         self.remember()  # before, so that an interruption leaves nothing that isn't known
@@ -274,7 +283,7 @@ def _put_back(entry):
 
 def _recall(name):
     """What is remembered of a site."""
-    empty = {"site": "", "link": "", "linked": False, "hashes": [], "kept": []}
+    empty = {"site": "", "link": "", "linked": False, "hashes": [], "kept": [], "trying": False}
     text = _read(_memory(name))
     return {**empty, **json.loads(text)} if text else empty
 

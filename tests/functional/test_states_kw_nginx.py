@@ -1,11 +1,18 @@
 """The states of kw_nginx over the real execution modules, and a stand-in for nginx that refuses the word `oops`."""
 
+import hashlib
+import json
+
 import pytest
 
 MAIN = "user www-data;\nevents {}\nhttp {\n    include sites-enabled/*;\n}\n"
 DEFAULT = "server { listen 80 default_server; server_name _; }\n"
 SITE = "server { listen 80; server_name shop.test; }\n"
-NGINX = '#!/bin/sh\nif grep -rn oops {root} >&2; then echo "nginx: [emerg] oops in {root}/x:1" >&2; exit 1; fi\n'
+NGINX = """#!/bin/sh
+cat {root}/sites-enabled/* | grep -q oops || exit 0
+echo "nginx: [emerg] oops in {root}/x:1" >&2
+exit 1
+"""
 
 
 @pytest.fixture
@@ -149,3 +156,14 @@ def test_who_answers_for_all_names_by_standing_first_stays_first(present, nginx)
     (nginx / "sites-enabled" / "www").write_text(DEFAULT.replace(" default_server", ""))
     present()
     assert (nginx / "sites-enabled" / "zz-shop").is_symlink()
+
+
+def test_an_attempt_that_was_killed_before_its_undo_is_undone_by_the_next(present, nginx, tmp_path):
+    present()
+    (nginx / "sites-available" / "shop").write_text("oops")
+    memory = tmp_path / "memory" / "shop.json"
+    tried = {"trying": True, "linked": False, "hashes": [hashlib.sha256(b"oops").hexdigest()]}
+    memory.write_text(json.dumps({**json.loads(memory.read_text()), **tried}))
+    assert present()["result"] is True
+    assert (nginx / "sites-enabled" / "shop").read_text() == SITE
+    assert json.loads(memory.read_text())["trying"] is False
