@@ -2,14 +2,14 @@
 
 import os
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from kraftwerk import process, requirements, virtualenv
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.project import Project
 from kraftwerk.requirements import Requirements
-from kraftwerk.requirements_text import package_name
+from kraftwerk.requirements_text import package_name, read_lines
 from kraftwerk.wheels import origin
 
 PATIENCE = 60
@@ -86,12 +86,19 @@ def chosen(
         KraftwerkError: nothing is named outside of a project, or a file can't be read (code 2).
     """
     if named or files:
-        return [*named, *(f"-r {os.path.relpath(file)}" for file in files)], Path.cwd()
+        return [*named, *(line for file in files for line in _of_file(Path(file).absolute()))], Path.cwd()
     if here is None:
         raise KraftwerkError("no requirement is named, and this is no project", code=2)
     needed = requirements.find(here.root, here.instance(environment, "node"))
     found, place = lines(needed), root(needed)
     return [*found, *backends(place, folders(found, place)), UV], place
+
+
+def _of_file(file: Path) -> Iterator[str]:
+    """Return the lines of a file of requirements, wherever it is, with those of the files that it includes."""
+    if not file.is_file():
+        raise KraftwerkError(f"{file}: no such file", code=2)
+    return read_lines(file.parent, file.name, [])
 
 
 def _locked(needed: Requirements) -> list[str]:

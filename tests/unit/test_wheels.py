@@ -249,6 +249,19 @@ class TestResolving:
             *("hatchling>=1.20", "setuptools>=40.8", "editables>=0.3"),
         ]
 
+    def test_a_file_of_requirements_may_be_anywhere(self, tmp_path, monkeypatch):
+        (tmp_path / "lists").mkdir()
+        (tmp_path / "lists" / "shop.txt").write_text("till==1.0\n-c limits.txt\n")
+        (tmp_path / "lists" / "limits.txt").write_text("coins<2\n")
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        lines, root = wanted.chosen(None, "production", ["ink"], [str(tmp_path / "lists" / "shop.txt")])
+        assert (lines, root) == (["ink", "till==1.0", "-c coins<2"], tmp_path / "elsewhere")
+        with pytest.raises(KraftwerkError, match="no such file"):
+            wanted.chosen(None, "production", [], ["missing.txt"])
+        with pytest.raises(KraftwerkError, match="this is no project"):
+            wanted.chosen(None, "production", [], [])
+
     def test_a_file_with_another_name_is_nobodys_business(self, stocked):
         (stocked.folder / "notes.whl").write_text("")
         assert [path.name for path in house.open(stocked.folder).strangers] == ["notes.whl"]
