@@ -13,7 +13,12 @@ from kraftwerk.newproject.choice import Choice, check, known_services, words
 
 @click.command("init")
 @click.argument("name", required=False)
-@click.option("--template", metavar="NAME", help="wsgi (default), django, …, a folder, a git address.")
+@click.option(
+    "--template",
+    metavar="NAME",
+    shell_complete=lambda context, parameter, word: [name for name in layers.names() if name.startswith(word)],
+    help="wsgi (default), django, …, a folder, a git address.",
+)
 @click.option("--with", "wanted", metavar="LIST", help="Services and queues, such as postgres,files,celery.")
 @click.option("--python", default="", metavar="VERSION", help="Python of the virtualenv, here and on nodes, as 3.12.")
 @click.option("--data", multiple=True, metavar="KEY=VALUE", help="Answer a question of the template; repeatable.")
