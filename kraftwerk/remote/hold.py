@@ -315,7 +315,7 @@ async def hold(site: Site, waiting: Waiting, caller: Caller) -> str:
 
 
 async def drained(site: Site) -> None:
-    """Wait until web has accepted all that there is: it answers that before it stops, and what it hasn't would be lost."""
+    """Wait until web has accepted all that there is: it answers that before it stops; what it hasn't would be lost."""
     until, idle = time.monotonic() + int(STOP), 0
     while idle < 2 and time.monotonic() < until:
         idle = 0 if site.queued() else idle + 1

@@ -144,7 +144,7 @@ def test_a_lock_of_pipenv_and_a_pipfile(found):
     pipfile = """
 [[source]]
 name = "ours"
-url = "https://pypi.example.com/simple"
+url = "https://packages.example.com/simple"
 [packages]
 flask = "*"
 pywin32 = {version = "*", sys_platform = "== 'win32'"}
@@ -153,7 +153,7 @@ lib = {path = "./lib"}
 pytest = "*"
 """
     said = found({"Pipfile": pipfile})
-    first = "--extra-index-url https://pypi.example.com/simple"
+    first = "--extra-index-url https://packages.example.com/simple"
     assert said.text.splitlines() == [first, "flask", "pywin32 ; sys_platform == 'win32'", "lib @ file:./lib"]
     assert said.local == ("lib @ file:./lib",)
     entries = {
@@ -161,7 +161,7 @@ pytest = "*"
         "pywin32": {"version": "*"},
         "lib": {"path": "./lib"},
     }
-    lock = {"_meta": {"sources": [{"url": "https://pypi.org/simple"}]}, "default": entries, "develop": {}}
+    lock = {"default": entries, "develop": {}}
     said = found({"Pipfile": pipfile, "Pipfile.lock": json.dumps(lock)})
     expected = ["flask==3 --hash=sha256:f", "lib @ file:./lib", "pywin32 ; sys_platform == 'win32'"]
     assert (said.kind, said.text.splitlines()) == ("Pipfile.lock", expected)
