@@ -22,7 +22,7 @@ BOOKWORM = {
     "pyra": ("pyramid", "mysql,files,rq"),
     "press": ("django", "postgres,files,redis,celery"),
 }
-TRIXIE = {"pyra": ("pyramid", "sqlite,files")}  # whose libraries are the oldest
+TRIXIE = {"newest": ("pyramid", "sqlite,files")}  # whose libraries are the oldest
 PASSWORD = "open sesame"
 ADA = ("createsuperuser", "--noinput", "--username", "ada", "--email", "ada@example.com")
 
@@ -169,7 +169,7 @@ def test_dumped_lost_and_loaded(bookworm, name, tmp_path):
 
 def test_one_of_them_on_debian_13(trixie, browser, letter):
     seen(browser, trixie, letter)
-    assert "Python 3.13" in trixie["pyra"].do("run", "--", "python", "--version")
+    assert "Python 3.13" in trixie["newest"].do("run", "--", "python", "--version")
 
 
 def test_destroyed(bookworm):
