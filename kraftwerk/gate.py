@@ -69,9 +69,7 @@ def parse(printed: str, url: str) -> Answer:
     return Answer(word, int(status), int(milliseconds) / 1000, url, location)
 
 
-def check(
-    connection: Connection, instance: Instance, slot: str, more: int = SECOND_THOUGHTS
-) -> tuple[Answer, str]:
+def check(connection: Connection, instance: Instance, slot: str, more: int = SECOND_THOUGHTS) -> tuple[Answer, str]:
     """Ask a slot for the health URL and return its answer with the reason to refuse it, empty when it passed.
 
     Redirects are accepted; those within the site are followed only to find out whether they ever end.

@@ -5,6 +5,7 @@ main() {
   socket=/run/kraftwerk/$1/$2.sock service=/etc/service/$1-web-$2 start=$(now) answered=0
   while :; do
     answer=$(curl -s -o /dev/null --noproxy '*' --max-time 5 --unix-socket "$socket" -H "X-Forwarded-Proto: $4" \
+      -H "X-Forwarded-For: 127.0.0.1" -H "X-Real-IP: 127.0.0.1" \
       -w '%{http_code}\t%{redirect_url}' "http://$3$5") || answer=000
     status=${answer%%"$TAB"*} elapsed=$(($(now) - start)) word=answered
     case $status in [23]??) break ;; esac

@@ -75,6 +75,17 @@ def test_ssh_control(verb):
     assert argv.ssh_control(BLUE, OPTIONS, verb) == [*HEAD, "22", "-O", verb, "root@10.77.0.11"]
 
 
+def test_ssh_forward_is_a_connection_of_its_own():
+    options = [*OPTIONS, "ControlPath=/s/%C"]
+    assert argv.ssh_forward(BLUE, options, ["/tmp/here.sock:/run/there.sock", "127.0.0.1:5000:127.0.0.1:3306"]) == [
+        *["ssh", "-o", "BatchMode=yes", "-o", "IdentityFile=/k y"],
+        *["-o", "ControlMaster=no", "-o", "ControlPath=none"],
+        *["-o", "ExitOnForwardFailure=yes", "-o", "StreamLocalBindUnlink=yes"],
+        *["-L", "/tmp/here.sock:/run/there.sock", "-L", "127.0.0.1:5000:127.0.0.1:3306"],
+        *["-p", "22", "-T", "root@10.77.0.11", "echo open; exec cat >/dev/null"],
+    ]
+
+
 RSH = "--rsh=ssh -o BatchMode=yes -o 'IdentityFile=/k y' -p 22"
 
 
