@@ -24,9 +24,9 @@ def test_a_failure_names_the_command_and_ends_with_its_last_lines():
     assert (len(lines), lines[1], lines[-1]) == (26, "  line 15", "  line 39")
 
 
-def test_requirements_that_do_not_resolve_are_told_in_uvs_words(tmp_path):
+def test_requirements_that_do_not_resolve_are_told_in_uvs_words():
     said = "  × No solution found when resolving dependencies:\n  ╰─▶ Because django==99 …\n"
-    assert venv_failure(Requirements(tmp_path, kind="requirements.txt"), said).splitlines() == [
+    assert venv_failure(Requirements("requirements.txt"), said).splitlines() == [
         "requirements.txt can't be installed on the node:",
         "    × No solution found when resolving dependencies:",
         "    ╰─▶ Because django==99 …",
