@@ -11,6 +11,13 @@ home_of() {
   getent passwd "$1" | cut -d: -f6
 }
 
+# Root runs nothing of its own that somebody else could have exchanged: by a link, or in a folder on the way there.
+ensure_of_root() {
+  way=$(namei -mo "$1") || refuse "$1 can't be followed by namei"
+  other=$(echo "$way" | awk 'NR > 1 && ($2 != "root" || $1 ~ /^d.......w[^tT]/) { print $4 " (" $1 " " $2 ")"; exit }')
+  [ -z "$other" ] || refuse "$1 is root's, but on the way to it others may change $other; nothing of it is run as root"
+}
+
 main() {
   user=$2
   folder=$1
@@ -18,6 +25,7 @@ main() {
     "~/"*) folder=$(home_of "${user:-$(id -un)}")/${folder#"~/"} ;;
   esac
   shift 2
+  named=$folder
   cd -P -- "$folder" 2>/dev/null || refuse "there is no folder $folder (or $(id -un) may not enter it)"
   folder=$(pwd -P)
   [ -x bin/python ] || refuse "$folder is no virtualenv: it has no bin/python that runs"
@@ -31,6 +39,8 @@ main() {
     drop="setpriv --reuid=$owner --regid=$(id -g "$owner") --init-groups --"
   elif [ "$(id -un)" != "$owner" ]; then
     refuse "$folder belongs to $owner; $(id -un) may not change it"
+  elif [ "$owner" = root ]; then
+    ensure_of_root "$named/bin/python"
   fi
   # What belongs to a user runs as that user, so that nothing in it can make root do something.
   [ -d "$home" ] || home=$folder

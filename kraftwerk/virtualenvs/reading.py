@@ -1,8 +1,11 @@
 """What a virtualenv is and has: its own Python is asked."""
 
 import json
+import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.remote import program
@@ -12,6 +15,7 @@ from kraftwerk.virtualenvs.virtualenv import Virtualenv
 from kraftwerk.wheels.target import Target
 
 PATIENCE = 60
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 OURS_TO_CHANGE = ("wheel", "egg", "system")  # others can't be taken away; what is the machine's is covered by ours
 
 
@@ -62,14 +66,26 @@ def read(connection: Connection, virtualenv: Virtualenv) -> State:
         told = json.loads(answer.stdout)
     except ValueError as error:
         raise KraftwerkError(f"{virtualenv.name}: {said}") from error
+    try:
+        return _state(virtualenv, told)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise KraftwerkError(f"{virtualenv.name}: its Python's answer can't be understood: {error!r}") from error
+
+
+def _state(virtualenv: Virtualenv, told: dict[str, Any]) -> State:
+    """Return what was told, once it is found to make sense: whoever owns the virtualenv may tell what they like."""
     if told["implementation"] != "cpython":
         raise KraftwerkError(f"{virtualenv.name}: its Python is {told['implementation']}, and wheels are for CPython")
     if told["stale"]:
         cause = f"{virtualenv.name} was made for another Python than {told['python']}, which it runs now"
         raise KraftwerkError(cause, next_command="python3 -m venv --clear there, and deploy-wheels again")
+    for place in (told["path"].removeprefix("/"), *told["schemes"].values()):  # files are laid out here by these
+        if place.startswith(("/", "../")) or place in ("", "..") or place != posixpath.normpath(place):
+            raise ValueError(place)
     packages = {
         name: Package(each["version"], each["kind"], tuple(each["requires"]), tuple(each["extras"]))
         for name, each in told["packages"].items()
+        if NAME.fullmatch(name)  # becomes the name of a file here
     }
     target = Target.from_dict(told)
     return State(told["path"], target, packages, told["schemes"], told["project"], told["interrupted"])

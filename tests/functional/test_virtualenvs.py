@@ -313,6 +313,56 @@ def test_what_is_no_virtualenv_of_that_user_is_refused(shop, path, user, reason)
         reading.read(shop.here, there)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes others")
+def test_root_runs_nothing_of_its_own_that_others_lead_to(shop, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(shop.root)
+    there = Virtualenv(host="blue", path=str(link))
+    assert reading.read(shop.here, there).path == str(shop.root)
+    os.lchown(link, 65534, 65534)
+    with pytest.raises(KraftwerkError, match=r"others may change link .*; nothing of it is run as root"):
+        reading.read(shop.here, there)
+    (shop.root / "bin").chmod(0o777)
+    try:
+        with pytest.raises(KraftwerkError, match=r"others may change bin \(drwxrwxrwx root\)"):
+            reading.read(shop.here, shop.virtualenv)
+    finally:
+        (shop.root / "bin").chmod(0o755)
+
+
+class Teller:
+    """A host whose virtualenv says whatever its owner likes."""
+
+    def __init__(self, told):
+        self.told = told
+
+    def run(self, words, **options):
+        """Answer at once."""
+        return subprocess.CompletedProcess(words, 0, json.dumps(self.told).encode(), b"")
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"path": "/../../../../home/anna"},
+        {"path": "/srv/venv", "schemes": {"purelib": "../../../anna"}},
+        {"path": "/srv/venv", "schemes": {"purelib": "/home/anna"}},
+        {"path": "/"},
+        {"packages": [1]},
+    ],
+)
+def test_what_a_virtualenv_tells_of_itself_names_no_place_here(lie):
+    honest = {"path": "/srv/venv", "schemes": {"purelib": "lib", "data": "."}, "implementation": "cpython"}
+    honest |= {"python": "3.11.2", "machine": "x86_64", "libc": "glibc 2.36", "stale": False, "packages": {}}
+    honest |= {"project": False, "interrupted": False}
+    there = Virtualenv(host="blue", path="/srv/venv", user="shop")
+    plain = {"version": "1", "kind": "wheel", "requires": [], "extras": []}
+    named = {**honest, "packages": {"../../till": plain, "till": plain}}
+    assert list(reading.read(Teller(named), there).packages) == ["till"]
+    with pytest.raises(KraftwerkError, match="answer can't be understood"):
+        reading.read(Teller({**honest, **lie}), there)
+
+
 def test_an_egg_of_former_tools_goes_by_its_list(shop):
     egg = shop.site / "ancient-0.9-py3.egg-info"
     egg.mkdir()
