@@ -3,10 +3,11 @@
 import ast
 import posixpath
 import re
+from dataclasses import replace
 
 from kraftwerk.detect import overlay, routes
 from kraftwerk.detect import settings as settings_of
-from kraftwerk.detect.djangosettings import look
+from kraftwerk.detect.djangosettings import collects, look
 from kraftwerk.detect.evaluate import called, evaluate
 from kraftwerk.detect.finding import Detection
 from kraftwerk.detect.packages import Packages
@@ -37,8 +38,7 @@ def detect(tree: Tree, packages: Packages, found: Detection) -> bool:
     settings = settings_of.read(tree, module, src)
     _callable(tree, src, settings, served, packages, found)
     lines = look(tree, settings, src, packages, found)
-    if not manage or (posixpath.dirname(manage) or ".") != src:
-        _release(manage, src, found)
+    _release(manage, src, collects(settings), found)
     _environment(tree, src, module, where, settings, lines, served, found)
     if health := routes.django(tree, settings, src):
         found.note("health", health.path, health.reason, health.place)
@@ -165,12 +165,24 @@ def _callable(
     return None
 
 
-def _release(manage: str, src: str, found: Detection) -> None:
-    """Note what is run where manage.py isn't at hand: django-admin, or manage.py by its path."""
+def _release(manage: str, src: str, static: bool, found: Detection) -> None:
+    """Note what is run before a release goes live, where that isn't what is run for every project of Django's.
+
+    Args:
+        static: whether static files are collected; a Procfile's release leaves that to the platform that it is for.
+    """
     program = f"python {posixpath.relpath(manage, src)}" if manage else "django-admin"
-    commands = [f"{program} migrate --noinput", f"{program} collectstatic --noinput"]
-    reason = f"migrations and static files; {'manage.py lies elsewhere' if manage else 'there is no manage.py'}"
-    found.note("release", commands if found.value("static") else commands[:1], reason)
+    collect = [f"{program} collectstatic --noinput"] if static else []
+    told = found.findings.get(("release",))
+    if told and static and "collectstatic" not in " ".join(told.value):
+        reason = f"{told.reason}, and static files"
+        found.findings["release",] = replace(told, value=[*told.value, *collect], reason=reason)
+    elsewhere = "manage.py lies elsewhere" if manage else "there is no manage.py"
+    if not manage or (posixpath.dirname(manage) or ".") != src:
+        reason = f"migrations{' and static files' if static else ''}; {elsewhere}"
+        found.note("release", [f"{program} migrate --noinput", *collect], reason)
+    elif not static:
+        found.note("release", [f"{program} migrate --noinput"], "migrations; no static files are collected")
 
 
 def _environment(

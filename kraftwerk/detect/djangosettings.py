@@ -21,6 +21,7 @@ DRIVERS = {
     "mysql": ("mysqlclient", "pymysql", "mysql-connector-python", "aiomysql", "asyncmy"),
 }
 ABOUT_DEBUG = re.compile(r"DEBUG|DEV|PROD|ENV")
+HOSTS = 'ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")'
 FALLBACK = "staticfiles"  # where static files are collected when the code names no place
 
 
@@ -82,13 +83,16 @@ def _hosts(settings: Settings, found: Detection) -> list[str]:
     told = _told(settings, "ALLOWED_HOSTS", "HOST|DOMAIN|URL")
     if told:
         names.hosts(told[0], found)
-        return []
+        if not (setting and re.search(r"\.split\((' ')?\)", ast.unparse(setting.node))):
+            return []
+        found.beware(f"{told[0].name} is split at spaces, not commas", place=setting.place, solved=True)
+        return [HOSTS]
     if setting and isinstance(setting.value, list) and "*" in setting.value:
         return []
     listed = setting.value if setting and isinstance(setting.value, list) else []
     said = f"ALLOWED_HOSTS is {listed}" if listed else "ALLOWED_HOSTS is empty"
     found.beware(f"{said}: every request would be refused", place=settings.place("ALLOWED_HOSTS"), solved=True)
-    return ['ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")']
+    return [HOSTS]
 
 
 def _database(settings: Settings, packages: Packages, found: Detection) -> list[str]:
@@ -158,9 +162,14 @@ def _default(service: str) -> str:
     )
 
 
-def _static(tree: Tree, settings: Settings, src: str, found: Detection) -> list[str]:
+def collects(settings: Settings) -> bool:
+    """Tell whether a project has static files to collect, as far as its applications are known."""
     apps = settings.value("INSTALLED_APPS")
-    if isinstance(apps, list) and "django.contrib.staticfiles" not in apps and UNKNOWN not in apps:
+    return not isinstance(apps, list) or "django.contrib.staticfiles" in apps or UNKNOWN in apps
+
+
+def _static(tree: Tree, settings: Settings, src: str, found: Detection) -> list[str]:
+    if not collects(settings):
         return []
     url, setting = settings.value("STATIC_URL"), settings.found.get("STATIC_ROOT")
     url = f"/{url.strip('/')}/" if isinstance(url, str) and not url.startswith("http") else "/static/"

@@ -84,7 +84,7 @@ def _operation(node: Any, names: Names, file: str) -> Any:
         return posixpath.normpath(posixpath.join(left, right))
     if isinstance(node.op, ast.Add):
         if isinstance(left, list) or isinstance(right, list):
-            return [*(left if isinstance(left, list) else []), *(right if isinstance(right, list) else [])]
+            return [each for side in (left, right) for each in (side if isinstance(side, list) else [UNKNOWN])]
         if isinstance(left, str) and isinstance(right, str):
             return left + right
     return UNKNOWN

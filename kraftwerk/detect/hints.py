@@ -22,17 +22,17 @@ VALUED = (
     "--timeout",
     "--chdir",
 )
+ASYNCHRONOUS = re.compile(r"\b(uvicorn|daphne|hypercorn|UvicornWorker|UvicornH11Worker)\b|asgi")
 ENTRY = re.compile(r"(?P<name>[\w-]+):\s*(?P<command>.+)")
 JOB = re.compile(r"\s*(?P<at>@\w+|[\d*/,-]+(?:\s+[\d*/,-]+){4})\s+(?P<run>\S.*)")
 
 
-def detect(tree: Tree, found: Detection) -> str:
-    """Note what they say; return the callable that the project itself starts, empty where none is named."""
-    told = _procfile(tree, found)
-    told = told or _dockerfile(tree, found)
+def detect(tree: Tree, found: Detection) -> tuple[str, str]:
+    """Note what they say; return the callable that the project itself starts (empty: none is named), and its kind."""
+    command = _procfile(tree, found) or _dockerfile(tree, found)
     _package_json(tree, found)
     _crontab(tree, found)
-    return told
+    return target(command), "asgi" if ASYNCHRONOUS.search(command) else "wsgi"
 
 
 def target(command: str) -> str:
@@ -52,29 +52,31 @@ def target(command: str) -> str:
         for word, before in zip(rest, ["", *rest], strict=False)
         if not word.startswith("-") and before not in VALUED
     ]
-    return next((word for word in plain if CALLABLE.fullmatch(word) and (":" in word or "." in word)), "")
+    named = [word for word in plain if CALLABLE.fullmatch(word) and (":" in word or "." in word)]
+    return next((word for word in named if ":" in word), named[0] if named else "")
 
 
 def _procfile(tree: Tree, found: Detection) -> str:
-    told = ""
+    """Return the command of web, where it is one of a server that is known."""
+    web = ""
     for number, line in enumerate(tree.text("Procfile").splitlines(), 1):
         match = ENTRY.fullmatch(line.strip())
         if not match or line.startswith("#"):
             continue
         name, command, place = match["name"].lower(), match["command"].strip(), Place("Procfile", number)
         if name == "web":
-            told = target(command)
-            if not told:
+            web = command if target(command) else ""
+            if not web:
                 found.beware("web isn't started by a server of WSGI or ASGI that is known", place=place)
         elif name == "release":
             found.note("release", [command], "Procfile's release", place)
         else:
             found.note(f"processes.{name.replace('_', '-')}", command, "Procfile", place)
-    return told
+    return web
 
 
 def _dockerfile(tree: Tree, found: Detection) -> str:
-    """A Dockerfile tells packages of the system, and how web is started."""
+    """Note the packages of the system; return the command that starts web, where it is one that is known."""
     for file in tree.named("Dockerfile")[:1]:
         if "/" in file:
             continue
@@ -92,8 +94,8 @@ def _dockerfile(tree: Tree, found: Detection) -> str:
                 command = shlex.join(json.loads(command)) if command.startswith("[") else command
             except ValueError:
                 continue
-            if told := target(command):
-                return told
+            if target(command):
+                return command
     return ""
 
 

@@ -1,6 +1,7 @@
 """Environment variables by what they are for: what kraftwerk's own say, under the names that a project reads."""
 
 import re
+from collections.abc import Collection
 
 from kraftwerk.detect.finding import Detection
 from kraftwerk.detect.variables import Variable
@@ -16,7 +17,11 @@ PARTS = {
 DATABASE = r"(.*_)?(DATABASES?|DB|POSTGRES(QL)?|PG(SQL)?|PSQL|MYSQL|MARIADB|SQLITE3?|SQL|RDS|RDBMS|SQLALCHEMY_DATABASE)"
 DATABASE_ADDRESS = re.compile(rf"({DATABASE}_?(URL|URI|DSN|CONN(ECTION)?(_STRING)?|ADDRESS)(_DEFAULT)?)")
 DATABASE_PART = re.compile(rf"{DATABASE}_(DEFAULT_)?(?P<part>[A-Z_]+)|(?P<pg>PG[A-Z]+)")
-SECRET = re.compile(r"(.*_)?(SECRET|SECRET_?KEY(_BASE)?|APP_KEY|JWT_KEY|SIGNING_KEY|SALT)")
+SECRET = re.compile(r"((?P<of>\w+?)_)?(SECRET|SECRET_?KEY(_BASE)?|APP_KEY|JWT_KEY|SIGNING_KEY|SALT)")
+# Words before that which say nothing of another service, to which our key would be told as a password for it.
+PLAIN = {"DJANGO", "FLASK", "QUART", "FASTAPI", "APP", "APPLICATION", "WEB", "SITE", "SERVER", "SESSION", "COOKIE"}
+PLAIN |= {"CSRF", "WTF", "JWT", "TOKEN", "SECURITY", "PASSWORD", "HASH"}
+KEPT = re.compile(r"(?i)^\s*(\w*app\w*\.)?(config\[[\"'])?secret_key[\"'\]]*\s*(:\s*\w+\s*)?=")
 HOSTS = re.compile(r"(.*_)?(ALLOWED|VIRTUAL|TRUSTED)_?HOSTS?")
 REDIS_ADDRESS = re.compile(
     r"(.*_)?(REDIS|BROKER|CACHE|RQ|HUEY|CELERY_RESULT|RESULT_BACKEND)\w*_(URL|URI|DSN|LOCATION)"
@@ -25,6 +30,19 @@ REDIS_ADDRESS = re.compile(
 REDIS_PART = re.compile(r"(.*_)?REDIS_(HOST|PORT|HOSTNAME|SERVER|ADDRESS)")
 UPLOADS = re.compile(r"(.*_)?(MEDIA|UPLOADS?)_?(ROOT|PATH|DIR|FOLDER|DIRECTORY)")
 DEBUG = re.compile(r"(DJANGO_|FLASK_|APP_)?DEBUG")
+
+
+def is_key(variable: Variable, line: str, own: Collection[str]) -> bool:
+    """Tell whether a variable has the application's own secret key, and not what another service gave it.
+
+    Args:
+        line: the code that reads it.
+        own: words of the project's names, in capitals.
+    """
+    if KEPT.match(line) and re.search("KEY|SECRET", variable.name):
+        return True
+    match = SECRET.fullmatch(variable.name)
+    return match is not None and set((match["of"] or "APP").split("_")) <= PLAIN | set(own)
 
 
 def secret(variable: Variable, found: Detection) -> None:

@@ -19,11 +19,11 @@ ON_SQLALCHEMY = ("sqlalchemy", "flask-sqlalchemy", "sqlmodel", "databases")
 ORM = ("sqlalchemy", "flask-sqlalchemy", "peewee", "tortoise-orm", "sqlmodel", "databases", "pony", "piccolo")
 
 
-def detect(tree: Tree, packages: Packages, found: Detection, told: str = "") -> None:
+def detect(tree: Tree, packages: Packages, found: Detection, told: str = "", kind: str = "wsgi") -> None:
     """Note what a project needs.
 
     Args:
-        told: the callable that its own way to start it names, such as a Procfile.
+        told: the callable that its own way to start it names, such as a Procfile; kind: wsgi or asgi.
     """
     known = application.find(tree)
     chosen = _chosen(known, told)
@@ -33,7 +33,7 @@ def detect(tree: Tree, packages: Packages, found: Detection, told: str = "") -> 
     elif chosen:
         _note(tree, chosen, known, found)
     elif told:
-        found.note("asgi" if "asgi" in told else "wsgi", told, "as the project itself starts it")
+        found.note(kind, told, "as the project itself starts it")
     else:
         _nothing(tree, packages, found)
     _variables(tree, packages, found)
@@ -117,9 +117,10 @@ def _variables(tree: Tree, packages: Packages, found: Detection) -> None:
     """Note services by what is installed and read, and each variable under the name that the code knows."""
     read = variables.find(tree)
     service = _database(tree, packages, read, found)
+    keys = _own_keys(tree, packages, read, found)
     for several in read.values():
         each = several[0]
-        if names.SECRET.fullmatch(each.name):
+        if each.name in keys:
             names.secret(each, found)
         elif names.HOSTS.fullmatch(each.name):
             names.hosts(each, found)
@@ -135,7 +136,7 @@ def _variables(tree: Tree, packages: Packages, found: Detection) -> None:
         elif names.DEBUG.fullmatch(each.name) and each.default not in (None, UNKNOWN, False, "", "0", "False", "false"):
             found.note(f"environ.{each.name}", names.OFF, "no debugging on servers", each.place)
     if found.framework == "flask":
-        _flask(tree, read, found)
+        _flask(tree, keys, found)
 
 
 def _database(tree: Tree, packages: Packages, read: dict[str, list[variables.Variable]], found: Detection) -> str:
@@ -174,13 +175,20 @@ def _prefixed(tree: Tree, found: Detection) -> None:
         return
 
 
-def _flask(tree: Tree, read: dict[str, list[variables.Variable]], found: Detection) -> None:
+def _own_keys(tree: Tree, packages: Packages, read: dict[str, list[variables.Variable]], found: Detection) -> set[str]:
+    """Return the variables that the application's own secret key is read from, by name."""
+    module = str(found.value("wsgi") or found.value("asgi") or "").partition(":")[0]
+    own = {word for name in (tree.root.name, packages.name, module) for word in re.findall(r"[A-Z0-9]+", name.upper())}
+    return {name for name, several in read.items() if names.is_key(several[0], tree.line(several[0].place), own)}
+
+
+def _flask(tree: Tree, keys: set[str], found: Detection) -> None:
     """Note what no variable says: an application that is added over the project's own does."""
     prefixed = next(iter(tree.python("from_prefixed_env")), "")
     if prefixed:
         place = tree.line_of(prefixed, "from_prefixed_env")
         found.note("environ.FLASK_SECRET_KEY", "${SECRET_KEY}", "config.from_prefixed_env", place)
-    lines = [] if prefixed or any(names.SECRET.fullmatch(name) for name in read) else _keys(tree, found)
+    lines = [] if prefixed or keys else _keys(tree, found)
     instance = next((file for file in tree.python("app.instance_path", "instance_relative_config")), "")
     if instance:
         place = tree.line_of(instance, r"\.instance_path|instance_relative_config")

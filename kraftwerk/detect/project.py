@@ -1,5 +1,6 @@
 """A project as a whole: what `adopt` knows of it."""
 
+import posixpath
 import re
 from pathlib import Path
 
@@ -28,15 +29,23 @@ def detect(root: Path, told: str = "") -> Detection:
     """
     tree = read(root)
     known, found = packages.read(tree), Detection()
-    hinted = hints.detect(tree, found)
+    hinted, kind = hints.detect(tree, found)
     if not django.detect(tree, known, found):
-        otherwise.detect(tree, known, found, told or hinted)
+        otherwise.detect(tree, known, found, told or hinted, kind)
+        _foreign_manage(tree, found)
     queues.detect(tree, known, found)
     _requirements(tree, root, found)
     _install(tree, known, found)
     _extras(known, found)
     _databases(known, found)
     return found
+
+
+def _foreign_manage(tree: Tree, found: Detection) -> None:
+    """Note that nothing is run before a release: a manage.py would be taken for Django's, which this one isn't."""
+    manage = posixpath.normpath(posixpath.join(found.src, "manage.py"))
+    if manage in tree:
+        found.note("release", [], "manage.py isn't Django's here", Place(manage))
 
 
 def _requirements(tree: Tree, root: Path, found: Detection) -> None:

@@ -3,6 +3,7 @@
 import ast
 import posixpath
 import re
+from dataclasses import replace
 
 from kraftwerk.detect import names, variables
 from kraftwerk.detect.evaluate import called
@@ -54,7 +55,9 @@ def _celery(tree: Tree, packages: Packages, found: Detection) -> None:
     if root != found.src:  # outside of the source, which it imports all the same
         aside = posixpath.relpath(root, found.src)
         celery = f'env PYTHONPATH="$PWD" celery --workdir {aside} --app {dotted(file, root)}'
-    found.note("services.redis", {"celery": "yes"}, "Celery's queue", place)
+    found.note("services.redis", {}, "Celery's queue", place)
+    redis = found.services["redis"]  # maybe noted before, as a cache
+    found.findings[redis.keys] = replace(redis, value={**redis.value, "celery": "yes"})
     found.note("processes.worker", f"{celery} worker --loglevel info", "Celery's worker", place)
     _beat(tree, packages, celery, found)
     _brokers(tree, found)

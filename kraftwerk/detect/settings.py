@@ -112,8 +112,8 @@ def _set(name: str, node: ast.expr, value: Any, place: Place, settings: Settings
 def _extend(statement: ast.AugAssign, file: str, settings: Settings) -> None:
     if isinstance(statement.target, ast.Name):
         known, more = settings.names.get(statement.target.id), evaluate(statement.value, settings.names, file)
-        if isinstance(known, list) and isinstance(more, list):
-            known.extend(more)
+        if isinstance(known, list):
+            known.extend(more if isinstance(more, list) else [UNKNOWN])
 
 
 def _statements(body: list[ast.stmt], depth: int = 0) -> Iterator[ast.stmt]:

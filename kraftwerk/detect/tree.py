@@ -85,6 +85,10 @@ class Tree:
         above, _, rest = f"/{file}".partition("/example/")
         return is_aside(rest if rest and f"{above}/manage.py".lstrip("/") in self else file)
 
+    def line(self, place: Place) -> str:
+        """Return the line at a place."""
+        return self.text(place.file).split("\n")[place.line - 1]
+
     def line_of(self, file: str, pattern: str) -> Place:
         """Return the first line that a pattern matches in; the first one where none does."""
         match = re.search(pattern, self.text(file), re.MULTILINE)

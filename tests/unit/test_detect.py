@@ -277,3 +277,63 @@ def test_nothing_of_a_project_is_run(project, tmp_path):
     trap = f"open({str(tmp_path / 'ran')!r}, 'w')\n"
     project({"requirements.txt": "flask\n", "app.py": f"{trap}app = Flask(1)\n", "settings.py": trap, "setup.py": trap})
     assert not (tmp_path / "ran").exists()
+
+
+def test_keys_that_other_services_gave_are_not_ours(project):
+    code = "import os, stripe\nfrom flask import Flask\napp = Flask(__name__)\n"
+    code += 'app.config["SECRET_KEY"] = os.environ["COUNTER_KEY"]\nstripe.api_key = os.environ["STRIPE_SECRET_KEY"]\n'
+    code += 'github = os.environ["GITHUB_CLIENT_SECRET"]\nsigner = os.environ["SESSION_SECRET"]\n'
+    found = project({"app.py": code, "requirements.txt": "flask\n"})
+    assert values(found, "environ") == {"COUNTER_KEY": "${SECRET_KEY}", "SESSION_SECRET": "${SECRET_KEY}"}
+
+
+def test_a_redis_that_is_a_cache_becomes_the_queue_as_well(project):
+    cache = 'CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": env("CACHE_URL")}}\n'
+    found = project(
+        {
+            **DJANGO,
+            "requirements.txt": "Django\ncelery\n",
+            "shop/settings.py": STARTPROJECT + cache,
+            "shop/celery.py": "from celery import Celery\napp = Celery('shop')\n",
+        }
+    )
+    assert values(found, "services")["redis"] == {"celery": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("apps", "procfile", "release"),
+    [
+        ('["django.contrib.staticfiles"]', "", None),
+        ('MORE + ["shop"]', "", None),
+        ('["shop"]', "", ["python manage.py migrate --noinput"]),
+        ('["shop"]', "release: python manage.py migrate", ["python manage.py migrate"]),
+        (
+            '["django.contrib.staticfiles"]',
+            "release: python manage.py migrate",
+            ["python manage.py migrate", "python manage.py collectstatic --noinput"],
+        ),
+    ],
+)
+def test_static_files_are_collected_where_there_are_any(project, apps, procfile, release):
+    settings = STARTPROJECT.replace('["django.contrib.staticfiles"]', apps)
+    found = project({**DJANGO, "shop/settings.py": settings, "Procfile": procfile})
+    assert found.value("release") == release
+
+
+def test_hosts_that_are_split_at_spaces_are_said_anew(project):
+    settings = STARTPROJECT.replace("ALLOWED_HOSTS = []", 'import os\nALLOWED_HOSTS = os.environ["HOSTS"].split(" ")')
+    found = project({**DJANGO, "shop/settings.py": settings})
+    assert 'ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")' in found.additions["kraftwerk_settings.py"]
+    assert values(found, "environ")["HOSTS"] == "${ALLOWED_HOSTS}"
+
+
+def test_a_server_of_asgi_says_what_is_called(project):
+    web = "web: uvicorn --log-config logging.conf shop:app\n"
+    found = project({"shop.py": "app = make()\n", "requirements.txt": "x\n", "Procfile": web})
+    assert (found.value("asgi"), found.value("wsgi")) == ("shop:app", None)
+
+
+def test_a_manage_py_of_others_is_not_taken_for_djangos(project):
+    app = "from flask import Flask\napp = Flask(__name__)\n"
+    found = project({"app.py": app, "manage.py": "from app import app\n", "requirements.txt": "flask\n"})
+    assert found.value("release") == []
