@@ -4,7 +4,7 @@ main() {
   cd "$1" 2>/dev/null || return 0
   for list in lists/*/*.txt; do
     name="${list#lists/}"
-    [ -d "/web/${name%/*}/venvs/$(basename "$list" .txt)" ] || rm -f "$list"
+    [ -d "/web/${name%/*}/venvs/$(basename "$list" .txt)" ] || find . -path "./$list" -mmin +1440 -delete
   done
   for folder in $(find . -mindepth 1 -maxdepth 1 -type d -name '????????????????????????????????*' -mmin +1440); do
     cat lists/*/*.txt 2>/dev/null | grep -qF "${folder#./}" || rm -rf "$folder"

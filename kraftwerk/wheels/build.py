@@ -74,7 +74,7 @@ def build(
         new += house.add(ready)[0]
         for part in open_parts:
             if part.source or _held(house, part, target) is None:
-                on_progress(f"building {part.line}")
+                on_progress(f"building {origin.bare(part.line)}")
                 made = workshop.make(part.line, target, node, Path(folder), house)
                 added, same = house.add([made], source=part.source)
                 new, kept = new + added, kept + same
@@ -142,7 +142,8 @@ def _part(line: str, sources: dict[str, str]) -> Part:
         return Part(line, origin.folder(line))
     asked = sources.get(address.name) or next((url for url in sources.values() if address.url.startswith(url)), "")
     commit = address.url.rpartition("@")[2]
-    return Part(line, f"{asked or address.url}{COMMIT}{commit}" if "/" not in commit else asked or address.url)
+    source = origin.bare(asked or address.url)
+    return Part(line, f"{source}{COMMIT}{commit}" if "/" not in commit else source)
 
 
 def _held(house: House, part: Part, target: Target) -> Wheel | None:

@@ -64,7 +64,8 @@ class Cargo:
         return [requirements.venv_argv(venv, python), *installs, ("touch", f"{venv}/{requirements.READY}")]
 
     def _install_argv(self, listed: str, venv: str, release: str) -> list[Argv]:
-        common = ("--python", f"{venv}/bin/python", "--compile-bytecode", "--no-config", "--no-index", "--no-deps")
+        alone = ("--no-config", "--no-sources", "--offline", "--no-index", "--no-deps")
+        common = ("--python", f"{venv}/bin/python", "--compile-bytecode", *alone)
         found = [word for wheel in self.wheels for word in store.find_links(wheel)]
         start = (NODE_UV, "--directory", f"{release}/{self.within}", "pip", "install", *common)
         commands: list[Argv] = [(*start, "--require-hashes", *found, "-r", listed)] if self.wheels else []

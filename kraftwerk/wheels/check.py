@@ -12,8 +12,9 @@ from packaging.version import InvalidVersion, Version
 
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.requirements_text import normal
-from kraftwerk.wheels.wheel import Wheel, declared_tags, member, metadata, parse
+from kraftwerk.wheels.wheel import BROKEN, Wheel, declared_tags, member, metadata, parse
 
+HASHES = ("sha256", "sha384", "sha512")  # that a RECORD may have
 LINUX = ("any", "linux_", "manylinux", "musllinux_")
 
 
@@ -63,16 +64,22 @@ def _unlike_record(path: Path) -> Iterator[str]:
     with zipfile.ZipFile(path) as archive:
         try:
             record = member(archive, "RECORD")
+            rows = list(csv.reader(io.StringIO(archive.read(record).decode(errors="replace"))))
         except KeyError:
             yield "it has no RECORD"
             return
-        rows = list(csv.reader(io.StringIO(archive.read(record).decode(errors="replace"))))
+        except BROKEN as error:
+            yield f"its RECORD can't be read: {error}"
+            return
         hashes = {row[0]: row[1] for row in rows if len(row) > 1}
         for each in archive.infolist():
+            if each.filename.startswith("/") or ".." in each.filename.split("/"):
+                yield f"{each.filename} in it leads out of the place that it is installed in"
+                return
             if each.is_dir() or each.filename in (record, f"{record}.jws", f"{record}.p7s"):
                 continue
             kind, _, digest = hashes.get(each.filename, "").partition("=")
-            if kind not in hashlib.algorithms_guaranteed or digest != _digest(archive, each, kind):
+            if kind not in HASHES or digest != _digest(archive, each, kind):
                 yield f"{each.filename} in it is not what its RECORD says"
                 return
 
@@ -84,6 +91,6 @@ def _digest(archive: zipfile.ZipFile, each: zipfile.ZipInfo, kind: str) -> str:
         with archive.open(each) as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-    except zipfile.BadZipFile:
+    except BROKEN:
         return ""
     return base64.urlsafe_b64encode(digest.digest()).decode().rstrip("=")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -57,17 +58,19 @@ def ready(lines: Sequence[str], target: Target, folder: Path, on_progress: OnPro
 def source(line: str, folder: Path) -> Path:
     """Fetch the source of a package; return its file.
 
+    Args:
+        line: a name with its version, or the address of an archive.
+        folder: a new one is made in it.
+
     Raises:
         KraftwerkError: there is none, or no index is in reach.
     """
-    place = folder / "source"
+    place = Path(tempfile.mkdtemp(dir=folder, prefix="fetched-"))
     done = _run(source_argv(virtualenv.uv_program(), sys.executable, line, str(place)))
-    name = line.partition("==")[0].split("[")[0].replace("-", "_").lower()
-    for found in sorted(place.glob("*")) if not done.returncode else ():
-        if found.name.replace("-", "_").lower().startswith(f"{name}_"):
-            return found
+    for found in place.iterdir() if not done.returncode else ():
+        return found
     said = [each for each in done.stderr.decode(errors="replace").splitlines() if each.startswith("ERROR")]
-    raise KraftwerkError(f"{line}: the index has no wheel that fits, and no source: {(said or ['nothing found'])[-1]}")
+    raise KraftwerkError(f"{line}: no wheel that fits, and no source: {(said or ['nothing found'])[-1]}")
 
 
 def _run(words: Argv) -> process.Completed:

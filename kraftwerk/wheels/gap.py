@@ -69,7 +69,7 @@ class _Walk:
             self.ranges[normal(requirement.name)] = requirement.specifier
         for address in split.addresses:
             if origin.wheel(address, self.wheels, self.target) is None:
-                yield Gap(address.line, "", origin.reason(address, self.wheels, self.target), self.target)
+                yield Gap(origin.bare(address.line), "", origin.reason(address, self.wheels, self.target), self.target)
         yield from self._visit([(line, "", "") for line in split.names])
 
     def _visit(self, waiting: list[tuple[str, str, str]]) -> Iterator[Gap]:

@@ -103,9 +103,10 @@ class House:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
             known = {wheel.key: wheel for wheel in log.read(self.folder)}
-            for wheel in checked:
+            for number, wheel in enumerate(checked):
                 if not renew:
-                    _refuse_conflict(wheel, known.get(wheel.key))
+                    before = {each.key: each for each in checked[:number]}
+                    _refuse_conflict(wheel, before.get(wheel.key) or known.get(wheel.key))
             new = [wheel for wheel in checked if not _same(known.get(wheel.key), wheel, self.folder)]
             placed = [log.signed(replace(wheel, path=self._place(wheel.path))) for wheel in new]
             if placed:

@@ -15,7 +15,7 @@ BARE = re.compile(r"((git|hg|svn|bzr)\+\S+|https?://\S+)")
 EGG = re.compile(r"#(.*&)?egg=(?P<name>[\w.-]+)")
 SUBDIRECTORY = re.compile(r"[#&]subdirectory=(?P<folder>[^&\s;]+)")
 INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)\b[\s=]*(?P<file>\S+)")
-INDEX = ("-i ", "--index-url", "--extra-index-url", "-f ", "--find-links", "--trusted-host", "--no-index", "--hash")
+INDEX = ("-i", "-f", "--")  # what options begin with that are no requirements
 OPTION = re.compile(r"\s+--(hash|config-settings?|global-option|install-option)[=\s].*")
 
 
@@ -92,6 +92,11 @@ def address(line: str) -> Address | None:
     return None
 
 
+def bare(text: str) -> str:
+    """Return an address without the password or token in it: what is recorded, and what is shown."""
+    return re.sub(r"(https?://)[^/@\s]*@", r"\1", text)
+
+
 def folder(line: str) -> str:
     """Return the folder that a line requires, as a path; empty for everything else."""
     found = EDITABLE.sub("", line).strip()
@@ -103,14 +108,12 @@ def folder(line: str) -> str:
 def _sort(line: str, found: Split) -> None:
     constrains = line.startswith("-c ")
     line = OPTION.sub("", line.removeprefix("-c ")).strip()
-    if line.startswith(INDEX) or line.startswith("--"):
-        return
     if is_local(line):
         found.folders.append(EDITABLE.sub("", line))
     elif by_address := address(line):
         if not constrains:
             found.addresses.append(by_address)
-    else:
+    elif not line.startswith(INDEX):
         (found.constraints if constrains else found.names).append(line)
 
 
@@ -130,4 +133,4 @@ def _all_lines(lines: Sequence[str], root: Path | None) -> list[str]:
 def _is_from(each: Wheel, address: Address) -> bool:
     """Tell whether a wheel was built from an address: the very same, whatever commit that was then."""
     asked = each.source.partition(" ")[0]
-    return asked == address.url and address.name in ("", each.name)
+    return bare(asked) == bare(address.url) and address.name in ("", each.name)

@@ -29,7 +29,7 @@ def argv(uv: str, python: str, folder: str, target: Target, constraints: str) ->
         constraints: a file of them.
     """
     plain = ("--quiet", "--no-annotate", "--no-header", "--no-config", "--no-sources", "--no-python-downloads")
-    only = ("--no-index", "--find-links", folder, "--constraints", constraints)
+    only = ("--offline", "--no-index", "--find-links", folder, "--constraints", constraints)
     return (uv, "pip", "compile", *plain, *only, "--python", python, *target.uv_words, "-")
 
 

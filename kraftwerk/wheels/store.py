@@ -1,5 +1,6 @@
 """The store of wheels on a node: each once, in a folder named by its hash, whichever sites are made from it."""
 
+import shlex
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
@@ -35,8 +36,12 @@ def lacking(connection: Connection, wheels: Sequence[Wheel], folder: PurePosixPa
     """Return those of wheels that the node's store doesn't have, without two of one content.
 
     Raises:
-        KraftwerkError: the node can't be reached.
+        KraftwerkError: the node can't be reached, or a wheel was recorded without a hash (code 2).
     """
+    if unknown := [wheel for wheel in wheels if not wheel.sha256]:
+        files = " ".join(shlex.quote(str(wheel.path)) for wheel in unknown)
+        cause = f"recorded without a hash: {', '.join(wheel.path.name for wheel in unknown)}; nothing was touched"
+        raise KraftwerkError(cause, next_command=f"kraftwerk wheels add {files}", code=2)
     places = {place(wheel): wheel for wheel in wheels}
     printed = connection.script(script("wheelslacking"), str(folder), *places).stdout.decode()
     return [places[line] for line in printed.splitlines() if line in places]

@@ -2,6 +2,7 @@
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import Message
@@ -9,7 +10,7 @@ from email.parser import BytesHeaderParser
 from functools import cached_property
 from pathlib import Path
 
-from packaging.tags import Tag
+from packaging.tags import Tag, parse_tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
@@ -17,6 +18,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.wheels.target import Target
 
 BLOCK = 1 << 20
+BROKEN = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)  # what a damaged archive raises
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,9 @@ def metadata(path: Path) -> Message:
 
 
 def declared_tags(path: Path) -> frozenset[str]:
-    """Return the tags that a wheel's WHEEL file gives, one by one."""
-    return frozenset(str(tag) for tag in _headers(path, "WHEEL").get_all("Tag", []))
+    """Return the tags that a wheel's WHEEL file gives, one by one; some have them packed, as in the name."""
+    given = [str(each) for each in _headers(path, "WHEEL").get_all("Tag", [])]
+    return frozenset(str(tag) for each in given for tag in (parse_tag(each) if each.count("-") == 2 else [each]))
 
 
 def member(archive: zipfile.ZipFile, name: str) -> str:
@@ -132,5 +135,5 @@ def _headers(path: Path, name: str) -> Message:
             return BytesHeaderParser().parsebytes(archive.read(member(archive, name)))
     except KeyError as error:
         raise KraftwerkError(f"{path} is no wheel: it has no {name}", code=2) from error
-    except (OSError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
         raise KraftwerkError(f"{path} can't be read as a wheel: {error}", code=2) from error

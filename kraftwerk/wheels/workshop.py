@@ -59,6 +59,8 @@ def make(line: str, target: Target, node: Connection | None, folder: Path, house
         KraftwerkError: it can't be built, or not for this target without a node.
     """
     source = _source(line, folder)
+    if source.suffix == ".whl" and source.is_file():
+        return source
     try:
         made = _here(source, target, folder)
         if parse(made).fits(target) and (_is_pure(made) or _is_like(target)):
@@ -72,7 +74,7 @@ def make(line: str, target: Target, node: Connection | None, folder: Path, house
 
 
 def _source(line: str, folder: Path) -> Path:
-    """Return the folder with the source of a package."""
+    """Return the folder with the source of a package, or the wheel that an address is one of."""
     if own := origin.folder(line):
         return Path(own)
     address = origin.address(line)
@@ -84,7 +86,9 @@ def _source(line: str, folder: Path) -> Path:
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:
-    """Return the folder that an archive of source has in it, unpacked."""
+    """Return the folder that an archive of source has in it, unpacked; a wheel stays as it is."""
+    if archive.suffix == ".whl":
+        return archive
     place = Path(tempfile.mkdtemp(dir=folder, prefix="source-"))
     try:
         if archive.suffix == ".zip":

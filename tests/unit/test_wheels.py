@@ -3,13 +3,14 @@
 import subprocess
 import sys
 import tarfile
+import zipfile
 from io import BytesIO
 
 import pytest
 
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.remote import program
-from kraftwerk.wheels import build, fetch, house, log, origin, prunes, resolution, wanted, workshop
+from kraftwerk.wheels import build, fetch, house, log, origin, prunes, resolution, store, wanted, workshop
 from kraftwerk.wheels.target import Target
 from kraftwerk.wheels.wheel import Wheel, parse, sha256
 from tests.wheel_files import make_wheel
@@ -104,12 +105,42 @@ class TestAdding:
             ({"declared": "cp311-cp311-linux_x86_64"}, "the tags of its name and of its WHEEL file differ"),
             ({"tag": "cp311-cp311-win_amd64"}, "it is for win_amd64, and nodes run Linux"),
             ({"spoilt": True}, "till.py in it is not what its RECORD says"),
+            ({"files": {"../till.py": ""}}, r"\.\./till.py in it leads out of the place"),
         ],
     )
     def test_what_is_not_sound_is_refused(self, held, made, options, cause):
         with pytest.raises(KraftwerkError, match=cause):
             held.add([made("till", "1.0", **options)])
         assert not (held.folder / "release_log").exists()
+
+    def test_two_of_one_name_in_one_go_are_a_conflict(self, held, made):
+        one = made("till", "1.0").rename(held.folder.parent / "till-1.0-py3-none-any.whl")
+        with pytest.raises(KraftwerkError, match="recorded with other content"):
+            held.add([one, made("till", "1.0", body="# another")])
+        assert held.wheels == []
+
+    def test_a_damaged_one_is_refused(self, held, made):
+        path = made("till", "1.0", body="#" * 5000)
+        with zipfile.ZipFile(path) as stored:
+            contents = {name: stored.read(name) for name in stored.namelist()}
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, content in contents.items():
+                packed.writestr(name, content)
+        start = 30 + len("till.py")  # behind the header of the first file
+        whole = path.read_bytes()
+        path.write_bytes(whole[:start] + b"\xff" * 8 + whole[start + 8 :])
+        with pytest.raises(KraftwerkError, match=r"till\.py in it is not what its RECORD says"):
+            held.add([path])
+
+    def test_tags_may_be_packed(self, held, made, monkeypatch):
+        monkeypatch.setattr("tests.wheel_files._tags", lambda tag: [tag])
+        held.add([made("till", "1.0", tag="py2.py3-none-any")])
+        assert held.problems() == []
+
+    def test_one_without_a_hash_is_sent_nowhere(self, held):
+        with pytest.raises(KraftwerkError, match=r"recorded without a hash: till-1-py3-none-any\.whl") as caught:
+            store.lacking(None, [Wheel(held.folder / "till-1-py3-none-any.whl", "till", "1", "py3-none-any")])
+        assert caught.value.next_command.startswith("kraftwerk wheels add ")
 
     def test_a_name_that_its_metadata_denies_is_refused(self, held, made):
         path = made("till", "1.0")
@@ -231,7 +262,31 @@ class TestResolving:
             '[project]\nname = "own"\nversion = "1"\ndependencies = ["coins==1.0"]\n'
         )
         assert pins(stocked.resolve(["-e ./lib"], BLUE, tmp_path)) == ["coins==1.0"]
-        assert origin.split(["-e ./lib"]).folders == ["./lib"]
+        assert origin.split(["-e ./lib", "--editable=./till"]).folders == ["./lib", "./till"]
+
+    @pytest.mark.parametrize("line", ["till @ https://127.0.0.1:9/till-1.tar.gz", "./lib", "-f https://127.0.0.1:9/"])
+    def test_nothing_but_the_house_is_asked(self, held, made, tmp_path, line):
+        held.add([made("coins", "1.0")])
+        (tmp_path / "lib").mkdir()
+        (tmp_path / "lib" / "pyproject.toml").write_text(
+            '[project]\nname = "own"\nversion = "1"\ndependencies = ["till @ https://127.0.0.1:9/till-1.tar.gz"]\n'
+        )
+        if line.startswith("-f"):
+            assert pins(held.resolve(["coins", line], BLUE, tmp_path)) == ["coins==1.0"]
+        else:
+            with pytest.raises(KraftwerkError, match=r"wheels are missing|connectivity is disabled"):
+                held.resolve([line], BLUE, tmp_path)
+
+    def test_of_an_address_no_password_is_recorded(self, stocked, made):
+        url = "git+https://anna:secret@example.org/fork.git@main"
+        part = build._part(f"coins @ {url.removesuffix('main')}{'0' * 40}", {"coins": url})
+        assert part.source == f"git+https://example.org/fork.git@main at {'0' * 40}"
+        stocked.add([made("coins", "1.1+shop.1")], source=part.source)
+        assert pins(stocked.resolve([f"coins @ {url}"], BLUE)) == ["coins==1.1+shop.1"]
+        with pytest.raises(KraftwerkError) as caught:
+            stocked.resolve([f"till @ {url.replace('fork', 'till')}"], BLUE)
+        assert "secret" not in str(caught.value)
+        assert origin.bare("git+ssh://git@example.org/fork.git") == "git+ssh://git@example.org/fork.git"
 
     def test_addresses_are_taken_apart(self):
         found = origin.address(
@@ -288,7 +343,8 @@ def test_prune_keeps_the_newest_and_what_is_required(held, made):
 def test_the_words_of_uv_and_pip():
     assert resolution.argv("uv", "py", "here", BLUE, "limits") == (
         *("uv", "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--no-config", "--no-sources"),
-        *("--no-python-downloads", "--no-index", "--find-links", "here", "--constraints", "limits", "--python", "py"),
+        *("--no-python-downloads", "--offline", "--no-index", "--find-links", "here", "--constraints", "limits"),
+        *("--python", "py"),
         *("--python-version", "3.11.2", "--python-platform", "x86_64-manylinux_2_36", "-"),
     )
     assert build.argv("uv", BLUE, "here", "pins", "limits", ["till"], deps=False) == (
