@@ -38,7 +38,7 @@ def command(name: str, node: str, keep_source: bool, keep_data: bool, yes: bool)
         with screen.step(f"Removing {site.folder}"):
             removing.remove_source(site)
     if owner:
-        record.forget(name)
+        record.forget(name, site.node.name)
         screen.say(f"{name} is gone from {site.node.name}." + _left(site, source))
     else:
         screen.hint(

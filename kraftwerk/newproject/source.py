@@ -45,6 +45,7 @@ def opened(template: str, ref: str = "", *, ask: bool = False) -> Iterator[Sourc
     Raises:
         KraftwerkError: there is no such template (code 2), or it can't be fetched.
     """
+    check(template)
     if template in layers.names():
         if ref:
             raise KraftwerkError(f"--ref is for templates in git, and {template} is on this machine", code=2)
@@ -55,11 +56,23 @@ def opened(template: str, ref: str = "", *, ask: bool = False) -> Iterator[Sourc
         with TemporaryDirectory(prefix="kraftwerk-template-") as place:
             yield _fetched(template, ref, Path(place) / "template", ask=ask)
         return
-    if not folder.is_dir():
-        raise _unknown(template)
     if ref:
         raise KraftwerkError(f"--ref is for templates in git, and {template} is none", code=2)
     yield Source(folder.resolve().name, folder.resolve(), layers.structure(folder))
+
+
+def check(template: str) -> None:
+    """See that a template is one, as far as that is known before it is fetched.
+
+    Raises:
+        KraftwerkError: there is no such template (code 2); near ones are named.
+    """
+    known = layers.names()
+    if template in known or clone.is_address(template) or Path(template).expanduser().is_dir():
+        return
+    near = suggestion(template, known) or f"; there are: {', '.join(known)}"
+    kinds = "a folder or a git address does as well"
+    raise KraftwerkError(f"no template is called {template}{near}; {kinds}", code=2)
 
 
 def _named(template: str) -> Source:
@@ -79,10 +92,3 @@ def _fetched(template: str, ref: str, folder: Path, *, ask: bool) -> Source:
         clone.checkout(folder, tag)
     label = address.rstrip("/").rpartition("/")[2].rpartition(":")[2].removesuffix(".git")
     return Source(label, folder, layers.structure(folder), clone.shown(address))
-
-
-def _unknown(template: str) -> KraftwerkError:
-    known = layers.names()
-    near = suggestion(template, known) or f"; there are: {', '.join(known)}"
-    kinds = "a folder or a git address does as well"
-    return KraftwerkError(f"no template is called {template}{near}; {kinds}", code=2)

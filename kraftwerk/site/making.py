@@ -1,17 +1,18 @@
 """A new site, from nothing to an answer: the project's files, what they say of nginx, and its first release."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kraftwerk import configtext, deploy, project, rollout, target
+from kraftwerk import configtext, deploy, project, registry, rollout, target
 from kraftwerk.deployment import FILE
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.newproject import creation
+from kraftwerk.instance import Instance
+from kraftwerk.newproject import creation, source
 from kraftwerk.newproject.choice import Choice
 from kraftwerk.newproject.choice import check as check_choice
-from kraftwerk.node import Node
+from kraftwerk.node import HOSTNAME, Node
 from kraftwerk.paths import write_atomic
 from kraftwerk.site import clash, record
 from kraftwerk.site.clash import Clash
@@ -86,9 +87,13 @@ def check(wish: Wish) -> None:
     """See that a site can be made, or goes on with one that was begun.
 
     Raises:
-        KraftwerkError: its name can't be used, or is taken (code 2).
+        KraftwerkError: its name or a domain can't be used, its name is taken, or there is no such template (code 2).
     """
     check_choice(wish.choice)
+    source.check(wish.choice.template)
+    for domain in wish.domains:
+        if not HOSTNAME.fullmatch(domain):
+            raise KraftwerkError(f"--domain {domain}: a domain is wanted, such as www.example.com", code=2)
     known = record.all_sites().get(wish.name)
     if known and (known.node, known.folder) != (wish.node.name, wish.folder):
         cause = f"the site {wish.name} is on {known.node} already, its source in {known.folder}"
@@ -102,9 +107,25 @@ def look(wish: Wish) -> list[Clash]:
     """Return what stands in the site's way in its node's nginx.
 
     Raises:
-        KraftwerkError: the node can't be reached.
+        KraftwerkError: the node can't be reached, or serves a site of that name already (code 2).
     """
-    return clash.find(Connection(wish.node), wish.name, wish.names, wish.default_server, wish.replaces)
+    connection = Connection(wish.node)
+    if not wish.folder.exists():
+        check_free(wish, registry.sync(connection))
+    return clash.find(connection, wish.name, wish.names, wish.default_server, wish.replaces)
+
+
+def check_free(wish: Wish, hosted: Mapping[str, Instance]) -> None:
+    """See that a project that is yet to be made doesn't become the next release of a site that somebody has.
+
+    Raises:
+        KraftwerkError: the node serves a site of that name already (code 2).
+    """
+    other = hosted.get(wish.name)
+    if other is not None and other.present:
+        cause = f"{wish.node.name} serves {wish.name} already, and an empty project would take its place"
+        advice = f"another name; or kraftwerk rmsite {wish.name} --on {wish.node.name} first"
+        raise KraftwerkError(cause, next_command=advice, code=2)
 
 
 def settle(wish: Wish, found: Sequence[Clash], agree: Callable[[Clash], bool]) -> Wish:
@@ -142,7 +163,7 @@ def create(wish: Wish, *, ask: bool, trust: bool) -> creation.NewProject | None:
             made = creation.create(wish.choice, wish.parent, ask=ask, may_run_code=trust)
         except BaseException:
             if not wish.folder.exists():
-                record.forget(wish.name)
+                record.forget(wish.name, wish.node.name)
             raise
     _say_where(wish)
     return made

@@ -54,10 +54,11 @@ def save(site: Site) -> None:
         sites[site.name] = site
 
 
-def forget(name: str) -> None:
-    """Forget a site; it is no error if there is none."""
+def forget(name: str, node: str) -> None:
+    """Forget a node's site; it is no error if there is none. Another node's of that name stays."""
     with _changed() as sites:
-        sites.pop(name, None)
+        if name in sites and sites[name].node == node:
+            del sites[name]
 
 
 @contextmanager

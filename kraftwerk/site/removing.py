@@ -44,7 +44,7 @@ def find(name: str, wanted: str) -> Leaving:
     connection = Connection(node)
     known = registry.sync(connection)
     folder = site.folder if site and site.node == node.name and (site.folder / FILE).is_file() else None
-    if name not in known and site is None:
+    if name not in known and (site is None or site.node != node.name):
         raise KraftwerkError(f"{node.name} has no site {name}", next_command="kraftwerk status", code=2)
     return Leaving(name, node, Target(node, known[name], connection) if name in known else None, folder)
 

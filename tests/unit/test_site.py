@@ -1,11 +1,13 @@
 """Sites by one command: what is wished for, what is in the way, what is remembered, and which node is meant."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kraftwerk import here, project
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
 from kraftwerk.newproject.choice import Choice
 from kraftwerk.node import Node, machine_id, save_node
 from kraftwerk.site import clash, making, place, record, removing
@@ -63,6 +65,26 @@ def test_an_interrupted_mksite_goes_on_and_another_s_name_is_taken(home):
         making.check(wish(home / "elsewhere"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "domain", "said"),
+    [
+        ("djagno", "a.test", "no template is called djagno; did you mean django"),
+        ("wsgi", "http://a.test", "--domain http"),
+    ],
+)
+def test_what_can_t_be_made_is_told_before_the_plan(home, kind, domain, said):
+    with pytest.raises(KraftwerkError, match=said):
+        making.check(Wish(Choice("shop", kind), home, BLUE, (domain,)))
+
+
+def test_a_site_that_others_deployed_is_not_replaced_by_an_empty_project(home):
+    live = Instance("shop", "shop", "production", "shop.wsgi")
+    with pytest.raises(KraftwerkError, match="blue serves shop already"):
+        making.check_free(wish(home), {"shop": live})
+    making.check_free(wish(home), {"blog": live})
+    making.check_free(wish(home), {"shop": replace(live, present=False)})
+
+
 def test_what_may_stand_aside_is_asked_for_and_all_else_refused(home):
     agreed = making.settle(wish(home), [DEFAULT, NAME, ADDRESS], lambda each: True)
     assert agreed.replaces == ("sites-enabled/default", "sites-enabled/a")
@@ -80,8 +102,9 @@ def test_what_may_stand_aside_is_asked_for_and_all_else_refused(home):
 def test_sites_are_remembered_and_forgotten(home):
     record.save(Site("shop", "blue", Path("/srv/shop")))
     record.save(Site("blog", "blue", Path("/srv/blog")))
-    record.forget("shop")
-    record.forget("shop")
+    record.forget("shop", "blue")
+    record.forget("shop", "blue")
+    record.forget("blog", "green")
     assert record.all_sites() == {"blog": Site("blog", "blue", Path("/srv/blog"))}
     record.file().write_text("blog: 7\n")
     with pytest.raises(KraftwerkError, match="must name sites"):
@@ -121,6 +144,16 @@ def test_the_source_of_a_site_goes_when_told(home):
     assert not folder.exists()
     with pytest.raises(KraftwerkError, match="No such file"):
         removing.remove_source(removing.Leaving("shop", BLUE, None, folder))
+
+
+def test_a_site_of_another_node_is_not_taken_for_gone(home, monkeypatch):
+    for node in (BLUE, Node("green", "192.0.2.8", "ssh")):
+        save_node(node)
+    record.save(Site("shop", "blue", home / "shop"))
+    monkeypatch.setattr(removing.registry, "sync", lambda connection: {})
+    assert removing.find("shop", "").node == BLUE
+    with pytest.raises(KraftwerkError, match="green has no site shop"):
+        removing.find("shop", "green")
 
 
 def test_nginx_site_of_kraftwerk_yaml(home):
