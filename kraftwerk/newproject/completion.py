@@ -17,6 +17,7 @@ def complete(choice: Choice, folder: Path) -> tuple[str, list[str]]:
     Returns:
         The project's framework, empty where none was recognized; and what is missing or would break in production.
     """
+    folder = folder.resolve()
     if (folder / FILE).exists():
         return "", []
     from kraftwerk.adoption import adopting, changes  # other templates needn't wait for them
@@ -31,6 +32,8 @@ def complete(choice: Choice, folder: Path) -> tuple[str, list[str]]:
         if choice.python:
             found.note("python", choice.python, "--python")
         planned = changes.plan(found, folder, name)
+        if outside := [each.path for each in planned if not (folder / each.path).resolve().is_relative_to(folder)]:
+            raise KraftwerkError(f"{outside[0]} is a link that leads out of the project")
     except KraftwerkError as error:
         return "", [f"{choice.name} has no {FILE} yet: {error}"]
     for change in planned:

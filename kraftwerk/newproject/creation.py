@@ -104,7 +104,8 @@ def _whole(
     """
     project = work / folder.name  # templates use the folder's name
     message = _write(choice, found, template, project, ask=ask, may_run_code=may_run_code)
-    shutil.rmtree(project / HIDDEN, ignore_errors=True)  # one that a task made names a folder that goes away
+    trust.check(found, _states(project), trust=may_run_code, ask=ask, where="its nodes", who="root")
+    _remove(project / HIDDEN)  # one that a task made names a folder that goes away
     files = sum(len(names) for place, _, names in os.walk(project) if ".git" not in Path(place).parts)
     framework, cautions = completion.complete(choice, project)
     project.rename(folder)
@@ -128,6 +129,12 @@ def _write(choice: Choice, found: Source, template: Path, project: Path, *, ask:
     return copies.render(template, project, answers, shown={}, address=found.address, ask=ask, trust=trusted)
 
 
+def _states(project: Path) -> list[str]:
+    """Return what a project has of states of its own, which a deploy runs on its nodes."""
+    files = [path for path in (project / "salt").rglob("*") if path.is_file()]
+    return [f"salt/, Salt's states and modules ({len(files)} file{'s' if len(files) > 1 else ''})"] if files else []
+
+
 def _install(choice: Choice, folder: Path) -> list[str]:
     """Make a project's virtualenv; return what went wrong."""
     try:
@@ -144,12 +151,22 @@ def _beside(folder: Path) -> Iterator[Path]:
     work = folder.with_name(f".{folder.name}.kraftwerk-init")
     busy = f"{folder.name} is being made by another kraftwerk init right now"
     with held(work, busy=busy, timeout=0, remake=lambda: _make(work)):
+        if work.is_symlink() or work.stat().st_uid != os.geteuid():  # in a folder that others may write to, too
+            raise KraftwerkError(f"{work} is in the way, and somebody else's", next_command=f"ls -ld {work}")
         try:
             for path in work.iterdir():
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                _remove(path)
             yield work
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _make(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """What a whole template asks, and what it would run on this computer: read before anything of it is used."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,15 +66,18 @@ def _copier(name: str, text: str) -> Contents:
         raise KraftwerkError(f"{name}: questions are wanted, `name: …`", code=2)
     whole = {str(key): value for part in parts for key, value in part.items()}
     asked = {key: value for key, value in whole.items() if not key.startswith("_")}
-    return Contents(asked, complete="!include" not in text, code=tuple(_tasks(whole)))
+    code = list(_tasks(whole.get("_tasks") or ()))
+    # Of several documents copier takes the last one's tasks, but the extensions of all.
+    code += [f"the Jinja extension {each}" for part in parts for each in part.get("_jinja_extensions") or ()]
+    complete = "!include" not in text
+    code += ["what the files say that it includes"] if code and not complete else []
+    return Contents(asked, complete, tuple(code))
 
 
-def _tasks(whole: Mapping[str, Any]) -> Iterator[str]:
-    for task in whole.get("_tasks") or ():
+def _tasks(tasks: Iterable[Any]) -> Iterator[str]:
+    for task in tasks:
         command = task.get("command", "") if isinstance(task, dict) else task
         yield " ".join(map(str, command)) if isinstance(command, list) else str(command)
-    for extension in whole.get("_jinja_extensions") or ():
-        yield f"the Jinja extension {extension}"
 
 
 def _cookiecutter(folder: Path, name: str, text: str) -> Contents:

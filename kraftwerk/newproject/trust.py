@@ -1,4 +1,4 @@
-"""Code that a template runs on this computer: shown, and run when somebody said so."""
+"""Code that a template runs, on this computer or on nodes: shown, and run when somebody said so."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,9 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.newproject.source import Source
 
 
-def check(source: Source, code: Sequence[str], *, trust: bool, ask: bool) -> bool:
+def check(
+    source: Source, code: Sequence[str], *, trust: bool, ask: bool, where: str = "this computer", who: str = "you"
+) -> bool:
     """Return whether a template may run code; where it has some and may not, nothing is made.
 
     Args:
@@ -15,6 +17,8 @@ def check(source: Source, code: Sequence[str], *, trust: bool, ask: bool) -> boo
         code: what it would run, a line for each.
         trust: it was said on the command line.
         ask: somebody is there to be asked.
+        where: whose computer it runs on.
+        who: the user that it runs as.
 
     Raises:
         KraftwerkError: it has code, and nobody said yes.
@@ -22,9 +26,9 @@ def check(source: Source, code: Sequence[str], *, trust: bool, ask: bool) -> boo
     if trust or source.own or not code:
         return trust or source.own
     if not ask:
-        cause = f"{source.label} runs code on this computer: {'; '.join(code)}"
+        cause = f"{source.label} runs code on {where}: {'; '.join(code)}"
         raise KraftwerkError(cause, next_command="read it, then add --trust", code=2)
-    screen.say(f"{source.label} runs code on this computer, as you:")
+    screen.say(f"{source.label} runs code on {where}, as {who}:")
     for line in code:
         screen.say(f"  {line}")
     if not screen.confirm("Run it?"):

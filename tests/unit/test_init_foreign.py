@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.newproject import answers, clone, cookies, copies, layers, questions, source, trust
+from kraftwerk.newproject import answers, clone, completion, cookies, copies, creation, layers, questions, source, trust
 from kraftwerk.newproject.choice import Choice
 
 COPIER = """project_name: {type: str}
@@ -144,6 +144,38 @@ def test_tasks_that_are_hidden_in_another_file_do_not_run(theirs, tmp_path):
         render(theirs, tmp_path / "a", Choice("a", "theirs"))
     assert not (tmp_path / "a" / "ran").exists()
     assert (render(theirs, tmp_path / "b", Choice("b", "theirs"), trust=True) / "ran").exists()
+
+
+def test_code_of_several_documents_and_of_files_that_are_included(theirs):
+    (theirs / "copier.yml").write_text("_jinja_extensions: [a.B]\n---\n!include x.yml\n---\n_jinja_extensions: [c.D]\n")
+    found = questions.read(theirs, "copier.yml").code
+    assert found == ("the Jinja extension a.B", "the Jinja extension c.D", "what the files say that it includes")
+
+
+def test_states_of_a_template_are_asked_about(tmp_path, monkeypatch):
+    plain = files(tmp_path / "plain", {"salt/a/init.sls": "", "kraftwerk.yaml": "wsgi: a\n", "requirements.txt": ""})
+    with pytest.raises(KraftwerkError, match=r"plain runs code on its nodes: salt/, .*\(1 file\) → read it, then add"):
+        creation.create(Choice("a", str(plain)), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"plain"}
+    monkeypatch.setattr(creation, "_install", lambda choice, folder: [])
+    assert creation.create(Choice("a", str(plain)), tmp_path, may_run_code=True).files == 3
+
+
+def test_nothing_is_written_through_a_link(theirs, tmp_path):
+    plain = files(
+        tmp_path / "plain", {"app.py": "import flask\napp = flask.Flask(__name__)\n", "requirements.txt": "flask"}
+    )
+    (plain / "pillar").symlink_to(tmp_path)
+    _, told = completion.complete(Choice("plain"), plain)
+    assert told == ["plain has no kraftwerk.yaml yet: pillar/base.sls is a link that leads out of the project"]
+    assert not (tmp_path / "base.sls").exists() and not (plain / "kraftwerk.yaml").exists()
+
+
+def test_a_folder_that_somebody_put_in_the_way_is_not_emptied(theirs, tmp_path):
+    (tmp_path / ".a.kraftwerk-init").symlink_to(theirs)
+    with pytest.raises(KraftwerkError, match="is in the way, and somebody else's"):
+        creation.create(Choice("a", str(theirs)), tmp_path)
+    assert (theirs / "copier.yml").exists()
 
 
 def test_a_folder_and_a_name(theirs, home):
