@@ -3,7 +3,7 @@
 import ast
 import re
 
-from kraftwerk.detect import names
+from kraftwerk.detect import names, overlay
 from kraftwerk.detect.evaluate import ANCHOR, UNKNOWN, inside
 from kraftwerk.detect.finding import Detection
 from kraftwerk.detect.packages import Packages
@@ -200,7 +200,7 @@ def _media(settings: Settings, src: str, found: Detection) -> list[str]:
         told = settings.is_read("MEDIA_URL") or settings.value("MEDIA_URL") == "/uploads/"
         return [] if told else ['MEDIA_URL = os.environ["MEDIA_URL"]']
     found.beware("MEDIA_ROOT is in the release, which nobody can write", place=setting.place, solved=True)
-    return ['MEDIA_ROOT = os.environ["UPLOADS_PATH"]', 'MEDIA_URL = os.environ["MEDIA_URL"]']
+    return list(overlay.UPLOADS)
 
 
 def _logging(settings: Settings, found: Detection) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 MODULE = "kraftwerk_settings"
 APPLICATION = "kraftwerk_wsgi"
+UPLOADS = ('MEDIA_ROOT = os.environ["UPLOADS_PATH"]', 'MEDIA_URL = os.environ["MEDIA_URL"]')  # of Django
 HEAD = '''"""Settings on servers over those of {module}, which read none of them. Written by `kraftwerk adopt`."""
 
 import os

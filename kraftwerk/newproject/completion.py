@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from kraftwerk.deployment import FILE
+from kraftwerk.detect import overlay
+from kraftwerk.detect.finding import Detection
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.newproject.choice import Choice
 
@@ -27,6 +29,8 @@ def complete(choice: Choice, folder: Path) -> tuple[str, list[str]]:
         if not planned:
             cause = f"no application was found in {name}, so it has no {FILE} yet"
             return found.framework, [f"{cause} → cd {name} && kraftwerk adopt --set wsgi=MODULE:CALLABLE"]
+        if "files" in choice.services and ("services", "files") not in found.findings:
+            _keep_uploads(found)
         for service in choice.services:
             found.note(f"services.{service}", {}, "--with")
         if choice.python:
@@ -40,6 +44,13 @@ def complete(choice: Choice, folder: Path) -> tuple[str, list[str]]:
         (folder / change.path).parent.mkdir(parents=True, exist_ok=True)
         (folder / change.path).write_text(change.after)
     return found.framework, [_said(each.text, each.place, each.mend) for each in found.cautions if not each.solved]
+
+
+def _keep_uploads(found: Detection) -> None:
+    """Have a Django project that says nothing of uploads keep them where the node does."""
+    for path, code in found.additions.items():
+        if found.framework == "django" and Path(path).stem == overlay.MODULE:
+            found.additions[path] = "\n".join([code.rstrip(), *overlay.UPLOADS, ""])
 
 
 def _said(text: str, place: object, mend: str) -> str:

@@ -171,6 +171,25 @@ def test_nothing_is_written_through_a_link(theirs, tmp_path):
     assert not (tmp_path / "base.sls").exists() and not (plain / "kraftwerk.yaml").exists()
 
 
+def test_a_django_project_without_static_or_media_root_gets_both(tmp_path):
+    plain = files(
+        tmp_path / "plain",
+        {
+            "manage.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'a.settings')\n",
+            "a/__init__.py": "",
+            "a/settings.py": "INSTALLED_APPS = ['django.contrib.staticfiles']\nDEBUG = True\n",
+            "a/wsgi.py": "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n",
+            "requirements.txt": "django\n",
+        },
+    )
+    assert completion.complete(Choice("plain", wanted=("files",)), plain)[0] == "django"
+    added = (plain / "kraftwerk_settings.py").read_text()
+    assert (
+        'STATIC_ROOT = os.path.abspath(os.environ["STATIC_ROOT"])\nMEDIA_ROOT = os.environ["UPLOADS_PATH"]\n' in added
+    )
+    assert "files: --with" in (plain / "kraftwerk.yaml").read_text()
+
+
 def test_a_folder_that_somebody_put_in_the_way_is_not_emptied(theirs, tmp_path):
     (tmp_path / ".a.kraftwerk-init").symlink_to(theirs)
     with pytest.raises(KraftwerkError, match="is in the way, and somebody else's"):
