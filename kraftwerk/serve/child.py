@@ -44,12 +44,19 @@ class Child:
         self._running: process.Popen | None = None
         self._reading: threading.Thread | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """Return its process; None where it doesn't run."""
+        return self._running.pid if self._running and self._running.poll() is None else None
+
     def start(self) -> None:
-        """Start it, in a session of its own: Ctrl-C is for us, who stop it. If we are killed, the kernel stops it.
+        """Start it unless it runs, in a session of its own: Ctrl-C is for us. If we are killed, the kernel stops it.
 
         Raises:
             KraftwerkError: the program is missing.
         """
+        if self.pid:
+            return
         self.said.clear()
         self.ended = False
         words = argv.ending_with_us(self._words) if which("setpriv") else self._words

@@ -62,7 +62,7 @@ def choose(
     """
     words: tuple[str, ...]
     where = f"{host}:{port}"
-    django = (folder / "manage.py").is_file()
+    django = is_django(folder, named)
     if given.asgi:
         return _uvicorn(application.whole(given.asgi), host, port, django)
     if django:
@@ -79,6 +79,12 @@ def choose(
     common = ("--bind", where, "--workers", "1", "--threads", "4", "--access-logfile", "-")
     words = ("-m", "gunicorn", *common, "--access-logformat", '"%(r)s" %(s)s %(b)s', application.whole(given.wsgi))
     return Server("gunicorn", words, "gunicorn")
+
+
+def is_django(folder: Path, named: Collection[str]) -> bool:
+    """Tell whether a folder's manage.py is Django's; old projects of Flask's have one, too."""
+    manage = folder / "manage.py"
+    return manage.is_file() and ("flask" not in named or "django" in manage.read_text(errors="replace").lower())
 
 
 def _uvicorn(callable_: str, host: str, port: int, django: bool) -> Server:

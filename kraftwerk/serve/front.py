@@ -37,6 +37,7 @@ class Front(socketserver.ThreadingTCPServer):
 
     allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, host: str, port: int, behind: tuple[str, int], ended: Callable[[], str | None]) -> None:
         if ":" in host:
@@ -67,12 +68,13 @@ class Front(socketserver.ThreadingTCPServer):
 
     def file(self, target: str) -> Path | None:
         """Return the file that a request's target names, if it is ours to serve."""
-        path = unquote(urlsplit(target).path)
-        for url, folder in self.folders.items():
-            if path.startswith(url):
-                found = (folder / path.removeprefix(url)).resolve()
-                if found.is_file() and found.is_relative_to(folder.resolve()):
-                    return found
+        with suppress(ValueError, OSError):  # no URL, or no name of a file
+            path = unquote(urlsplit(target).path)
+            for url, folder in self.folders.items():
+                if path.startswith(url):
+                    found = (folder / path.removeprefix(url)).resolve()
+                    if found.is_file() and found.is_relative_to(folder.resolve()):
+                        return found
         return None
 
     def handle_error(self, request: object, client_address: object) -> None:

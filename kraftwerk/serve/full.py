@@ -9,7 +9,7 @@ import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from kraftwerk import deploy, migration, project, rollout, upload
 from kraftwerk.errors import KraftwerkError
@@ -58,7 +58,7 @@ class Full:
     """
 
     there: Target
-    root: Path
+    saved: Saved
     log: Log
     release: Release = field(default_factory=lambda: Release(0))
     wanted: object = None
@@ -75,7 +75,7 @@ class Full:
         Raises:
             KraftwerkError: a phase failed; what was live serves on.
         """
-        run = Rollout(project.parse(self.root), there, served=True, patience=PATIENCE)
+        run = Rollout(project.parse(self.saved.root), there, served=True, patience=PATIENCE)
         deploy.check(run)
         deploy.warn(run)
         left = run.left
@@ -116,7 +116,7 @@ class Full:
             self.log.say("what was live before serves on; the next save tries again", fg="yellow")
 
     def _begun(self) -> Rollout:
-        here = project.parse(self.root)
+        here = project.parse(self.saved.root)
         instance = light(here.instance(self.there.instance.environment, self.there.node.name))
         run = Rollout(here, replace(self.there, instance=instance), release=self.release, back=True)
         run.served, run.patience = True, PATIENCE
@@ -131,7 +131,7 @@ class Full:
         return next((name for name in names if name.startswith(STATES)), "")
 
     def _send(self, run: Rollout, names: Sequence[str]) -> None:
-        run.files = [name for name in names if not name.startswith("pillar/")]
+        run.files = [name for name in names if name not in self.saved.aside]
         if not run.files:
             return
         began = time.monotonic()
@@ -181,7 +181,7 @@ def serve(here: project.Project, there: Target, log: Log, *, browser: bool = Fal
         KraftwerkError: it can't be deployed, or somebody else deployed it in between.
     """
     saved = Saved(here.root)
-    full = Full(replace(there, instance=light(there.instance)), here.root, log)
+    full = Full(replace(there, instance=light(there.instance)), saved, log)
     full.deploy(full.there)
     log.say(f"{there.instance.url} on {there.node.name} follows what you save; Ctrl-C ends it", fg="green")
     if browser and has_display():

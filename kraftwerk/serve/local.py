@@ -47,7 +47,14 @@ class Choice:
 
 @dataclass
 class Local:
-    """A project that is served on this computer."""
+    """A project that is served on this computer.
+
+    Attributes:
+        inside: the port of the development server, behind the front.
+        servers: of services; a save lets them run, with what they know.
+        others: the project's processes beside web.
+        stale: what runs must be made anew, as what it was made from changed.
+    """
 
     root: Path
     choice: Choice
@@ -56,10 +63,12 @@ class Local:
     log: Log
     inside: int = field(default_factory=front.free_port)
     web: Child | None = None
+    servers: list[Child] = field(default_factory=list)
     others: list[Child] = field(default_factory=list)
     front: Front | None = None
     given: Deployment = field(default_factory=Deployment)
     wanted: object = None
+    stale: bool = False
 
     def prepare(self) -> framework.Server:
         """Read what the project says, and make its processes anew; none runs yet.
@@ -83,8 +92,8 @@ class Local:
             with suppress(OSError):
                 Path(environ["UPLOADS_PATH"]).mkdir(exist_ok=True)
         self.web = self._child(WEB, [str(self.venv / "bin" / "python"), *server.words], environ)
-        self.others = [self._child(name, each.words, environ) for name, each in servers.items()]
-        self.others += [self._child(name, ["bash", "-c", words], environ) for name, words in given.processes.items()]
+        self.servers = [self._child(name, each.words, environ) for name, each in servers.items()]
+        self.others = [self._child(name, ["bash", "-c", words], environ) for name, words in given.processes.items()]
         for name in missing:
             self.log.say(f"{name} is not here → kraftwerk serve --services NODE uses a node's", fg="yellow")
         if self.front:
@@ -92,13 +101,13 @@ class Local:
         return server
 
     def start(self) -> None:
-        """Start all processes."""
-        for child in self._children():
+        """Start all processes that don't run, servers first."""
+        for child in [*self.servers, *self._project()]:
             child.start()
 
-    def stop(self) -> None:
-        """Stop all processes."""
-        for child in self._children():
+    def stop(self, *, servers: bool = True) -> None:
+        """Stop all processes, or those of the project alone."""
+        for child in [*self._project(), *(self.servers if servers else ())]:
             child.stop()
 
     def hint(self) -> None:
@@ -123,18 +132,20 @@ class Local:
             self.log.say("the next save tries again", fg="yellow")
 
     def _follow(self, names: Sequence[str]) -> None:
+        self.stale = self.stale or any(name.endswith((".sls", "kraftwerk.yaml")) for name in names)
         instance = project.parse(self.root).instance(self.choice.environment, HERE)
         wanted = requirements.find(self.root, instance)
         if wanted != self.wanted:
             self.log.say(f"installing into {self.venv}, as what is required changed", fg="yellow")
             virtualenv.install(self.root, self.venv, instance)
-        settings = any(name.endswith((".sls", "kraftwerk.yaml")) for name in names)
-        self.stop()
-        if settings or wanted != self.wanted:
+            self.stale = True
+        self.stop(servers=self.stale)
+        if self.stale:
             self.prepare()
+            self.stale = False
         self.start()
 
-    def _children(self) -> list[Child]:
+    def _project(self) -> list[Child]:
         return [*self.others, *([self.web] if self.web else [])]
 
     def _embedded(self) -> tuple[dict[str, embedded.Embedded], list[str]]:
@@ -168,8 +179,8 @@ def made(root: Path, choice: Choice) -> Iterator[Local]:
     """Yield a project that is ready to be served; whatever runs of it ends with the block."""
     here = project.parse(root)
     given = here.deployment(choice.environment)
-    folder = Path(tempfile.mkdtemp(prefix="kraftwerk-serve-"))
     venv = interpreter.ensure(root, here.instance(choice.environment, HERE))
+    folder = Path(tempfile.mkdtemp(prefix="kraftwerk-serve-"))
     local = Local(root, choice, venv, folder, Log([WEB, *given.processes]), given=given)
     try:
         yield local

@@ -25,16 +25,17 @@ class Log:
 
     def line(self, name: str, text: str) -> None:
         """Print a line of a process."""
-        if name not in self._names and name != OURS:
-            self._names.append(name)
-        colour = COLOURS[self._names.index(name) % len(COLOURS)] if name != OURS else "bright_black"
         with self._lock:
+            if name not in self._names and name != OURS:
+                self._names.append(name)
+            colour = COLOURS[self._names.index(name) % len(COLOURS)] if name != OURS else "bright_black"
             self._recent.append(text.strip())
             click.echo(f"{click.style(f'{name:<{self._width}} │', fg=colour)} {harmless(text)}")
 
     def knows(self, text: str) -> bool:
         """Tell whether a line was printed a short while ago."""
-        return text.strip() in self._recent
+        with self._lock:
+            return text.strip() in self._recent
 
     def say(self, text: str, fg: str | None = None) -> None:
         """Print lines of our own."""

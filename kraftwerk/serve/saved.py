@@ -2,26 +2,34 @@
 
 import os
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
 from kraftwerk import upload
+from kraftwerk.errors import KraftwerkError
 
-# Never part of a release, and they say how the project runs: settings of each environment, and of a developer's own.
+# Mostly no part of a release, and they say how the project runs: settings of each environment, and a developer's own.
 SETTINGS = ("pillar/*.sls", ".env")
 STEP = 20  # milliseconds without another change, until what changed is told
 AT_MOST = 300  # milliseconds that changes are collected where they don't end
 RULES = ".gitignore"
 POLL = 200  # milliseconds between two looks for the end
+LOOKS = 10  # at folders that go while they are looked at: another branch is checked out
 
 Mark = tuple[int, int, int]  # when it was written, its size, and which file it is
 
 
 class Saved:
-    """The files of a project, and which of them changed since they were looked at."""
+    """The files of a project, and which of them changed since they were looked at.
+
+    Attributes:
+        aside: those that are watched, but aren't uploaded.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.aside: set[str] = set()
         self._tracked = upload.source(root).tracked
         self._known = self._look()
 
@@ -68,10 +76,17 @@ class Saved:
         return {name: mark for name, mark in found.items() if mark}
 
     def _look(self) -> dict[str, Mark]:
-        names = upload.files(self.root, self._tracked)
-        names += [str(path.relative_to(self.root)) for pattern in SETTINGS for path in self.root.glob(pattern)]
-        marks = ((name, _mark(self.root / name)) for name in names)
+        uploaded = self._uploaded()
+        settings = {str(path.relative_to(self.root)) for pattern in SETTINGS for path in self.root.glob(pattern)}
+        self.aside = (self.aside | settings) - uploaded
+        marks = ((name, _mark(self.root / name)) for name in uploaded | settings)
         return {name: mark for name, mark in marks if mark}
+
+    def _uploaded(self) -> set[str]:
+        for _ in range(LOOKS):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return set(upload.files(self.root, self._tracked))
+        raise KraftwerkError(f"{self.root} can't be read: what is in it goes meanwhile")
 
 
 def _mark(path: Path) -> Mark | None:

@@ -94,7 +94,9 @@ def _doors(there: Target, inside: str, servers: Sequence[str]) -> Iterator[None]
     there.connection.run(["install", "-d", "-m", "0711", ROOM])
     there.connection.run(["install", "-d", "-m", "0700", "-o", there.instance.user, inside])
     words = argv.as_user(there.instance.user, ["python3", "-ISc", program("doors"), inside, *servers])
-    running = there.connection.popen(words, stdin=process.PIPE, stdout=process.PIPE)
+    # Ctrl-C may be for a command that goes on, such as a shell, so it mustn't end the ways: nor below.
+    words = argv.ssh(there.node, there.connection.options, words)
+    running = process.popen(words, stdin=process.PIPE, stdout=process.PIPE, detach=True)
     try:
         assert running.stdout is not None  # noqa: S101 - a pipe was asked for
         if running.stdout.readline() != b"open\n":
@@ -112,7 +114,7 @@ def _forwarded(there: Target, inside: str, ways: Sequence[str]) -> Iterator[None
     ends = [f"{here}:{inside}/{number}.sock" for number, here in enumerate(ways)]
     words = argv.ssh_forward(there.node, there.connection.options, ends)
     words = argv.ending_with_us(words) if which("setpriv") else words
-    running = process.popen(words, stderr=process.PIPE, stdout=process.PIPE, stdin=process.PIPE)
+    running = process.popen(words, stderr=process.PIPE, stdout=process.PIPE, stdin=process.PIPE, detach=True)
     try:
         assert running.stdout is not None and running.stderr is not None  # noqa: S101 - pipes were asked for
         if running.stdout.readline() != b"open\n":

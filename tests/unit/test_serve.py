@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from kraftwerk import upload
 from kraftwerk.deployment import Deployment
 from kraftwerk.instance import Instance
-from kraftwerk.serve import environment, framework, front, tunnel
+from kraftwerk.serve import environment, framework, front, local, tunnel
+from kraftwerk.serve.child import Child
 from kraftwerk.serve.full import light, shown
+from kraftwerk.serve.log import Log
 from kraftwerk.serve.nodelog import COMMON, FILE
 from kraftwerk.serve.saved import Saved
 
@@ -187,3 +190,50 @@ def test_two_workers_are_enough_unless_the_project_says_how_many():
 def test_many_files_are_told_by_the_first_ones():
     assert shown(["a", "b"]) == "a, b"
     assert shown(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
+def test_a_flask_project_with_a_manage_py_of_its_own_is_no_djangos(tmp_path):
+    (tmp_path / "manage.py").write_text("from flask_script import Manager\n")
+    assert words(Deployment(wsgi="shop:app"), tmp_path, "flask")[0] == "Flask"
+
+
+def test_a_developers_own_settings_are_watched_and_never_sent_where_git_ignores_them(tmp_path):
+    for name, text in {"app.py": "", "pillar/base.sls": "", ".env": "KEY=1\n", ".gitignore": ".env\n"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    saved = Saved(tmp_path)
+    assert saved.aside == {"pillar/base.sls", ".env"}
+    (tmp_path / ".env").unlink()
+    assert saved.changed() == [".env"] and ".env" in saved.aside
+
+
+def test_a_folder_that_goes_while_it_is_looked_at_ends_nothing(tmp_path, monkeypatch):
+    (tmp_path / "app.py").touch()
+    saved, files, looks = Saved(tmp_path), upload.files, []
+
+    def going(root, tracked):
+        looks.append(root)
+        if len(looks) == 1:
+            raise FileNotFoundError("another branch is checked out")
+        return files(root, tracked)
+
+    monkeypatch.setattr(upload, "files", going)
+    (tmp_path / "more.py").touch()
+    assert saved.changed() == ["more.py"]
+
+
+def test_a_save_lets_servers_of_services_run(tmp_path):
+    def child(name):
+        return Child(name, ["sleep", "60"], folder=tmp_path, environ={}, log=Log([]))
+
+    served = local.Local(tmp_path, local.Choice(), tmp_path, tmp_path, Log([]), web=child("web"))
+    served.servers = [child("redis")]
+    try:
+        served.start()
+        before = served.web.pid, served.servers[0].pid
+        served.stop(servers=False)
+        served.start()
+        assert served.servers[0].pid == before[1] and served.web.pid != before[0]
+    finally:
+        served.stop()
+    assert served.servers[0].pid is None
