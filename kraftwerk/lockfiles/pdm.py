@@ -83,5 +83,4 @@ def _pin(package: Table, marker: str) -> Pin:
         origin = f"git+{package['git']}@{package.get('revision') or package.get('ref', '')}"
     elif "path" in package:
         origin = f"file:{package['path']}"
-    hashes = () if origin else hashes_of(package.get("files", ()))
-    return Pin(normal(package["name"]), package["version"], marker, hashes, origin)
+    return Pin(normal(package["name"]), package["version"], marker, hashes_of(package.get("files", ())), origin)

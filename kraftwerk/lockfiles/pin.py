@@ -19,7 +19,7 @@ class Pin:
     Attributes:
         version: empty where the lock has none.
         marker: where it is wanted, in the words of PEP 508; empty: everywhere.
-        hashes: such as sha256:…; any of them will do.
+        hashes: such as sha256:…; any of them will do. Repositories and folders have none that count.
         origin: a repository, archive or folder that it comes from, instead of an index.
     """
 
@@ -33,7 +33,8 @@ class Pin:
         """Return it as a line of a requirements.txt."""
         version = f" @ {self.origin}" if self.origin else f"=={self.version}" if self.version else ""
         where = f" ; {self.marker}" if self.marker else ""
-        return self.name + version + where + "".join(f" --hash={each}" for each in self.hashes)
+        hashes = self.hashes if not self.origin or self.origin.startswith(("http://", "https://")) else ()
+        return self.name + version + where + "".join(f" --hash={each}" for each in hashes)
 
 
 @dataclass(frozen=True)

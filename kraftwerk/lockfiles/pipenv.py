@@ -87,8 +87,7 @@ def _marker(wanted: Table) -> str:
 
 def _pin(name: str, said: Table) -> Pin:
     origin, version = _origin(said), str(said.get("version", "")).removeprefix("==").strip("*")
-    hashes = () if origin else tuple(said.get("hashes", ()))
-    return Pin(name, version, _marker(said), hashes, origin)
+    return Pin(name, version, _marker(said), tuple(said.get("hashes", ())), origin)
 
 
 def _origin(wanted: Table) -> str:

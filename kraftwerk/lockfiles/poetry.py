@@ -142,7 +142,7 @@ def _pin(package: Table, files: Table, marker: str) -> Pin:
     if source.get("type") == "git":
         origin = f"git+{source['url']}@{source.get('resolved_reference') or source.get('reference', '')}"
         origin += f"#subdirectory={source['subdirectory']}" if source.get("subdirectory") else ""
-    hashes = () if origin else hashes_of(package.get("files") or files.get(package["name"], []))
+    hashes = hashes_of(package.get("files") or files.get(package["name"], []))
     return Pin(normal(package["name"]), package["version"], marker, hashes, origin)
 
 

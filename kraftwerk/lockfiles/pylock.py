@@ -32,12 +32,11 @@ def _pins(package: Table, extras: Collection[str], groups: Collection[str]) -> I
     marker = settled(str(package.get("marker", "")), extras, groups)
     if marker != NEVER:
         origin = _origin(package)
-        hashes = () if origin else tuple(_hashes(package))
-        yield Pin(normal(package["name"]), str(package.get("version", "")), marker, hashes, origin)
+        yield Pin(normal(package["name"]), str(package.get("version", "")), marker, tuple(_hashes(package)), origin)
 
 
 def _hashes(package: Table) -> Iterator[str]:
-    for file in [*package.get("wheels", []), package.get("sdist", {})]:
+    for file in [*package.get("wheels", []), package.get("sdist", {}), package.get("archive", {})]:
         yield from (f"{kind}:{value}" for kind, value in file.get("hashes", {}).items())
 
 

@@ -27,7 +27,7 @@ def read(source: Source) -> Said | None:
             raise KraftwerkError(f"requirements: there is no {file}", code=2)
     try:
         return READERS[source.kind](source)
-    except (AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise KraftwerkError(f"{source.files[0]} can't be understood: {error!r}", code=2) from error
 
 

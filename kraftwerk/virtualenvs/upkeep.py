@@ -55,8 +55,7 @@ class Job:
         """Return the plan for people."""
         shown = [f"  {line}" for line in self.difference.lines()]
         if self.difference:
-            steps = {"migrate": self.virtualenv.migrate, "reload": self.virtualenv.reload}
-            shown += [f"  then  {word}: {line}" for word, each in steps.items() for line in each]
+            shown += [f"  then  {word}: {line}" for word, each in self._steps.items() for line in each]
         else:
             shown += ["  as it is: nothing to change"]
         count = len(self.state.packages)
@@ -65,10 +64,13 @@ class Job:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain JSON types."""
-        steps = {"migrate": self.virtualenv.migrate, "reload": self.virtualenv.reload}
         found = {"virtualenv": self.virtualenv.name, "python": self.state.target.python, **self.difference.as_dict()}
         installed = {name: package.version for name, package in self.state.packages.items()}
-        return {**found, "installed": installed, **steps}
+        return {**found, "installed": installed, **self._steps}
+
+    @property
+    def _steps(self) -> dict[str, tuple[str, ...]]:
+        return {"migrate": self.virtualenv.migrate, "reload": self.virtualenv.reload}
 
 
 def look(virtualenv: Virtualenv, connection: Connection, choice: Choice, *, touch: bool) -> Job:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kraftwerk.requirements_text import is_local, normal, read_lines
+from kraftwerk.requirements_text import INCLUDE, is_local, normal, read_lines
 from kraftwerk.wheels.target import Target
 from kraftwerk.wheels.wheel import Wheel, best
 
@@ -14,7 +14,6 @@ NAMED = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)\s*(?P<extras>\[[^]]*\])?\s*@\s
 BARE = re.compile(r"((git|hg|svn|bzr)\+\S+|https?://\S+)")
 EGG = re.compile(r"#(.*&)?egg=(?P<name>[\w.-]+)")
 SUBDIRECTORY = re.compile(r"[#&]subdirectory=(?P<folder>[^&\s;]+)")
-INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)\b[\s=]*(?P<file>\S+)")
 INDEX = ("-i", "-f", "--")  # what options begin with that are no requirements
 OPTION = re.compile(r"\s+--(hash|config-settings?|global-option|install-option)[=\s].*")
 
@@ -122,9 +121,9 @@ def _all_lines(lines: Sequence[str], root: Path | None) -> list[str]:
     found: list[str] = []
     for line in lines:
         include = INCLUDE.match(line)
-        if include and root is not None and (root / include["file"]).is_file():
-            mark = "-c " if line.startswith(("-c", "--constraint")) else ""
-            found += [mark + each for each in read_lines(root, include["file"], [])]
+        if include and root is not None and (root / include[2]).is_file():
+            mark = "-c " if include[1] in ("-c", "--constraint") else ""
+            found += [mark + each for each in read_lines(root, include[2], [])]
         elif line.strip():
             found.append(line.strip())
     return found

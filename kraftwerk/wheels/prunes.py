@@ -4,7 +4,6 @@ from collections.abc import Collection
 
 from packaging.version import Version
 
-from kraftwerk import screen
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.project import Project
 from kraftwerk.wheels import aim, wanted
@@ -28,7 +27,11 @@ def surplus(house: House, keep: int, needed: Collection[Wheel]) -> list[Wheel]:
 
 
 def needed(house: House, here: Project | None, environment: str, node: str | None) -> list[Wheel]:
-    """Return the wheels that a project requires just now; when some of these are missing, say so."""
+    """Return the wheels that a project requires just now.
+
+    Raises:
+        KraftwerkError: some of these are missing, so that it can't be told.
+    """
     if here is None:
         return []
     target, _ = aim.choose(here, environment, node)
@@ -36,5 +39,5 @@ def needed(house: House, here: Project | None, environment: str, node: str | Non
     try:
         return house.resolve(lines, target, root)
     except KraftwerkError as error:
-        screen.warn(f"what {here.name} requires can't be told: {error.cause}")
-        return []
+        cause = f"what {here.name} requires can't be told, so nothing is deleted: {error.cause}"
+        raise KraftwerkError(cause, next_command=error.next_command) from error

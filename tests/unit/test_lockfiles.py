@@ -183,11 +183,29 @@ marker = "'cache' in extras"
 [[packages]]
 name = "fork"
 vcs = {type = "git", url = "https://x/fork.git", commit-id = "abc"}
+[[packages]]
+name = "till"
+archive = {url = "https://x/till-1.tar.gz", hashes = {sha256 = "t"}}
 """
     said = found({"pylock.toml": lock})
     marker = "python_version >= \"0\" and sys_platform == 'linux'"
-    assert said.text.splitlines() == [f"flask==3 ; {marker} --hash=sha256:f", "fork @ git+https://x/fork.git@abc"]
+    assert said.text.splitlines() == [
+        f"flask==3 ; {marker} --hash=sha256:f",
+        "fork @ git+https://x/fork.git@abc",
+        "till @ https://x/till-1.tar.gz --hash=sha256:t",
+    ]
     assert "redis==6" in found({"pylock.toml": lock}, extras=("cache",)).lines
+
+
+@pytest.mark.parametrize(("origin", "ending"), [("", "==1 --hash=sha256:a"), ("git+https://x/y.git@abc", "abc")])
+def test_only_archives_have_hashes(origin, ending):
+    assert Pin("till", "1", hashes=("sha256:a",), origin=origin).line().endswith(ending)
+
+
+def test_a_file_that_is_no_text_is_named(found, tmp_path):
+    (tmp_path / "requirements.txt").write_bytes("flask".encode("utf-16"))
+    with pytest.raises(KraftwerkError, match=r"requirements\.txt can't be understood"):
+        found({})
 
 
 def test_setup_cfg_and_setup_py(found):

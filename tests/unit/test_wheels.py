@@ -8,6 +8,7 @@ from io import BytesIO
 
 import pytest
 
+from kraftwerk import project
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.remote import program
 from kraftwerk.wheels import build, fetch, house, log, origin, prunes, resolution, store, wanted, workshop
@@ -338,6 +339,15 @@ def test_prune_keeps_the_newest_and_what_is_required(held, made):
     held.remove(going)
     assert pins(house.open(held.folder).recorded) == ["till==1.0", "till==1.2", "till==1.10"]
     assert held.problems() == []
+
+
+def test_prune_deletes_nothing_while_it_cannot_tell_what_is_required(held, tmp_path, monkeypatch):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "kraftwerk.yaml").write_text("name: shop\n")
+    (tmp_path / "shop" / "requirements.txt").write_text("till==1.0\n")
+    monkeypatch.setenv("KRAFTWERK_HOME", str(tmp_path / "home"))
+    with pytest.raises(KraftwerkError, match=r"what shop requires can't be told, so nothing is deleted: wheels are"):
+        prunes.needed(held, project.find_or_none(tmp_path / "shop"), "production", None)
 
 
 def test_the_words_of_uv_and_pip():
