@@ -85,6 +85,8 @@ def _make(wish: Wish, ask: bool, trust: bool) -> None:
     for caution in made.cautions if made else ():
         screen.warn(caution)
     screen.say(f"{wish.folder}: {f'{made.headline}, {made.files} files' if made else 'there already'}")
+    if made is None and making.differs(wish):
+        screen.warn(f"{wish.folder}/kraftwerk.yaml says something else, and counts: change domain and nginx_site there")
     run = making.release(wish)
     if (status := making.answer(run)) not in range(200, 400):
         screen.warn(f"nginx answers {status or 'nothing'} for {run.instance.url}: kraftwerk status")

@@ -12,7 +12,7 @@ from kraftwerk.instance import Instance
 from kraftwerk.newproject import creation, source
 from kraftwerk.newproject.choice import Choice
 from kraftwerk.newproject.choice import check as check_choice
-from kraftwerk.node import HOSTNAME, Node
+from kraftwerk.node import HOSTNAME, Node, all_nodes
 from kraftwerk.paths import write_atomic
 from kraftwerk.site import clash, record
 from kraftwerk.site.clash import Clash
@@ -95,7 +95,7 @@ def check(wish: Wish) -> None:
         if not HOSTNAME.fullmatch(domain):
             raise KraftwerkError(f"--domain {domain}: a domain is wanted, such as www.example.com", code=2)
     known = record.all_sites().get(wish.name)
-    if known and (known.node, known.folder) != (wish.node.name, wish.folder):
+    if known and known.node in all_nodes() and (known.node, known.folder) != (wish.node.name, wish.folder):
         cause = f"the site {wish.name} is on {known.node} already, its source in {known.folder}"
         raise KraftwerkError(cause, next_command=f"kraftwerk rmsite {wish.name}; or another name", code=2)
     if not known and wish.folder.exists():
@@ -183,6 +183,16 @@ def _say_where(wish: Wish) -> None:
     text = configtext.put(text, ("environments", "production"), f"{{{where}}}", as_yaml=True)
     project.parse(wish.folder, instead={path: text})
     write_atomic(path, text, path.stat().st_mode & 0o777)
+
+
+def differs(wish: Wish) -> bool:
+    """Tell whether a project that was there says something else of domains and nginx than what is wished for now."""
+    said = project.parse(wish.folder).instance("production", wish.node.name)
+    return (
+        wish.domains not in ((), said.domains)
+        or wish.default_server > said.nginx_site.get("default_server", False)
+        or not {*wish.replaces} <= {*said.nginx_site.get("replaces", ())}
+    )
 
 
 def release(wish: Wish) -> rollout.Rollout:

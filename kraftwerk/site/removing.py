@@ -37,9 +37,13 @@ def find(name: str, wanted: str) -> Leaving:
         wanted: its node's name; else the one that mksite noted, else the only one that it is known on.
 
     Raises:
-        KraftwerkError: there is none, or on several nodes (code 2); or the node can't be reached.
+        KraftwerkError: there is none (any more), or on several nodes (code 2); or the node can't be reached.
     """
     site = record.all_sites().get(name)
+    if site and not wanted and site.node not in all_nodes():
+        record.forget(name, site.node)
+        cause = f"{name} was on {site.node}, which is no node any more: there is nothing to remove but its source"
+        raise KraftwerkError(cause, next_command=f"rm -r {site.folder}", code=2)
     node = get_node(wanted or (site.node if site else _only(name)))
     connection = Connection(node)
     known = registry.sync(connection)
@@ -68,14 +72,22 @@ def check(leaving: Leaving) -> None:
 
 
 def remove_source(leaving: Leaving) -> None:
-    """Remove the project's folder.
+    """Remove the project's folder; last what makes it one, so that what was interrupted can be called again.
 
     Raises:
-        KraftwerkError: not all of it could be.
+        KraftwerkError: not all of it could be, or it is a link.
     """
     if leaving.folder is None:
         return
+    if leaving.folder.is_symlink():
+        real = leaving.folder.resolve()
+        raise KraftwerkError(f"{leaving.folder} is a link; the project in {real} stays", next_command=f"rm -r {real}")
     try:
+        for path in leaving.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != FILE:
+                path.unlink()
         shutil.rmtree(leaving.folder)
     except OSError as error:
         raise KraftwerkError(f"{error.filename}: {error.strerror}", next_command=f"rm -r {leaving.folder}") from error

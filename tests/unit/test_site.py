@@ -48,7 +48,11 @@ def test_kraftwerk_yaml_says_where_it_is_served_and_keeps_the_rest(home):
     making._say_where(Wish(Choice("shop"), home, BLUE, ("a.test",), replaces=("conf.d/x.conf",)))
     written = (folder / "kraftwerk.yaml").read_text()
     assert written.startswith("wsgi: shop.wsgi # mine\n") and written.endswith("#environments:\n")
+    assert not making.differs(Wish(Choice("shop"), home, BLUE, ("a.test",), replaces=("conf.d/x.conf",)))
     making._say_where(Wish(Choice("shop"), home, BLUE))
+    assert not making.differs(Wish(Choice("shop"), home, BLUE))
+    for other in ({"domains": ("b.test",)}, {"default_server": True}, {"replaces": ("conf.d/y.conf",)}):
+        assert making.differs(Wish(Choice("shop"), home, BLUE, **other))
     assert (folder / "kraftwerk.yaml").read_text() == written, "said once; from then on the file is its owner's"
     instance = project.parse(folder).instance("production", "blue")
     assert instance.nginx_site == {"layout": "debian", "replaces": ["conf.d/x.conf"]}
@@ -61,6 +65,8 @@ def test_an_interrupted_mksite_goes_on_and_another_s_name_is_taken(home):
         making.check(wish(home))
     record.save(Site("shop", "blue", home / "shop"))
     making.check(wish(home))
+    making.check(wish(home / "elsewhere"))  # blue is gone, and the site with it
+    save_node(BLUE)
     with pytest.raises(KraftwerkError, match="the site shop is on blue already"):
         making.check(wish(home / "elsewhere"))
 
@@ -154,6 +160,22 @@ def test_a_site_of_another_node_is_not_taken_for_gone(home, monkeypatch):
     assert removing.find("shop", "").node == BLUE
     with pytest.raises(KraftwerkError, match="green has no site shop"):
         removing.find("shop", "green")
+
+
+def test_a_site_whose_node_is_gone_is_forgotten(home):
+    record.save(Site("shop", "blue", home / "shop"))
+    with pytest.raises(KraftwerkError, match=r"was on blue, which is no node any more.* → rm -r .*/shop"):
+        removing.find("shop", "")
+    assert record.all_sites() == {}
+
+
+def test_a_project_behind_a_link_is_not_emptied(home):
+    (home / "real").mkdir()
+    (home / "real" / "kraftwerk.yaml").touch()
+    (home / "shop").symlink_to(home / "real")
+    with pytest.raises(KraftwerkError, match=r"is a link; the project in .*/real stays"):
+        removing.remove_source(removing.Leaving("shop", BLUE, None, home / "shop"))
+    assert (home / "real" / "kraftwerk.yaml").exists()
 
 
 def test_nginx_site_of_kraftwerk_yaml(home):
