@@ -343,7 +343,7 @@ def test_prune_keeps_the_newest_and_what_is_required(held, made):
 
 def test_prune_deletes_nothing_while_it_cannot_tell_what_is_required(held, tmp_path, monkeypatch):
     (tmp_path / "shop").mkdir()
-    (tmp_path / "shop" / "kraftwerk.yaml").write_text("name: shop\n")
+    (tmp_path / "shop" / "kraftwerk.yaml").write_text("name: shop\nwsgi: shop:application\n")
     (tmp_path / "shop" / "requirements.txt").write_text("till==1.0\n")
     monkeypatch.setenv("KRAFTWERK_HOME", str(tmp_path / "home"))
     with pytest.raises(KraftwerkError, match=r"what shop requires can't be told, so nothing is deleted: wheels are"):
