@@ -37,7 +37,30 @@ def resolved(environ, known):
 
         salt '*' kw_reference.resolved '{DB: "${DATABASE_URL.name}"}' '{DATABASE_URL: "postgresql:///shop"}'
     """
-    return {key: REFERENCE.sub(lambda match, key=key: _one(key, match, known), str(environ[key])) for key in environ}
+    return {key: text(key, environ, known) for key in environ}
+
+
+def text(name, environ, known, above=()):
+    """
+    One variable with its references replaced, also those of variables of the project that it refers to.
+
+    name
+        The variable.
+    environ
+        The project's own variables, by name.
+    known
+        All variables that a reference may name, by name.
+    above
+        The variables that led here, so that none refers to itself by way of others.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_reference.text DB '{DB: "${DATABASE_URL.name}"}' '{DATABASE_URL: "postgresql:///shop"}'
+    """
+    names = (*above, name)
+    return REFERENCE.sub(lambda match: _one(match, environ, known, names), str(environ[name]))
 
 
 def part(address, name):
@@ -81,15 +104,18 @@ def _port(place):
     return place.rpartition(":")[2] if re.search(r":\d+$", place) else ""
 
 
-def _one(key, match, known):
-    """What one reference comes to."""
+def _one(match, environ, known, names):
+    """What one reference comes to, in the last of some variables, each of which refers to the next."""
     escaped, name, wanted = match.groups()
     if escaped:
         return match[0][1:]
-    if name not in known or (name == key and known[name] == match.string):
+    key = names[-1]
+    own = name in environ and name in known and known[name] == str(environ[name])  # else kraftwerk's, or a secret
+    if name not in known or (own and name in names):
         raise ValueError(f"{key} refers to {name}, which nothing says; a $ that is meant as one is written $$")
+    value = text(name, environ, known, names) if own else known[name]
     if not wanted:
-        return known[name]
+        return value
     if wanted not in PARTS:
         raise ValueError(f"{key} refers to {name}.{wanted}; there are {', '.join(PARTS)}")
-    return part(known[name], wanted)
+    return part(value, wanted)

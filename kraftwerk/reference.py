@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from kraftwerk.paths import share
@@ -15,15 +16,13 @@ def at_home(environ: Mapping[str, str], known: Mapping[str, str]) -> dict[str, s
 
     Args:
         environ: as kraftwerk.yaml and the pillar files give them.
-        known: what services say here.
+        known: what services say here, and secrets, in which nothing is a reference.
     """
     module = _module()
     found: dict[str, str] = {}
-    for name, value in environ.items():
-        try:
-            found |= module.resolved({name: value}, {**AT_HOME, **environ, **known})
-        except ValueError:
-            continue
+    for name in environ:
+        with suppress(ValueError):
+            found[name] = module.text(name, environ, {**AT_HOME, **environ, **known})
     return found
 
 

@@ -1,6 +1,7 @@
 """What adopting a project adds and changes: whole texts of files, worked out before any is written."""
 
 import difflib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def plan(found: Detection, root: Path, name: str) -> list[Change]:
     wanted |= {path: (code, "read instead of the project's own, which stays") for path, code in found.additions.items()}
     wanted |= {path: (code, "what is different there") for path, code in _pillar(found, name).items()}
     for path in wanted:
-        if (root / path).exists() and path != FILE and path.startswith("pillar/"):
+        if os.path.lexists(root / path):
             raise KraftwerkError(f"{path} is here already, and isn't kraftwerk's", code=2)
     changes = [Change(path, None, code, reason) for path, (code, reason) in wanted.items()]
     ignored = _ignore(root)

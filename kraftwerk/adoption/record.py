@@ -81,7 +81,7 @@ def take_back(root: Path) -> list[str]:
         said = f"{', '.join(edited)} {'was' if len(edited) == 1 else 'were'} edited since; nothing was touched"
         raise KraftwerkError(said, next_command="remove by hand what you don't need", code=2)
     for each in found.files:
-        _restore(root / str(each["path"]), each["before"])
+        _restore(root, str(each["path"]), each["before"])
     file_of(root).unlink(missing_ok=True)
     return [str(each["path"]) for each in found.files]
 
@@ -92,13 +92,17 @@ def _is_ours(root: Path, each: dict[str, str | None]) -> bool:
     return text in (None, each["before"]) or _hash(text or "") == each["after"]
 
 
-def _restore(path: Path, before: str | None) -> None:
+def _restore(root: Path, name: str, before: str | None) -> None:
+    """Have a file be as it was; one that somebody removed since stays away."""
+    path = root / name
     if before is not None:
-        textfile.replace(path, before)
+        if os.path.lexists(path):
+            textfile.replace(path, before)
         return
     path.unlink(missing_ok=True)
-    with suppress(OSError):  # pillar/, once it is empty
-        path.parent.rmdir()
+    if path.parent != root:
+        with suppress(OSError):  # pillar/, once it is empty
+            path.parent.rmdir()
 
 
 def _text(path: Path) -> str | None:

@@ -25,8 +25,8 @@ class Finding:
 
     @property
     def why(self) -> str:
-        """Return the reason with its place."""
-        return f"{self.reason} ({self.place})" if self.place else self.reason
+        """Return the reason with its place, on one line: it will be a comment."""
+        return " ".join((f"{self.reason} ({self.place})" if self.place else self.reason).split())
 
 
 @dataclass(frozen=True)

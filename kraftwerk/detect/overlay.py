@@ -1,5 +1,6 @@
 """Files that are added to a project: settings that production needs, where the code reads no variable for them."""
 
+import json
 from collections.abc import Sequence
 
 MODULE = "kraftwerk_settings"
@@ -17,7 +18,7 @@ import os
 
 from pyramid.paster import get_app, setup_logging
 
-_INI = os.path.join(os.path.dirname(os.path.abspath(__file__)), "{path}")
+_INI = os.path.join(os.path.dirname(os.path.abspath(__file__)), {path})
 setup_logging(_INI)
 application = get_app(_INI, "main")
 '''
@@ -54,7 +55,7 @@ def pasted(file: str, path: str) -> str:
         file: the ini file, as the project's root sees it.
         path: the same, as the module's folder sees it.
     """
-    return PASTED.format(file=file, path=path)
+    return PASTED.format(file=file, path=json.dumps(path))
 
 
 def application(target: str, after: Sequence[str], *, instance: bool = False) -> str:

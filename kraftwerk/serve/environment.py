@@ -28,7 +28,7 @@ def build(root: Path, given: Deployment, venv: Path, services: Mapping[str, str]
     readable = _readable(given.environ)
     plain = {name: value for name, value in readable.items() if not secret.is_encrypted(given.environ[name])}
     secrets = {name: readable[name] for name in readable.keys() - plain.keys()}
-    project = {**reference.at_home(plain, {**ours, **services}), **secrets}
+    project = {**reference.at_home(plain, {**secrets, **ours, **services}), **secrets}
     if project.get("DJANGO_SETTINGS_MODULE") == overlay.MODULE:
         del project["DJANGO_SETTINGS_MODULE"]  # adopt wrote that for servers; here the project's own settings hold
     if given.wsgi.startswith(f"{overlay.APPLICATION}:"):

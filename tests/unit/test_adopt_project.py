@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from kraftwerk import cli, project
-from kraftwerk.adoption import record
+from kraftwerk.adoption import adopting, record
 from kraftwerk.errors import KraftwerkError
 
 APP = "from flask import Flask\napp = Flask(__name__)\n"
@@ -74,6 +74,22 @@ def test_an_edited_file_is_not_taken_back(root):
     with pytest.raises(KraftwerkError, match="yaml was edited since"):
         record.take_back(root)
     assert (root / "pillar").is_dir()
+
+
+def test_what_somebody_removed_stays_away(root):
+    run(root, "--yes")
+    (root / ".gitignore").unlink()
+    assert run(root, "--undo", "--yes").return_value == 0
+    assert sorted(files(root)) == ["app.py", "requirements.txt"]
+
+
+def test_a_file_in_the_way_is_named_before_anything_is_written(root):
+    (root / "pillar").mkdir()
+    (root / "pillar" / "base.sls").symlink_to("nowhere")
+    before = files(root)
+    with pytest.raises(KraftwerkError, match=r"pillar/base\.sls is here already"):
+        adopting.prepare(root)
+    assert files(root) == before
 
 
 def test_a_killed_run_is_done_again(root, monkeypatch):

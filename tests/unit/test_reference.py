@@ -21,3 +21,14 @@ def test_what_is_here_is_resolved_and_the_rest_left_to_the_project():
 
 def test_a_variable_that_only_refers_to_itself_is_left_out():
     assert reference.at_home({"A": "${A}"}, {}) == {}
+    assert reference.at_home({"A": "${B}", "B": "${A}", "C": "${D.name}", "D": "${E}"}, {}) == {}
+
+
+def test_what_refers_to_a_reference_has_what_that_comes_to():
+    environ = {"URL": "https://x/${NAME}", "NAME": "$${a}-${DATABASE_URL.name}", "AT": "${SECRET}"}
+    known = {"DATABASE_URL": "postgresql:///shop", "SECRET": "p${NAME}"}
+    assert reference.at_home(environ, known) == {
+        "URL": "https://x/${a}-shop",
+        "NAME": "${a}-shop",
+        "AT": "p${NAME}",
+    }
