@@ -1,6 +1,8 @@
 """A project: a folder with a kraftwerk.yaml, and what it says for each environment."""
 
+import os
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -199,7 +201,14 @@ def find_or_none(start: Path | None = None) -> Project | None:
 
 def find_root(start: Path) -> Path | None:
     """Return the folder with a kraftwerk.yaml that a folder is in, if there is one."""
-    return next((folder for folder in (start, *start.parents) if (folder / FILE).is_file()), None)
+    folders = (folder for folder in (start, *start.parents) if (folder / FILE).is_file())
+    return next((folder for folder in folders if not _is_planted(folder)), None)
+
+
+def _is_planted(folder: Path) -> bool:
+    """Tell whether somebody else put a project where everybody may, such as /tmp: its modules would run as us."""
+    shared = stat.S_ISVTX | stat.S_IWOTH
+    return folder.stat().st_mode & shared == shared and (folder / FILE).lstat().st_uid not in (0, os.geteuid())
 
 
 def parse(root: Path, instead: Mapping[Path, str] | None = None) -> Project:

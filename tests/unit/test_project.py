@@ -1,6 +1,7 @@
 """kraftwerk.yaml and pillar files: defaults, precedence, names, and the commented sample."""
 
 import json
+import os
 import re
 
 import pytest
@@ -282,3 +283,17 @@ def test_foreign_keys_of_pillar_files_are_for_states_of_the_project_s_own(root):
     assert staging.pillar == {"mail": {"host": "b", "port": 25}, "since": "2026-01-02"}
     assert found.instance("production", "blue").pillar["mail"] == {"host": "a", "port": 25}
     assert Instance.from_dict(json.loads(json.dumps(staging.as_dict()))) == staging
+
+
+def test_a_project_that_somebody_else_put_into_a_folder_of_everybody_is_none(tmp_path, monkeypatch):
+    (tmp_path / "kraftwerk.yaml").touch()
+    (tmp_path / "below").mkdir()
+    tmp_path.chmod(0o1777)
+    assert project.find_root(tmp_path / "below") == tmp_path
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "kraftwerk.yaml", 1000, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 1)
+    assert project.find_root(tmp_path / "below") is None
+    tmp_path.chmod(0o755)
+    assert project.find_root(tmp_path / "below") == tmp_path
