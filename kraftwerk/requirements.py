@@ -11,7 +11,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.lockfiles import kinds, reading
 from kraftwerk.lockfiles.said import Choice, Said, Source
-from kraftwerk.requirements_text import normal, package_name
+from kraftwerk.requirements_text import bracketed, normal, package_name
 
 NODE_UV = "/opt/kraftwerk/uv/bin/uv"
 NODE_PYTHONS = "/opt/kraftwerk/python"  # those that uv fetched (salt/python)
@@ -159,10 +159,8 @@ def install_argv(requirements: Requirements, *, folder: str, venv: str, uv: str 
     elif requirements.reads:
         commands.append((*install, *_read(requirements), *chosen_argv(requirements)))
     if requirements.install and requirements.kind != "uv.lock":
-        extras = f"[{','.join(requirements.choice.extras)}]" if requirements.choice.extras else ""
-        commands.append(
-            (uv, "--directory", folder, "pip", "install", *common, "-e", f"./{requirements.install}{extras}")
-        )
+        own = f"./{requirements.install}{bracketed(requirements.choice.extras)}"
+        commands.append((uv, "--directory", folder, "pip", "install", *common, "-e", own))
     if requirements.extra:
         commands.append((*install, *requirements.extra))
     return commands

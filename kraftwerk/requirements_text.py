@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from kraftwerk.errors import KraftwerkError
@@ -46,6 +46,11 @@ def read_lines(root: Path, file: str, files: list[str], where: str = "") -> Iter
 def normal(name: str) -> str:
     """Return a package's name as indexes compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def bracketed(extras: Collection[str]) -> str:
+    """Return extras as they stand behind a name: `[redis,s3]`; empty for none."""
+    return f"[{','.join(extras)}]" if extras else ""
 
 
 def package_name(line: str) -> str:

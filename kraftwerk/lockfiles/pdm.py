@@ -31,7 +31,6 @@ def locked(pyproject: Table, lock: Table, extras: Collection[str], groups: Colle
     return Locked(
         pins=pins,
         direct=frozenset(edge.name for edge in roots),
-        local=tuple(pin.name for pin in pins if pin.origin.startswith("file:")),
         stale=tuple(sorted({edge.name for edge in roots} - names)),
     )
 

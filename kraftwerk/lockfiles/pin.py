@@ -44,15 +44,18 @@ class Locked:
     Attributes:
         direct: the packages that the project names itself, normalized.
         indexes: addresses of indexes beside the usual one.
-        local: those packages that are folders of the project.
         stale: packages that the project wants otherwise than they are locked.
     """
 
     pins: tuple[Pin, ...]
     direct: frozenset[str]
     indexes: tuple[str, ...] = ()
-    local: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
+
+    @property
+    def local(self) -> tuple[str, ...]:
+        """Return those packages that are folders of the project."""
+        return tuple(pin.name for pin in self.pins if pin.origin.startswith("file:"))
 
     def lines(self) -> list[str]:
         """Return it as the lines of a requirements.txt."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from kraftwerk.lockfiles import caret
 from kraftwerk.lockfiles.pin import Locked, Pin, both
-from kraftwerk.requirements_text import normal
+from kraftwerk.requirements_text import bracketed, normal
 
 Table = Mapping[str, Any]
 MARKERS = ("sys_platform", "platform_system", "platform_machine", "python_version", "os_name", "implementation_name")
@@ -30,7 +30,6 @@ def locked(pipfile: Table, lock: Table, groups: Collection[str]) -> Locked:
         pins=pins,
         direct=frozenset(direct),
         indexes=tuple(sorted(_indexes(lock.get("_meta", {})))),
-        local=tuple(pin.name for pin in pins if pin.origin.startswith("file:")),
         stale=tuple(sorted(direct.keys() - found.keys())),
     )
 
@@ -69,7 +68,7 @@ def _indexes(meta: Table) -> Iterator[str]:
 
 
 def _line(name: str, wanted: Table) -> str:
-    options = f"[{','.join(wanted['extras'])}]" if wanted.get("extras") else ""
+    options = bracketed(wanted.get("extras", ()))
     origin = _origin(wanted)
     version = f" @ {origin}" if origin else caret.specifier(str(wanted.get("version", "*")))
     marker = _marker(wanted)

@@ -8,7 +8,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from kraftwerk.lockfiles import caret, standard, walk
 from kraftwerk.lockfiles.pin import Locked, Pin, both, either, hashes_of, settled
 from kraftwerk.lockfiles.walk import Edge, Package
-from kraftwerk.requirements_text import normal
+from kraftwerk.requirements_text import bracketed, normal
 
 Table = Mapping[str, Any]
 PLAIN = "legacy"  # the type of a source that is an index
@@ -34,7 +34,6 @@ def locked(pyproject: Table, lock: Table, extras: Collection[str], groups: Colle
         pins=pins,
         direct=frozenset(edge.name for edge in roots),
         indexes=tuple(sorted({each["url"].rstrip("/") for each in sources if each.get("type") == PLAIN})),
-        local=tuple(pin.name for pin in pins if pin.origin.startswith("file:")),
         stale=tuple(_stale(packages, roots)),
     )
 
@@ -44,7 +43,7 @@ def unlocked(pyproject: Table, extras: Collection[str], groups: Collection[str])
     found = []
     for name, wanted, marker in _named(_tables(pyproject, groups), _of_extras(pyproject, {}, extras)):
         origin = _origin(wanted, wanted.get("rev") or wanted.get("tag") or wanted.get("branch", ""))
-        options = f"[{','.join(wanted['extras'])}]" if wanted.get("extras") else ""
+        options = bracketed(wanted.get("extras", ()))
         version = f" @ {origin}" if origin else caret.specifier(str(wanted.get("version", "")))
         found.append(f"{name}{options}{version}{f' ; {marker}' if marker else ''}")
     return found

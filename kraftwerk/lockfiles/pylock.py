@@ -24,7 +24,6 @@ def locked(lock: Table, extras: Collection[str], groups: Collection[str]) -> Loc
         pins=pins,
         direct=frozenset(pin.name for pin in pins),
         indexes=tuple(sorted(indexes)),
-        local=tuple(pin.name for pin in pins if pin.origin.startswith("file:")),
     )
 
 

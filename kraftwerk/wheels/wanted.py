@@ -9,7 +9,7 @@ from kraftwerk import process, requirements, virtualenv
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.project import Project
 from kraftwerk.requirements import Requirements
-from kraftwerk.requirements_text import package_name, read_lines
+from kraftwerk.requirements_text import bracketed, package_name, read_lines
 from kraftwerk.wheels import origin
 
 PATIENCE = 60
@@ -43,9 +43,8 @@ def installed(needed: Requirements) -> list[str]:
     """Return the project itself as a line, where it is installed, too."""
     if not needed.install:
         return []
-    extras = f"[{','.join(needed.choice.extras)}]" if needed.choice.extras else ""
     folder = os.path.relpath(needed.install, needed.folder)
-    return [f"-e {'.' if folder == '.' else f'./{folder}'}{extras}"]
+    return [f"-e {'.' if folder == '.' else f'./{folder}'}{bracketed(needed.choice.extras)}"]
 
 
 def folders(found: Sequence[str], root: Path) -> list[str]:
