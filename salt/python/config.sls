@@ -20,5 +20,6 @@ python/config/uv:
     - template: jinja
     - makedirs: True
     - mode: '0644'
+    - show_diff: {{ "@" not in python.index_url }}
     - context:
         index_url: {{ python.index_url | tojson }}

@@ -108,6 +108,12 @@ def test_settings_of_the_admin_win_over_defaults(compile_tree):
     }
     assert low["nginx/config/kraftwerk.conf"]["context"]["options"]["types_hash_max_size"] == 4096
     assert low["python/config/uv"]["context"]["index_url"] == "https://index.example/simple"
+    assert low["python/config/uv"]["show_diff"] is True
+
+
+def test_the_password_of_an_index_is_in_no_diff(compile_tree):
+    low = compile_tree(MYSITE, index_url="https://anna:secret@index.example/simple")
+    assert low["python/config/uv"]["show_diff"] is False
 
 
 @pytest.mark.parametrize(("osfinger", "version"), [("Debian-12", "15"), ("Debian-13", "17"), ("Ubuntu-24.04", "16")])
