@@ -3,6 +3,7 @@
 import configparser
 import posixpath
 import re
+from collections.abc import Iterator
 
 from kraftwerk.detect import application, names, overlay, routes, variables
 from kraftwerk.detect.application import SERVERS_OF_THEIR_OWN, Callable
@@ -13,7 +14,8 @@ from kraftwerk.detect.packages import Packages
 from kraftwerk.detect.tree import Place, Tree, import_root, is_aside
 
 ROUTED = ("flask", "quart", "fastapi", "starlette", "bottle")
-PREFIX = re.compile(r"""(?:startswith\(\s*|prefix\s*=\s*|envvar_prefix\s*=\s*)["']([A-Z][A-Z0-9_]*?)_?["']""")
+PREFIX = re.compile(r"""(?:startswith\(\s*["'](?=\w+_["'])|prefix\s*=\s*["'])(?P<prefix>[A-Z][A-Z0-9_]*?)_?["']""")
+FOREIGN_PREFIXES = ("HTTP", "WSGI", "X", "SERVER")
 KEY = r"""(?:SECRET_KEY["']?\]?\s*[=:]|secret_key\s*=)\s*[bfr]?["'][^"']"""
 ON_SQLALCHEMY = ("sqlalchemy", "flask-sqlalchemy", "sqlmodel", "databases")
 ORM = ("sqlalchemy", "flask-sqlalchemy", "peewee", "tortoise-orm", "sqlmodel", "databases", "pony", "piccolo")
@@ -160,13 +162,18 @@ def _database(tree: Tree, packages: Packages, read: dict[str, list[variables.Var
     return ""
 
 
+def _prefixes(tree: Tree) -> Iterator[tuple[str, str]]:
+    """Yield the files that take variables with a prefix for settings, with that prefix."""
+    for file in tree.python("environ"):
+        for match in PREFIX.finditer(tree.text(file)):
+            if match["prefix"] not in FOREIGN_PREFIXES and posixpath.basename(file) != "bottle.py":
+                yield file, match["prefix"]
+
+
 def _prefixed(tree: Tree, found: Detection) -> None:
     """Note the variables of a project that takes all those with a prefix for its settings."""
-    for file in tree.python("environ"):
-        match = PREFIX.search(tree.text(file))
-        if not match or match[1] in ("HTTP", "WSGI", "X", "SERVER") or posixpath.basename(file) == "bottle.py":
-            continue
-        prefix, place = match[1], tree.line_of(file, PREFIX.pattern)
+    for file, prefix in _prefixes(tree):
+        place = tree.line_of(file, rf"[\"']{prefix}_?[\"']")
         reason = f"variables that begin with {prefix}_ are settings"
         found.note(f"environ.{prefix}_SECRET_KEY", "${SECRET_KEY}", reason, place)
         if any(True for _ in tree.python("SQLALCHEMY_DATABASE_URI")):
@@ -204,7 +211,7 @@ def _flask(tree: Tree, keys: set[str], found: Detection) -> None:
 
 def _keys(tree: Tree, found: Detection) -> list[str]:
     """Return the code of a secret key, where it stands in the code and no variable with a prefix takes its place."""
-    if any(PREFIX.search(tree.text(file)) for file in tree.python("environ")):
+    if any(_prefixes(tree)):
         return []
     for file in tree.python("SECRET_KEY", "secret_key"):
         if re.search(KEY, tree.text(file)):

@@ -337,3 +337,20 @@ def test_a_manage_py_of_others_is_not_taken_for_djangos(project):
     app = "from flask import Flask\napp = Flask(__name__)\n"
     found = project({"app.py": app, "manage.py": "from app import app\n", "requirements.txt": "flask\n"})
     assert found.value("release") == []
+
+
+def test_a_word_in_capitals_is_no_prefix_of_variables(project):
+    code = "import os\nfrom flask import Flask\napp = Flask(__name__)\napp.secret_key = 'abc'\nos.environ.items()\n"
+    code += "select = query.startswith('SELECT')\nheaders = name.startswith('HTTP_')\n"
+    found = project({"app.py": code, "requirements.txt": "flask\n"})
+    assert values(found, "environ") == {}
+    assert "SECRET_KEY" in found.additions["kraftwerk_wsgi.py"]
+    found = project({"app.py": code + "ours = name.startswith('SHOP_')\n"})
+    assert values(found, "environ") == {"SHOP_SECRET_KEY": "${SECRET_KEY}"}
+
+
+def test_another_kind_of_database_gets_nothing_of_ours(project):
+    code = "import os\nfrom flask import Flask\napp = Flask(__name__)\n"
+    code += 'os.environ["MONGO_DB_PASSWORD"], os.environ["DB_PASSWORD"]\n'
+    found = project({"app.py": code, "requirements.txt": "flask\npsycopg\n"})
+    assert values(found, "environ") == {"DB_PASSWORD": "${DATABASE_URL.password}"}
