@@ -15,13 +15,11 @@ WSGI = {
     "bottle": ("Bottle", "default_app", "app"),
     "falcon": ("App", "API"),
     "pyramid": ("make_wsgi_app",),
-    "werkzeug": (),
     "apiflask": ("APIFlask",),
     "flask_openapi3": ("OpenAPI",),
     "pecan": ("make_app", "Pecan"),
     "webpy": ("wsgifunc",),
     "hug": ("API",),
-    "morepath": (),
     "wheezy": ("WSGIApplication",),
     "cherrypy": ("Application",),
 }

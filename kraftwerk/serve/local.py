@@ -54,6 +54,7 @@ class Local:
         servers: of services; a save lets them run, with what they know.
         others: the project's processes beside web.
         stale: what runs must be made anew, as what it was made from changed.
+        wrong: why web could not be started.
     """
 
     root: Path
@@ -69,6 +70,7 @@ class Local:
     given: Deployment = field(default_factory=Deployment)
     wanted: object = None
     stale: bool = False
+    wrong: str = ""
 
     def prepare(self) -> framework.Server:
         """Read what the project says, and make its processes anew; none runs yet.
@@ -117,17 +119,19 @@ class Local:
             self.log.say(f"a deploy also runs this, once → kraftwerk serve -- {commands[0]}", fg="yellow")
 
     def ended(self) -> str | None:
-        """Return the last lines of web when it has ended, else None."""
-        return "\n".join(self.web.said) if self.web and self.web.ended else None
+        """Return the last lines of web when it has ended, or why it could not be started, else None."""
+        return "\n".join(self.web.said) if self.web and self.web.ended else self.wrong or None
 
     def take(self, names: Sequence[str]) -> None:
         """Have what runs follow files that were saved; what goes wrong is told, and the next save tries again."""
         if all(name.endswith(INERT) for name in names):
             return
         self.log.say(f"{', '.join(names[:3])}{' …' if len(names) > 3 else ''} saved: starting again", fg="green")
+        self.wrong = ""
         try:
             self._follow(names)
         except KraftwerkError as error:
+            self.wrong = "" if self.web and self.web.pid else error.cause
             self.log.fail(error.cause)
             self.log.say("the next save tries again", fg="yellow")
 
