@@ -165,7 +165,7 @@ def _server(server, domains, default_server):
     general = [listen for listen in listens if listen["address"] in ANY]
     moves = _movable(server["file"])
     for each in server["names"] if general else ():
-        if each["name"] in domains:
+        if each["name"].lower().removeprefix(".") in domains:  # .a.test is a.test, and *.a.test, which gives way
             others = [other for other in names if other != each["name"]]
             text = f"{each['name']} is served already: nginx would pass over one of the two"
             found.append(_clash("server_name", text, _at(each), moves, others))

@@ -66,6 +66,15 @@ def test_what_is_in_a_site_s_way(nginx, loaders):
     assert "user" in {each["kind"] for each in find("mysite", ["a.test"])}
 
 
+@pytest.mark.parametrize(
+    ("written", "is_one"), [("Shop.Test", 1), (".shop.test", 1), ("*.test", 0), ("*.shop.test", 0)]
+)
+def test_names_are_compared_as_nginx_does(nginx, loaders, written, is_one):
+    (nginx / "sites-enabled" / "shop").write_text(f"server {{ listen 80; server_name {written}; }}")
+    found = loaders.modules["kw_nginxclash.find"]("mysite", ["shop.test"])
+    assert len([each for each in found if each["kind"] == "server_name"]) == is_one
+
+
 def test_a_file_of_the_owner_s_with_the_site_s_name(nginx, loaders):
     found = loaders.modules["kw_nginxclash.find"]("shop", ["new.test"])
     assert [(each["kind"], each["moves"]) for each in found if each["kind"] == "file"] == [
