@@ -104,7 +104,7 @@ def _whole(
     """
     project = work / folder.name  # templates use the folder's name
     message = _write(choice, found, template, project, ask=ask, may_run_code=may_run_code)
-    trust.check(found, _states(project), trust=may_run_code, ask=ask, where="its nodes", who="root")
+    trust.check(found, _states(project), trust=may_run_code, ask=ask, where="its nodes as root, and here")
     _remove(project / HIDDEN)  # one that a task made names a folder that goes away
     files = sum(len(names) for place, _, names in os.walk(project) if ".git" not in Path(place).parts)
     framework, cautions = completion.complete(choice, project)

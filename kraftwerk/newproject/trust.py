@@ -7,9 +7,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.newproject.source import Source
 
 
-def check(
-    source: Source, code: Sequence[str], *, trust: bool, ask: bool, where: str = "this computer", who: str = "you"
-) -> bool:
+def check(source: Source, code: Sequence[str], *, trust: bool, ask: bool, where: str = "this computer") -> bool:
     """Return whether a template may run code; where it has some and may not, nothing is made.
 
     Args:
@@ -17,8 +15,7 @@ def check(
         code: what it would run, a line for each.
         trust: it was said on the command line.
         ask: somebody is there to be asked.
-        where: whose computer it runs on.
-        who: the user that it runs as.
+        where: the computer or computers that it would run on.
 
     Raises:
         KraftwerkError: it has code, and nobody said yes.
@@ -28,7 +25,7 @@ def check(
     if not ask:
         cause = f"{source.label} runs code on {where}: {'; '.join(code)}"
         raise KraftwerkError(cause, next_command="read it, then add --trust", code=2)
-    screen.say(f"{source.label} runs code on {where}, as {who}:")
+    screen.say(f"{source.label} runs code on {where}, as you:")
     for line in code:
         screen.say(f"  {line}")
     if not screen.confirm("Run it?"):

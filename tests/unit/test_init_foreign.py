@@ -154,7 +154,9 @@ def test_code_of_several_documents_and_of_files_that_are_included(theirs):
 
 def test_states_of_a_template_are_asked_about(tmp_path, monkeypatch):
     plain = files(tmp_path / "plain", {"salt/a/init.sls": "", "kraftwerk.yaml": "wsgi: a\n", "requirements.txt": ""})
-    with pytest.raises(KraftwerkError, match=r"plain runs code on its nodes: salt/, .*\(1 file\) → read it, then add"):
+    with pytest.raises(
+        KraftwerkError, match=r"plain runs code on its nodes as root, and here: salt/, .* → read it, then"
+    ):
         creation.create(Choice("a", str(plain)), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"plain"}
     monkeypatch.setattr(creation, "_install", lambda choice, folder: [])
