@@ -13,6 +13,7 @@ from kraftwerk.instance import Instance
 from kraftwerk.node import Node
 from kraftwerk.screen import OnProgress
 from kraftwerk.transport import Connection
+from kraftwerk.webaddress import bare
 
 COMPLETED = re.compile(r"\[INFO\s*\] Completed state \[(?P<name>.*)\] at time \S+ \(duration_in_ms=(?P<ms>[\d.]+)\)")
 LOCK = "node"
@@ -251,7 +252,8 @@ def _changes(result: StateResult) -> list[str]:
     if isinstance(diff, str):
         return _indented(diff)
     told = {key: value for key, value in result.changes.items() if value not in ("", None) and key != "pid"}
-    return _indented("\n".join(f"{key}: {_short(value)}" for key, value in told.items()) or result.comment)
+    shown = bare("\n".join(f"{key}: {_short(value)}" for key, value in told.items()), "…@")  # an index's, for example
+    return _indented(shown or result.comment)
 
 
 def _short(value: Any) -> str:

@@ -13,6 +13,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import instance_name
 from kraftwerk.project import Project
 from kraftwerk.schema import shown
+from kraftwerk.webaddress import bare
 
 SHIPPED = "shipped"
 NAMES_ONLY = ("stores", "environ", "superusers", "pillar")  # mappings that may hold secrets
@@ -126,6 +127,6 @@ def _plain(name: str, value: Any) -> Any:
         return {project: asdict(source) for project, source in value.items()}
     if name == "virtualenvs":
         return [each.name for each in value]
-    if name == "index_url" and (address := urlsplit(value)).password:
-        return value.replace(f"{address.username}:{address.password}@", "…@")
+    if name == "index_url":
+        return bare(value, "…@")
     return configleaf.masked(list(value) if isinstance(value, tuple) else value)

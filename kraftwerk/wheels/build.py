@@ -14,6 +14,7 @@ from kraftwerk.requirements import Argv
 from kraftwerk.requirements_text import normal, package_name
 from kraftwerk.screen import OnProgress
 from kraftwerk.transport import Connection
+from kraftwerk.webaddress import bare
 from kraftwerk.wheels import fetch, origin, resolution, workshop
 from kraftwerk.wheels.house import House
 from kraftwerk.wheels.target import Target
@@ -74,7 +75,7 @@ def build(
         new += house.add(ready)[0]
         for part in open_parts:
             if part.source or _held(house, part, target) is None:
-                on_progress(f"building {origin.bare(part.line)}")
+                on_progress(f"building {bare(part.line)}")
                 made = workshop.make(part.line, target, node, Path(folder), house)
                 added, same = house.add([made], source=part.source)
                 new, kept = new + added, kept + same
@@ -142,7 +143,7 @@ def _part(line: str, sources: dict[str, str]) -> Part:
         return Part(line, origin.folder(line))
     asked = sources.get(address.name) or next((url for url in sources.values() if address.url.startswith(url)), "")
     commit = address.url.rpartition("@")[2]
-    source = origin.bare(asked or address.url)
+    source = bare(asked or address.url)
     return Part(line, f"{source}{COMMIT}{commit}" if "/" not in commit else source)
 
 

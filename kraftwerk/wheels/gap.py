@@ -9,6 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
 from kraftwerk.requirements_text import normal
+from kraftwerk.webaddress import bare
 from kraftwerk.wheels import origin
 from kraftwerk.wheels.target import Target
 from kraftwerk.wheels.wheel import Wheel, best
@@ -69,7 +70,7 @@ class _Walk:
             self.ranges[normal(requirement.name)] = requirement.specifier
         for address in split.addresses:
             if origin.wheel(address, self.wheels, self.target) is None:
-                yield Gap(origin.bare(address.line), "", origin.reason(address, self.wheels, self.target), self.target)
+                yield Gap(bare(address.line), "", origin.reason(address, self.wheels, self.target), self.target)
         yield from self._visit([(line, "", "") for line in split.names])
 
     def _visit(self, waiting: list[tuple[str, str, str]]) -> Iterator[Gap]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kraftwerk.requirements_text import INCLUDE, is_local, normal, read_lines
+from kraftwerk.webaddress import bare
 from kraftwerk.wheels.target import Target
 from kraftwerk.wheels.wheel import Wheel, best
 
@@ -89,11 +90,6 @@ def address(line: str) -> Address | None:
         egg = EGG.search(line)
         return Address(line, line.partition("#")[0], normal(egg["name"]) if egg else "")
     return None
-
-
-def bare(text: str) -> str:
-    """Return an address without the password or token in it: what is recorded, and what is shown."""
-    return re.sub(r"(https?://)[^/@\s]*@", r"\1", text)
 
 
 def folder(line: str) -> str:

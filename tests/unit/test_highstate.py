@@ -63,6 +63,13 @@ def test_old_and_new_are_shown_side_by_side_and_noise_is_not():
     assert highstate.report(outcome(returned("x", 0, changes=changes)), details=True)[1] == "           nginx: - → 1.22"
 
 
+def test_the_password_of_an_index_is_not_shown():
+    changes = {"global": {"index-url": {"before": None, "after": "https://anna:secret@index.example/simple"}}}
+    shown = "\n".join(highstate.report(outcome(returned("x", 0, changes=changes)), details=True))
+    assert "https://…@index.example/simple" in shown
+    assert "secret" not in shown
+
+
 def test_a_failure_tells_what_its_program_said_and_hides_those_that_only_needed_it():
     bad = returned(
         "bad", 0, result=False, comment='Command "nginx -t" run', changes={"stderr": "unexpected }", "pid": 1}

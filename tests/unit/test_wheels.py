@@ -11,6 +11,7 @@ import pytest
 from kraftwerk import project
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.remote import program
+from kraftwerk.webaddress import bare
 from kraftwerk.wheels import build, fetch, house, log, origin, prunes, resolution, store, wanted, workshop
 from kraftwerk.wheels.target import Target
 from kraftwerk.wheels.wheel import Wheel, parse, sha256
@@ -287,7 +288,7 @@ class TestResolving:
         with pytest.raises(KraftwerkError) as caught:
             stocked.resolve([f"till @ {url.replace('fork', 'till')}"], BLUE)
         assert "secret" not in str(caught.value)
-        assert origin.bare("git+ssh://git@example.org/fork.git") == "git+ssh://git@example.org/fork.git"
+        assert bare("git+ssh://git@example.org/fork.git") == "git+ssh://git@example.org/fork.git"
 
     def test_addresses_are_taken_apart(self):
         found = origin.address(
