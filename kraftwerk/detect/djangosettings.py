@@ -20,7 +20,7 @@ DRIVERS = {
     "postgres": ("psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "asyncpg", "pg8000"),
     "mysql": ("mysqlclient", "pymysql", "mysql-connector-python", "aiomysql", "asyncmy"),
 }
-ABOUT_DEBUG = re.compile(r"DEBUG|DEV|PROD|ENV")
+NEGATED = re.compile(r"\bnot\b|!=")  # what a variable would have to say then isn't known
 HOSTS = 'ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")'
 FALLBACK = "staticfiles"  # where static files are collected when the code names no place
 
@@ -44,13 +44,16 @@ def _debug(settings: Settings, found: Detection) -> list[str]:
     setting = settings.found.get("DEBUG")
     if setting is None or (setting.value is False and not setting.variables):
         return []
-    if setting.variables:
-        for variable in setting.variables:
-            if ABOUT_DEBUG.search(variable.name) and (setting.value is not False or variable.required):
-                value = "" if variable.kind == "set" or _is_bare(setting.node) else names.OFF
-                found.note(f"environ.{variable.name}", value, "DEBUG is off on servers", variable.place)
+    if setting.value is False and not any(variable.required for variable in setting.variables):
         return []
-    found.beware("DEBUG is on", place=setting.place, solved=True)
+    told = [] if NEGATED.search(ast.unparse(setting.node)) else _told(settings, "DEBUG", "DEBUG")
+    for variable in told:
+        value = "" if variable.kind == "set" or _is_bare(setting.node) else names.OFF
+        found.note(f"environ.{variable.name}", value, "DEBUG is off on servers", variable.place)
+    if told:
+        return []
+    said = f", unless {setting.variables[0].name} says otherwise" if setting.variables else ""
+    found.beware(f"DEBUG is on{said}", place=setting.place, solved=True)
     return ["DEBUG = False"]
 
 
@@ -172,7 +175,8 @@ def _static(tree: Tree, settings: Settings, src: str, found: Detection) -> list[
     if not collects(settings):
         return []
     url, setting = settings.value("STATIC_URL"), settings.found.get("STATIC_ROOT")
-    url = f"/{url.strip('/')}/" if isinstance(url, str) and not url.startswith("http") else "/static/"
+    url = url.strip("/") if isinstance(url, str) and not url.startswith("http") else ""
+    url = f"/{url or 'static'}/"
     folder = inside(setting.value, src) if setting else None
     if setting and setting.variables:
         for variable in setting.variables:

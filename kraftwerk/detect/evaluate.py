@@ -105,8 +105,8 @@ def _not(node: Any, names: Names, file: str) -> Any:
 def _comparison(node: Any, names: Names, file: str) -> Any:
     from kraftwerk.detect.variables import read_of
 
-    if variable := read_of(node, names, file):
-        return variable.default
+    if read_of(node, names, file):  # "X" in os.environ, which it isn't
+        return isinstance(node.ops[0], ast.NotIn)
     left, right = evaluate(node.left, names, file), evaluate(node.comparators[0], names, file)
     if UNKNOWN in (left, right) or len(node.ops) > 1:
         return UNKNOWN

@@ -59,17 +59,23 @@ def hosts(variable: Variable, found: Detection) -> None:
         found.note(f"environ.{variable.name}", "${ALLOWED_HOSTS}", "the site's domains", variable.place)
 
 
-def database(variable: Variable, service: str, found: Detection, *, sqlalchemy: bool = False) -> None:
+def database(variable: Variable, service: str, found: Detection, *, sqlalchemy: bool = False, driver: str = "") -> None:
     """Note a variable that leads to the database: its address, or a part of it.
 
     Args:
         sqlalchemy: whether SQLAlchemy reads it, which finds a Unix socket in no host's name.
+        driver: the one that an asynchronous engine of SQLAlchemy must find in the scheme, such as asyncpg.
     """
     if DATABASE_ADDRESS.fullmatch(variable.name) or variable.kind == "url":
         scheme = str(variable.default).partition("://")[0] if "://" in str(variable.default) else ""
-        url = "${DATABASE_URL}"
-        if service == "postgres" and (sqlalchemy or "+" in scheme):
-            url = f"{scheme if scheme.startswith('postgres') else 'postgresql'}://${{DATABASE_URL.address}}"
+        url, through = "${DATABASE_URL}", sqlalchemy or bool(driver) or "+" in scheme
+        if not scheme.startswith(service):  # postgres:// and postgresql:// both do
+            bare = "postgresql" if service == "postgres" else service
+            scheme = f"{bare}+{driver}" if driver else bare
+        if service == "postgres" and through:
+            url = f"{scheme}://${{DATABASE_URL.address}}"
+        elif service == "sqlite" and "+" in scheme:
+            url = f"{scheme}:///${{SQLITE_PATH}}"
         if variable.name != "DATABASE_URL" or url != "${DATABASE_URL}":
             found.note(f"environ.{variable.name}", url, "the database's address", variable.place)
         return

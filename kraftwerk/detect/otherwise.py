@@ -19,6 +19,7 @@ FOREIGN_PREFIXES = ("HTTP", "WSGI", "X", "SERVER")
 KEY = r"""(?:SECRET_KEY["']?\]?\s*[=:]|secret_key\s*=)\s*[bfr]?["'][^"']"""
 ON_SQLALCHEMY = ("sqlalchemy", "flask-sqlalchemy", "sqlmodel", "databases")
 ORM = ("sqlalchemy", "flask-sqlalchemy", "peewee", "tortoise-orm", "sqlmodel", "databases", "pony", "piccolo")
+ASYNCHRONOUS = {"aiosqlite": "sqlite", "asyncpg": "postgres"}
 
 
 def detect(tree: Tree, packages: Packages, found: Detection, told: str = "", kind: str = "wsgi") -> None:
@@ -119,6 +120,7 @@ def _variables(tree: Tree, packages: Packages, found: Detection) -> None:
     """Note services by what is installed and read, and each variable under the name that the code knows."""
     read = variables.find(tree)
     service = _database(tree, packages, read, found)
+    driver = _asynchronous(tree, packages, service)
     keys = _own_keys(tree, packages, read, found)
     for several in read.values():
         each = several[0]
@@ -127,7 +129,7 @@ def _variables(tree: Tree, packages: Packages, found: Detection) -> None:
         elif names.HOSTS.fullmatch(each.name):
             names.hosts(each, found)
         elif service and (names.DATABASE_ADDRESS.fullmatch(each.name) or names.DATABASE_PART.fullmatch(each.name)):
-            names.database(each, service, found, sqlalchemy=bool(packages.any_of(*ON_SQLALCHEMY)))
+            names.database(each, service, found, sqlalchemy=bool(packages.any_of(*ON_SQLALCHEMY)), driver=driver)
         elif names.REDIS_ADDRESS.fullmatch(each.name) and packages.any_of("redis", "rq", "celery", "huey"):
             if each.required or "redis" in f"{each.default} {each.name}".lower():
                 found.note("services.redis", {}, f"{each.name} is read", each.place)
@@ -148,7 +150,7 @@ def _database(tree: Tree, packages: Packages, read: dict[str, list[variables.Var
             found.note(f"services.{service}", {}, f"{driver} is required", packages.place(driver))
             return service
     addressed = [each[0] for name, each in read.items() if names.DATABASE_ADDRESS.fullmatch(name)]
-    if addressed and (packages.any_of(*ORM) or "sqlite" in str(addressed[0].default)):
+    if addressed and (packages.any_of(*ORM, *ASYNCHRONOUS) or "sqlite" in str(addressed[0].default)):
         found.note("services.sqlite", {}, "a database's address is read, and no driver is required", addressed[0].place)
         return "sqlite"
     for file in tree.python("sqlite:///", "SQLALCHEMY_DATABASE_URI"):
@@ -168,6 +170,15 @@ def _prefixes(tree: Tree) -> Iterator[tuple[str, str]]:
         for match in PREFIX.finditer(tree.text(file)):
             if match["prefix"] not in FOREIGN_PREFIXES and posixpath.basename(file) != "bottle.py":
                 yield file, match["prefix"]
+
+
+def _asynchronous(tree: Tree, packages: Packages, service: str) -> str:
+    """Return the driver that an asynchronous engine of SQLAlchemy must be told; empty where one that waits is there."""
+    if not any(True for _ in tree.python("create_async_engine")):
+        return ""
+    if packages.any_of(*(name for name in DRIVERS.get(service, ()) if name not in ASYNCHRONOUS)):
+        return ""
+    return next((name for name, its in ASYNCHRONOUS.items() if its == service and packages.any_of(name)), "")
 
 
 def _prefixed(tree: Tree, found: Detection) -> None:

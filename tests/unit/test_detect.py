@@ -133,6 +133,44 @@ def test_a_database_in_parts_gets_the_parts_of_its_address(project):
     assert found.value("static") == {"/assets/": "public/static"}
 
 
+ASYNCHRONOUS = (
+    "import os\nimport fastapi\nfrom sqlalchemy.ext.asyncio import create_async_engine\n"
+    "engine = create_async_engine({read})\napp = fastapi.FastAPI()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("read", "required", "service", "address"),
+    [
+        ('os.environ["DATABASE_URL"]', "aiosqlite", "sqlite", "sqlite+aiosqlite:///${SQLITE_PATH}"),
+        (
+            'os.getenv("SHOP_DB_URL", "sqlite+aiosqlite:///./x.db")',
+            "aiosqlite",
+            "sqlite",
+            "sqlite+aiosqlite:///${SQLITE_PATH}",
+        ),
+        ('os.environ["DATABASE_URL"]', "asyncpg", "postgres", "postgresql+asyncpg://${DATABASE_URL.address}"),
+        (
+            'os.getenv("DATABASE_URL", "sqlite+aiosqlite:///./x.db")',
+            "asyncpg\naiosqlite",
+            "postgres",
+            "postgresql+asyncpg://${DATABASE_URL.address}",
+        ),
+        (
+            'os.getenv("DATABASE_URL", "postgresql://localhost/x").replace("://", "+asyncpg://")',
+            "asyncpg",
+            "postgres",
+            "postgresql://${DATABASE_URL.address}",
+        ),
+        ('os.environ["DATABASE_URL"]', "psycopg", "postgres", "${DATABASE_URL}"),
+    ],
+)
+def test_an_asynchronous_engine_gets_its_driver_in_the_address(project, read, required, service, address):
+    found = project({"app.py": ASYNCHRONOUS.format(read=read), "requirements.txt": f"fastapi\n{required}\n"})
+    assert values(found, "services") == {service: {}}
+    assert next(iter(values(found, "environ").values()), "${DATABASE_URL}") == address
+
+
 def test_split_settings_the_ones_for_servers_are_taken(project):
     files = {name: text for name, text in DJANGO.items() if name != "shop/wsgi.py"}
     manage = files["manage.py"].replace("shop.settings", "shop.settings.local")
@@ -354,3 +392,20 @@ def test_another_kind_of_database_gets_nothing_of_ours(project):
     code += 'os.environ["MONGO_DB_PASSWORD"], os.environ["DB_PASSWORD"]\n'
     found = project({"app.py": code, "requirements.txt": "flask\npsycopg\n"})
     assert values(found, "environ") == {"DB_PASSWORD": "${DATABASE_URL.password}"}
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "added"),
+    [
+        ('os.environ.get("DJANGO_ENV", "dev") != "production"', {}, True),
+        ('not bool(os.environ.get("PRODUCTION"))', {}, True),
+        ('"RENDER" not in os.environ', {}, True),
+        ('os.environ.get("SHOP_DEBUG", "true").lower() in ("1", "true")', {"SHOP_DEBUG": "0"}, False),
+        ('os.environ.get("SHOP_DEBUG", "0") == "1"', {}, False),
+    ],
+)
+def test_debug_is_off_whatever_it_follows(project, code, said, added):
+    settings = STARTPROJECT.replace("DEBUG = True", f"import os\nDEBUG = {code}")
+    found = project({**DJANGO, "shop/settings.py": settings})
+    assert ("DEBUG = False" in found.additions["kraftwerk_settings.py"]) is added
+    assert {name: value for name, value in values(found, "environ").items() if name != "DJANGO_SETTINGS_MODULE"} == said
