@@ -253,7 +253,8 @@ class _Attempt:
         self.memory["kept"].remove(entry)
         full = _at(entry["path"])
         if os.path.lexists(full):
-            return [f"{full} is there again, by hand, and stays as it is"]
+            former = "" if _is_as_kept(full, entry) else f"; of what stood aside for the site, {self._keep(entry)}"
+            return [f"{full} is there again, by hand, and stays as it is{former}"]
         _put_back(entry)
         if words := __salt__["kw_nginxclash.invalid"]():
             os.unlink(full)
@@ -265,9 +266,16 @@ class _Attempt:
         """Leave what can't come back where `absent` doesn't remove it, and say where that is."""
         if entry["link"]:
             return f"it was a link to {entry['link']}"
-        kept = os.path.join(MEMORY, self.name, os.path.basename(entry["path"]))
+        kept = os.path.join(MEMORY, self.name, os.path.basename(entry["copy"]))
         shutil.copy2(entry["copy"], kept)
         return f"it is kept as {kept}"
+
+
+def _is_as_kept(full, entry):
+    """Whether a file is what stood aside."""
+    if entry["link"] or os.path.islink(full):
+        return os.path.islink(full) and os.readlink(full) == entry["link"]
+    return _read(full) == _read(entry["copy"])
 
 
 def _put_back(entry):

@@ -167,3 +167,16 @@ def test_an_attempt_that_was_killed_before_its_undo_is_undone_by_the_next(presen
     assert present()["result"] is True
     assert (nginx / "sites-enabled" / "shop").read_text() == SITE
     assert json.loads(memory.read_text())["trying"] is False
+
+
+@pytest.mark.parametrize(("again", "is_kept"), [("# mine\n", False), ("# another\n", True)])
+def test_what_stood_aside_is_kept_where_its_place_is_taken(present, absent, nginx, tmp_path, again, is_kept):
+    mine = nginx / "sites-enabled" / "mine"
+    mine.write_text("# mine\n")
+    present(replaces=["sites-enabled/mine"])
+    mine.write_text(again)
+    told = absent()["warnings"][0]
+    assert mine.read_text() == again
+    assert ("is kept as" in told) is is_kept
+    kept = tmp_path / "memory" / "shop" / "0-mine"
+    assert (kept.read_text() if kept.exists() else "") == ("# mine\n" if is_kept else "")
