@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from subprocess import TimeoutExpired
 from typing import IO, Any
 
 from kraftwerk import process
@@ -115,7 +116,8 @@ class _Talk:
         with suppress(OSError), self.lock:
             self.stdin.close()
         try:
-            self.running.wait(PATIENCE)
+            with suppress(TimeoutExpired):  # it goes on there without us
+                self.running.wait(PATIENCE)
         finally:
             self.running.terminate()
             self.running.wait()
