@@ -71,6 +71,8 @@ def command(
             screen.warn(each.line())
     wish = making.settle(wish, found, lambda each: replace or (ask and screen.confirm(each.question())))
     screen.say("\n".join(wish.lines()))
+    if unserved := sorted({name for each in found if each.moves in wish.replaces for name in each.unserved}):
+        screen.warn(f"until rmsite nobody serves {', '.join(unserved)}")
     if test:
         return 0
     if not screen.confirm("Make it?", yes=yes):

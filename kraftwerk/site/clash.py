@@ -36,10 +36,14 @@ class Clash:
         """Return it as it is printed."""
         return f"{self.where}: {self.text}" if self.where else self.text
 
+    @property
+    def unserved(self) -> tuple[str, ...]:
+        """Return the names that nobody serves while it stands aside."""
+        return tuple(name for name in self.others if name not in ("_", ""))
+
     def question(self) -> str:
         """Return what has to be asked before it stands aside."""
-        names = [name for name in self.others if name not in ("_", "")]
-        also = f" ({', '.join(names)} won't be served either)" if names else ""
+        also = f" ({', '.join(self.unserved)} won't be served either)" if self.unserved else ""
         return f"Let {self.moves} stand aside until rmsite puts it back{also}?"
 
 

@@ -102,6 +102,7 @@ def test_what_may_stand_aside_is_asked_for_and_all_else_refused(home):
         making.settle(wish(home), [DEFAULT, PORT], asked.append)
     assert not asked, "what would not help is not asked for"
     assert "b.test" in NAME.question() and "(" not in DEFAULT.question()
+    assert NAME.unserved == ("b.test",) and DEFAULT.unserved == ()
     assert clash.refuse([], "blue") is None
 
 
