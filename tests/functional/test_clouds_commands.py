@@ -178,7 +178,7 @@ def test_a_node_is_planned_made_switched_and_ended(account, kraftwerk):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--provider", "ec"), "no provider is called ec; did you mean ec2? (local, ssh, ec2)"),
+        (("--provider", "ec"), "no provider is called ec; did you mean ec2? (local, ssh, here, ec2)"),
         (("--provider", "ec2", "--release", "trixie"), "--release is for local, not for ec2"),
         (("--provider", "ec2", "--host-key", "SHA256:x"), "--host-key is for ssh, not for ec2"),
         (("--provider", "local", "--size", "small"), "--size is for a cloud, not for local"),

@@ -51,6 +51,8 @@ chgrp -R readers /srv/shop/venv; chmod -R o= /srv/shop/venv
 install -d -m 700 -o shop -g shop /home/shop/.ssh
 install -m 600 -o shop -g shop /root/.ssh/authorized_keys /home/shop/.ssh/
 cat >/etc/systemd/system/shop.service <<END
+[Unit]
+StartLimitIntervalSec=0
 [Service]
 User=shop
 ExecStart=/srv/shop/venv/bin/python -m till
