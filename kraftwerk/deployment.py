@@ -37,6 +37,14 @@ def folder(value: Value, meaning: str = "a folder inside the project, such as sr
     return path.rstrip("/")
 
 
+def static_folder(value: Value) -> str:
+    """Parse a folder that everybody may read; the whole source isn't one."""
+    path = folder(value)
+    if not path.strip("./"):
+        raise Wrong("serves the whole source, settings included; give a folder in it")
+    return path
+
+
 def process_name(value: Value) -> str:
     """Parse what a process of the project runs; its name must not be taken by web."""
     name = value.key.rpartition(".")[2]
@@ -105,7 +113,8 @@ class Deployment:
     cron: Mapping[str, Cron] = setting(mapping_of(record(Cron), LABEL, LABEL_MEANING), default_factory=dict)
     release: tuple[str, ...] | None = setting(list_of(shell_command, or_one=True), default=None)
     static: Mapping[str, str] | None = setting(
-        mapping_of(folder, r"/([\w.@+-]+/)+", "a URL that begins and ends with a slash, such as /static/"), default=None
+        mapping_of(static_folder, r"/([\w.@+-]+/)+", "a URL that begins and ends with a slash, such as /static/"),
+        default=None,
     )
     health: str = setting(text(r"/[\w.~!$&'()*+,;=:@%/?-]*", "a URL's path, such as /"), default="/")
     environ: Mapping[str, str] = setting(

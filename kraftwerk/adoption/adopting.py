@@ -18,20 +18,23 @@ Prepared = tuple[Detection, list[Change], str]
 ONE_OF = {"wsgi": "asgi", "asgi": "wsgi"}
 
 
-def prepare(root: Path, name: str = "", answers: Sequence[str] = ()) -> Prepared:
+def prepare(root: Path, name: str = "", answers: Sequence[str] = (), *, test: bool = False) -> Prepared:
     """Return what a project is, what would be written, and its name. What a killed run left is taken back first.
 
     Args:
         root: the project's folder.
         name: its name; empty for what its folder's comes to.
         answers: `KEY=VALUE`, which win over what is found.
+        test: nothing may be touched, not even what a killed run left.
 
     Raises:
         KraftwerkError: it is adopted already, an answer is wrong, or nothing can be made of it (code 2).
     """
     before = record.read(root)
     if before and not before.done:
-        record.take_back(root)
+        if test:
+            raise KraftwerkError("a kraftwerk adopt was killed here", next_command="kraftwerk adopt --undo", code=2)
+        record.heal(root)
     if (root / FILE).exists():
         next_command = "kraftwerk adopt --undo" if before else "kraftwerk deploy NODE"
         raise KraftwerkError(f"{FILE} is here already", next_command=next_command, code=2)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kraftwerk import textfile
 from kraftwerk.adoption.changes import Change
+from kraftwerk.deployment import FILE
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.paths import private, state_home, write_atomic
 
@@ -67,8 +68,11 @@ def write(root: Path, changes: Sequence[Change]) -> None:
     _save(root, Record(str(root), files, done=True))
 
 
-def take_back(root: Path) -> list[str]:
+def take_back(root: Path, *, leave_edited: bool = False) -> list[str]:
     """Take back what was written into a project and forget about it; return the files, in that order.
+
+    Args:
+        leave_edited: files that were edited since stay as they are, and the others are taken back all the same.
 
     Raises:
         KraftwerkError: nothing was, or a file was edited since: then nothing is touched (code 2).
@@ -77,13 +81,23 @@ def take_back(root: Path) -> list[str]:
     if found is None:
         raise KraftwerkError(f"nothing in {root} was written by kraftwerk adopt here", code=2)
     edited = [str(each["path"]) for each in found.files if not _is_ours(root, each)]
-    if edited:
+    if edited and not leave_edited:
         said = f"{', '.join(edited)} {'was' if len(edited) == 1 else 'were'} edited since; nothing was touched"
-        raise KraftwerkError(said, next_command="remove by hand what you don't need", code=2)
-    for each in found.files:
-        _restore(root, str(each["path"]), each["before"])
+        raise KraftwerkError(said, next_command=f"remove by hand what you don't need, and {FILE} last", code=2)
+    ours = {str(each["path"]): each["before"] for each in found.files if each["path"] not in edited}
+    for name, before in ours.items():
+        _restore(root, name, before)
     file_of(root).unlink(missing_ok=True)
-    return [str(each["path"]) for each in found.files]
+    return list(ours)
+
+
+def heal(root: Path) -> None:
+    """Take back what a killed run wrote; where kraftwerk.yaml is gone since, what was edited just stays.
+
+    Raises:
+        KraftwerkError: files were edited since, and kraftwerk.yaml is there (code 2).
+    """
+    take_back(root, leave_edited=not (root / FILE).exists())
 
 
 def _is_ours(root: Path, each: dict[str, str | None]) -> bool:

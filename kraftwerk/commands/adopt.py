@@ -33,7 +33,7 @@ def command(
     if undo:
         return _undo(root, yes, test_only)
     with screen.working(f"Reading {root.name}"):
-        found, changes, name = adopting.prepare(root, name, answers)
+        found, changes, name = adopting.prepare(root, name, answers, test=test_only)
     if as_json:
         screen.emit_json(shown.as_dict(found, changes, name))
     else:

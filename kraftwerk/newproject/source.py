@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kraftwerk import screen
+from kraftwerk import clone, screen
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.newproject import clone, layers
+from kraftwerk.newproject import layers
 from kraftwerk.schema import suggestion
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.virtualenvs.reading import State
-from kraftwerk.wheels.wheel import Wheel, sha256
+from kraftwerk.wheels.wheel import Wheel, check_hashed, sha256
 
 INSTALLER = {"INSTALLER": b"kraftwerk\n"}
 LEVEL = 1  # of compression: most of the gain for little of the time
@@ -34,8 +34,9 @@ def make(wheels: Sequence[Wheel], state: State, folder: Path) -> Layout:
         folder: an empty one here, for the files and the archive.
 
     Raises:
-        KraftwerkError: a file isn't the wheel that was recorded.
+        KraftwerkError: a file isn't the wheel that was recorded, or was recorded without a hash.
     """
+    check_hashed(wheels)
     staged = folder / "files"
     for wheel in wheels:
         _unpack(wheel, state, staged)
@@ -57,7 +58,7 @@ def _unpack(wheel: Wheel, state: State, staged: Path) -> None:
     from installer.destinations import SchemeDictionaryDestination
     from installer.sources import WheelFile
 
-    if wheel.sha256 and sha256(wheel.path) != wheel.sha256:
+    if sha256(wheel.path) != wheel.sha256:
         raise KraftwerkError(f"{wheel.path} is not what was recorded", next_command="kraftwerk wheels verify")
     places = {name: f"{state.path}/{place}" for name, place in state.schemes.items()}
     places["headers"] += f"/{wheel.name}"

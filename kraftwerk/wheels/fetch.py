@@ -8,8 +8,10 @@ from pathlib import Path
 
 from kraftwerk import process, virtualenv
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.paths import write_atomic
 from kraftwerk.requirements import Argv
 from kraftwerk.screen import OnProgress
+from kraftwerk.webaddress import bare
 from kraftwerk.wheels.target import Target
 
 INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
@@ -31,9 +33,9 @@ def ready_argv(uv: str, python: str, lines: Iterable[str], target: Target, folde
     return (*_pip(uv, python), "download", *_plain(folder), "--only-binary", ":all:", *fits, *lines)
 
 
-def source_argv(uv: str, python: str, line: str, folder: str) -> Argv:
-    """Return the command that fetches the source of a package into a folder."""
-    return (*_pip(uv, python), "download", *_plain(folder), "--no-binary", ":all:", line)
+def source_argv(uv: str, python: str, wanted: str, folder: str) -> Argv:
+    """Return the command that fetches the source of a package, which a requirements file names, into a folder."""
+    return (*_pip(uv, python), "download", *_plain(folder), "--no-binary", ":all:", "--requirement", wanted)
 
 
 def ready(lines: Sequence[str], target: Target, folder: Path, on_progress: OnProgress) -> list[Path]:
@@ -66,11 +68,13 @@ def source(line: str, folder: Path) -> Path:
         KraftwerkError: there is none, or no index is in reach.
     """
     place = Path(tempfile.mkdtemp(dir=folder, prefix="fetched-"))
-    done = _run(source_argv(virtualenv.uv_program(), sys.executable, line, str(place)))
+    wanted = folder / f"{place.name}.txt"  # not in argv: an address may have a password in it
+    write_atomic(wanted, f"{line}\n")
+    done = _run(source_argv(virtualenv.uv_program(), sys.executable, str(wanted), str(place)))
     for found in place.iterdir() if not done.returncode else ():
         return found
     said = [each for each in done.stderr.decode(errors="replace").splitlines() if each.startswith("ERROR")]
-    raise KraftwerkError(f"{line}: no wheel that fits, and no source: {(said or ['nothing found'])[-1]}")
+    raise KraftwerkError(bare(f"{line}: no wheel that fits, and no source: {(said or ['nothing found'])[-1]}"))
 
 
 def _run(words: Argv) -> process.Completed:

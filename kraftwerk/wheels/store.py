@@ -1,6 +1,5 @@
 """The store of wheels on a node: each once, in a folder named by its hash, whichever sites are made from it."""
 
-import shlex
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
@@ -12,7 +11,7 @@ from kraftwerk.flow import Flow
 from kraftwerk.remote import program, script
 from kraftwerk.requirements import NODE_UV
 from kraftwerk.transport import UNREACHABLE, Connection, unreachable
-from kraftwerk.wheels.wheel import Wheel
+from kraftwerk.wheels.wheel import Wheel, check_hashed
 
 FOLDER = PurePosixPath("/web/.wheels")  # no site can be called that
 
@@ -38,10 +37,7 @@ def lacking(connection: Connection, wheels: Sequence[Wheel], folder: PurePosixPa
     Raises:
         KraftwerkError: the node can't be reached, or a wheel was recorded without a hash (code 2).
     """
-    if unknown := [wheel for wheel in wheels if not wheel.sha256]:
-        files = " ".join(shlex.quote(str(wheel.path)) for wheel in unknown)
-        cause = f"recorded without a hash: {', '.join(wheel.path.name for wheel in unknown)}; nothing was touched"
-        raise KraftwerkError(cause, next_command=f"kraftwerk wheels add {files}", code=2)
+    check_hashed(wheels)
     places = {place(wheel): wheel for wheel in wheels}
     printed = connection.script(script("wheelslacking"), str(folder), *places).stdout.decode()
     return [places[line] for line in printed.splitlines() if line in places]

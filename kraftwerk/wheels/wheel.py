@@ -1,6 +1,7 @@
 """A wheel: one file of a wheelhouse, what its log says of it, and what its own metadata say."""
 
 import hashlib
+import shlex
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -100,6 +101,18 @@ def sha256(path: Path) -> str:
         while block := file.read(BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def check_hashed(wheels: Sequence[Wheel]) -> None:
+    """Make sure that what wheels are is recorded, so that they can be told from others of the same name.
+
+    Raises:
+        KraftwerkError: some were recorded without a hash, as former logs did (code 2).
+    """
+    if unknown := [wheel for wheel in wheels if not wheel.sha256]:
+        files = " ".join(shlex.quote(str(wheel.path)) for wheel in unknown)
+        cause = f"recorded without a hash: {', '.join(wheel.path.name for wheel in unknown)}; nothing was touched"
+        raise KraftwerkError(cause, next_command=f"kraftwerk wheels add {files}", code=2)
 
 
 def metadata(path: Path) -> Message:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
-from kraftwerk import argv, process, virtualenv
+from kraftwerk import argv, clone, process, virtualenv
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.requirements import NODE_UV, Argv
 from kraftwerk.transport import Connection
@@ -106,7 +106,7 @@ def _cloned(wanted: origin.Address, folder: Path) -> Path:
     address, _, commit = wanted.url.removeprefix("git+").rpartition("@")
     if not address or "/" in commit:
         address, commit = wanted.url.removeprefix("git+"), "HEAD"
-    process.run(["git", "clone", "--quiet", "--no-checkout", "--", address, str(place)], timeout=PATIENCE)
+    clone.clone(address, place, ask=False)
     process.run(argv.git(place, "checkout", "--quiet", "--detach", commit), timeout=PATIENCE)
     return place / wanted.subdirectory
 

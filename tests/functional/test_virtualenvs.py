@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,8 @@ class Shop:
     def wheel(self, name, version, *, files=None, scripts=None):
         """Return a wheel that was just made: a package whose main() says its version."""
         body, files = "\ndef main():\n    print(VERSION)\n", {f"{name}/more.py": "", **(files or {})}
-        return wheel.parse(make_wheel(self.folder, name, version, body=body, files=files, scripts=scripts))
+        path = make_wheel(self.folder, name, version, body=body, files=files, scripts=scripts)
+        return replace(wheel.parse(path), sha256=wheel.sha256(path))
 
     @contextlib.contextmanager
     def changed(self, *wheels, leaving=()):

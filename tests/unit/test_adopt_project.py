@@ -92,7 +92,9 @@ def test_a_file_in_the_way_is_named_before_anything_is_written(root):
     assert files(root) == before
 
 
-def test_a_killed_run_is_done_again(root, monkeypatch):
+@pytest.fixture
+def killed(root, monkeypatch):
+    """A project whose adopt was killed after two files; returned are the files before."""
     before = files(root)
     replace, count = record.textfile.replace, [0]
 
@@ -106,9 +108,27 @@ def test_a_killed_run_is_done_again(root, monkeypatch):
         patched.setattr(record.textfile, "replace", dying)
         assert run(root, "--yes").return_value != 0
     assert len(files(root)) == len(before) + 2
+    return before
+
+
+def test_a_killed_run_is_done_again(root, killed):
     assert run(root, "--yes").return_value == 0
     record.take_back(root)
-    assert files(root) == before
+    assert files(root) == killed
+
+
+def test_a_test_touches_nothing_of_a_killed_run(root, killed):
+    after = files(root)
+    with pytest.raises(KraftwerkError, match="was killed here"):
+        adopting.prepare(root, test=True)
+    assert files(root) == after
+
+
+def test_what_was_edited_after_a_killed_run_blocks_nobody_for_ever(root, killed):
+    (root / ".gitignore").write_text("mine\n")
+    (root / "kraftwerk.yaml").unlink(missing_ok=True)
+    assert run(root, "--yes").return_value == 0
+    assert (root / ".gitignore").read_text().startswith("mine\n")
 
 
 def test_refusals(root, capsys):

@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
+from kraftwerk import clone
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.newproject import answers, clone, completion, cookies, copies, creation, layers, questions, source, trust
+from kraftwerk.newproject import answers, completion, cookies, copies, creation, layers, questions, source, trust
 from kraftwerk.newproject.choice import Choice
 
 COPIER = """project_name: {type: str}
@@ -240,6 +241,18 @@ def test_no_such_template(word, said):
     with pytest.raises(KraftwerkError) as caught, source.opened(word):
         pass
     assert caught.value.cause.startswith(said) and caught.value.code == 2
+
+
+def test_a_password_in_an_address_is_gits_alone(tmp_path, monkeypatch):
+    for name, value in (("COUNT", "1"), ("KEY_0", "a.b"), ("VALUE_0", "c")):
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    bare, variables = clone.concealed("https://anna:s3cret@example.com/a/b.git")
+    assert bare == "https://example.com/a/b.git"
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    asked = subprocess.run(["git", "ls-remote", "--get-url", bare], capture_output=True, text=True, cwd=tmp_path)
+    assert asked.stdout.strip() == "https://anna:s3cret@example.com/a/b.git"
+    assert clone.concealed("git@example.com:a/b.git") == ("git@example.com:a/b.git", {})
 
 
 @pytest.mark.parametrize("word", ["wsgi", "."])

@@ -201,6 +201,7 @@ def test_mistakes_name_the_right_file(root, monkeypatch):
         ("cron: {x: {run: y}}", "cron.x: at missing"),
         ("static: {/static/: ../secrets}", "leads out of the project"),
         ("static: {/static/: a/../../b}", "leads out of the project"),
+        ("static: {/static/: .}", "serves the whole source"),
         ("static: {/static/: /etc}", "'/etc' is not a folder inside the project"),
         ("static: {static: build}", "static.static: 'static' is not a URL that begins and ends with a slash"),
         ("src: ..", "src: '..' leads out of the project"),

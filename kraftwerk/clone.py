@@ -1,4 +1,4 @@
-"""Templates in git repositories: fetched whole, at the version that is asked for, and git's refusals said clearly."""
+"""Copies of git repositories: fetched whole, at the version that is asked for, and git's refusals said clearly."""
 
 import os
 import re
@@ -39,6 +39,19 @@ def shown(address: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
+def concealed(address: str) -> tuple[str, dict[str, str]]:
+    """Return an address as it may stand in a process list, and the variables by which git knows its password."""
+    bare, parts = shown(address), urlsplit(address)
+    if bare == address:
+        return address, {}
+    count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)  # they may be in use already
+    return bare, {
+        "GIT_CONFIG_COUNT": str(count + 1),
+        f"GIT_CONFIG_KEY_{count}": f"url.{parts.scheme}://{parts.netloc}/.insteadOf",
+        f"GIT_CONFIG_VALUE_{count}": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/",
+    }
+
+
 def clone_argv(address: str, folder: str) -> tuple[str, ...]:
     """Return the command that fetches a repository with its history and tags, which tell a template's version."""
     return ("git", "clone", "--quiet", "--", address, folder)
@@ -55,11 +68,12 @@ def clone(address: str, folder: Path, *, ask: bool) -> None:
     Raises:
         KraftwerkError: there is no network, no such repository, or it is private.
     """
-    settings = {"LC_ALL": "C"}  # its words are read below
+    bare, settings = concealed(address)
+    settings["LC_ALL"] = "C"  # its words are read below
     if not ask:
         settings["GIT_TERMINAL_PROMPT"] = "0"
         settings["GIT_SSH_COMMAND"] = f"{os.environ.get('GIT_SSH_COMMAND', 'ssh')} -o BatchMode=yes"
-    done = process.run(clone_argv(address, str(folder)), env=settings, timeout=PATIENCE, check=False)
+    done = process.run(clone_argv(bare, str(folder)), env=settings, timeout=PATIENCE, check=False)
     if done.returncode:
         raise refusal(address, (done.stderr or b"").decode(errors="replace"))
 
