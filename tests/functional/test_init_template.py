@@ -18,16 +18,12 @@ pytestmark = pytest.mark.network
 
 CHOICES = [
     Choice("my-site", "wsgi"),
-    Choice("my-site", "wsgi", ("postgres", "files")),
     Choice("my-site", "wsgi", ("sqlite", "files", "memcached", "couchdb", "rq")),
     Choice("my-site", "django"),
     Choice("my-site", "django", ("files", "rq")),
-    Choice("my-site", "django", ("sqlite", "files", "celery")),
     Choice("my-site", "django", ("mysql", "redis")),
     Choice("my-site", "django", ("postgres", "files")),
-    Choice("my-site", "flask"),
     Choice("my-site", "flask", ("postgres", "files", "couchdb", "celery")),
-    Choice("my-site", "pyramid", ("files",)),
     Choice("my-site", "pyramid", ("mysql", "memcached", "rq")),
 ]
 DJANGO = [choice for choice in CHOICES if choice.template == "django"]
