@@ -94,9 +94,10 @@ def upload(page, site, path):
         page.find_element("css selector", "[type=submit]").click()
     else:
         page.find_element("name", "password").send_keys(PASSWORD)
+    [file] = wait_until(page, lambda page: page.find_elements("name", "file"))  # a login comes before
     for title in page.find_elements("name", "title"):
         title.send_keys("A letter")
-    page.find_element("name", "file").send_keys(str(path))
+    file.send_keys(str(path))
     page.find_element("css selector", "form button:last-of-type").click()
     return wait_until(page, lambda page: page.find_elements("css selector", "li a[href*='/uploads/']"))
 
