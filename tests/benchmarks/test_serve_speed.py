@@ -75,4 +75,4 @@ def test_the_full_stack(site, browser, make_shared_node, converged):  # noqa: F8
     with serving(site, "--full", NODE, ready="follows what you save"):
         found = measure(site, browser({host: get_node(NODE).host}), f"http://{host}/saved")
     report("serve --full", found)
-    assert statistics.median(found) <= 2
+    assert statistics.median(found) <= 1 and max(found) <= 2
