@@ -3,12 +3,13 @@
 import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from packaging.version import InvalidVersion, Version
 
 from kraftwerk import process
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.webaddress import bare
 
 SHORT = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "bb:": "https://bitbucket.org/"}
 ADDRESS = re.compile(r"(git\+)?(https?|ssh|git|file)://\S+|[\w.-]+@[\w.-]+:\S+|(gh|gl|bb):\S+")
@@ -31,21 +32,13 @@ def expanded(address: str) -> str:
     return address.removeprefix("git+")
 
 
-def shown(address: str) -> str:
-    """Return an address without the user and password in it."""
-    parts = urlsplit(address)
-    if not parts.netloc or "@" not in parts.netloc or parts.scheme not in ("http", "https"):
-        return address
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
 def concealed(address: str) -> tuple[str, dict[str, str]]:
     """Return an address as it may stand in a process list, and the variables by which git knows its password."""
-    bare, parts = shown(address), urlsplit(address)
-    if bare == address:
+    public, parts = bare(address), urlsplit(address)
+    if public == address:
         return address, {}
     count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)  # they may be in use already
-    return bare, {
+    return public, {
         "GIT_CONFIG_COUNT": str(count + 1),
         f"GIT_CONFIG_KEY_{count}": f"url.{parts.scheme}://{parts.netloc}/.insteadOf",
         f"GIT_CONFIG_VALUE_{count}": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/",
@@ -68,19 +61,19 @@ def clone(address: str, folder: Path, *, ask: bool) -> None:
     Raises:
         KraftwerkError: there is no network, no such repository, or it is private.
     """
-    bare, settings = concealed(address)
+    public, settings = concealed(address)
     settings["LC_ALL"] = "C"  # its words are read below
     if not ask:
         settings["GIT_TERMINAL_PROMPT"] = "0"
         settings["GIT_SSH_COMMAND"] = f"{os.environ.get('GIT_SSH_COMMAND', 'ssh')} -o BatchMode=yes"
-    done = process.run(clone_argv(bare, str(folder)), env=settings, timeout=PATIENCE, check=False)
+    done = process.run(clone_argv(public, str(folder)), env=settings, timeout=PATIENCE, check=False)
     if done.returncode:
         raise refusal(address, (done.stderr or b"").decode(errors="replace"))
 
 
 def refusal(address: str, said: str) -> KraftwerkError:
     """Return why git didn't fetch a repository, in one line, with what to do about it."""
-    where, words = shown(address), said.lower()
+    where, words = bare(address), said.lower()
     if UNKNOWN_HOST in words:
         host = where.partition("@")[2].partition(":")[0] or urlsplit(where).hostname or where
         return KraftwerkError(f"{where}: ssh doesn't know that server's key yet", next_command=f"ssh -T git@{host}")

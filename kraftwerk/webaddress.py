@@ -2,7 +2,7 @@
 
 import re
 
-OWN = re.compile(r"(https?://)[^/@\s'\"]*@")
+OWN = re.compile(r"(https?://)[^/\s'\"]*@")  # up to the last @: there may be one in the password
 
 
 def bare(text: str, instead: str = "") -> str:

@@ -10,6 +10,7 @@ from kraftwerk import clone, screen
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.newproject import layers
 from kraftwerk.schema import suggestion
+from kraftwerk.webaddress import bare
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,11 @@ def _named(template: str) -> Source:
 
 def _fetched(template: str, ref: str, folder: Path, *, ask: bool) -> Source:
     address = clone.expanded(template) if clone.is_address(template) else str(Path(template).expanduser().resolve())
-    screen.say(f"Fetching the template from {clone.shown(address)} …")
+    screen.say(f"Fetching the template from {bare(address)} …")
     clone.clone(address, folder, ask=ask)
     if ref:
         clone.checkout(folder, ref)
     elif layers.structure(folder).startswith("copier") and (tag := clone.newest_release(folder)):
         clone.checkout(folder, tag)
     label = address.rstrip("/").rpartition("/")[2].rpartition(":")[2].removesuffix(".git")
-    return Source(label, folder, layers.structure(folder), clone.shown(address))
+    return Source(label, folder, layers.structure(folder), bare(address))

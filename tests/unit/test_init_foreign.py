@@ -9,6 +9,7 @@ from kraftwerk import clone
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.newproject import answers, completion, cookies, copies, creation, layers, questions, source, trust
 from kraftwerk.newproject.choice import Choice
+from kraftwerk.webaddress import bare
 
 COPIER = """project_name: {type: str}
 module_name: {type: str, default: "{{ project_name | replace('-', '_') }}"}
@@ -246,11 +247,11 @@ def test_no_such_template(word, said):
 def test_a_password_in_an_address_is_gits_alone(tmp_path, monkeypatch):
     for name, value in (("COUNT", "1"), ("KEY_0", "a.b"), ("VALUE_0", "c")):
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
-    bare, variables = clone.concealed("https://anna:s3cret@example.com/a/b.git")
-    assert bare == "https://example.com/a/b.git"
+    public, variables = clone.concealed("https://anna:s3cret@example.com/a/b.git")
+    assert public == "https://example.com/a/b.git"
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    asked = subprocess.run(["git", "ls-remote", "--get-url", bare], capture_output=True, text=True, cwd=tmp_path)
+    asked = subprocess.run(["git", "ls-remote", "--get-url", public], capture_output=True, text=True, cwd=tmp_path)
     assert asked.stdout.strip() == "https://anna:s3cret@example.com/a/b.git"
     assert clone.concealed("git@example.com:a/b.git") == ("git@example.com:a/b.git", {})
 
@@ -308,8 +309,9 @@ def test_addresses(text, is_one, long):
 
 
 def test_passwords_in_addresses_are_not_shown():
-    assert clone.shown("https://ada:secret@example.com/x.git") == "https://example.com/x.git"
-    assert clone.shown("git@example.com:x.git") == "git@example.com:x.git"
+    assert bare("https://ada:secret@example.com/x.git") == "https://example.com/x.git"
+    assert bare("https://ada:s@cret@example.com/x.git@main") == "https://example.com/x.git@main"
+    assert bare("git@example.com:x.git") == "git@example.com:x.git"
 
 
 @pytest.mark.parametrize(
