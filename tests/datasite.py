@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from kraftwerk import local, process
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
+from tests.held import held
 
 DOCUMENTS = """
 from django.core.files.base import ContentFile
@@ -154,6 +155,10 @@ class Place:
     def waiting(self):
         """Tell whether somebody waits for what is locked."""
         return self.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0"
+
+    def held(self, program, word=""):
+        """Have a program there wait at its start: `tests.held.held`."""
+        return held(Connection(get_node(self.node)), program, word)
 
     @contextmanager
     def visited(self, wanted):

@@ -272,28 +272,31 @@ def other(first_dump, empty_dump):
 def test_ctrl_c_leaves_nothing_behind(site, first_dump, empty_dump, step):
     before = green.state()
     words = ["load", other(first_dump, empty_dump), "--to", GREEN, "--yes", "--no-backup"]
-    assert killed_at(site, words, step, signal.SIGINT)[1] == 130
+    with green.held("pg_restore", "--dbname="):  # it doesn't get further than that while Ctrl-C is on its way
+        assert killed_at(site, words, step, signal.SIGINT)[1] == 130
     assert green.state() == before
     assert green.left() == ""
 
 
 def test_a_load_whose_program_on_the_node_is_killed(site, first_dump, empty_dump):
     before = green.state()
-    running = start(site, "load", other(first_dump, empty_dump), "--to", GREEN, "--yes", "--no-backup")
-    green.on("until p=$(pgrep -xo pg_restore); do :; done; kill -9 $(ps -o ppid= -p $p)")
-    output = running.communicate()[0].decode()
+    with green.held("pg_restore", "--dbname=") as started:
+        running = start(site, "load", other(first_dump, empty_dump), "--to", GREEN, "--yes", "--no-backup")
+        green.on(f"kill -9 $(ps -o ppid= -p {started()})")
+    output = running.communicate(timeout=60)[0].decode()
     assert running.returncode == 1 and f"mysite on {GREEN} still has its old data" in output, output
     assert green.state() == before
 
 
 def test_a_load_whose_node_loses_power(site, first_dump, empty_dump):
     before, path = green.state(), other(first_dump, empty_dump)
-    running = start(site, "load", path, "--to", GREEN, "--yes", "--no-backup")
-    green.on("until pgrep -x pg_restore; do :; done")
-    localboot.kill(machine.folder_of(GREEN))
-    output = running.communicate(timeout=60)[0].decode()
-    assert running.returncode == 1, output
-    local.start(GREEN)
+    with green.held("pg_restore", "--dbname=") as started:
+        running = start(site, "load", path, "--to", GREEN, "--yes", "--no-backup")
+        started()
+        localboot.kill(machine.folder_of(GREEN))
+        output = running.communicate(timeout=60)[0].decode()
+        assert running.returncode == 1, output
+        local.start(GREEN)
     wait_for(lambda: green.get("/documents/")[0] == 200)
     assert green.state() == before
     load(site, path, "--yes", "--no-backup")
