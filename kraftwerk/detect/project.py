@@ -59,7 +59,8 @@ def _requirements(tree: Tree, root: Path, found: Detection) -> None:
         old = [name for name, version in DEBIANS.items() if not SpecifierSet(wanted[0]).contains(version)]
         if old:
             mend = 'another release of Debian, or python: "3.N" in kraftwerk.yaml'
-            found.beware(f"it wants Python {wanted[0]}: {' and '.join(old)} has another one", mend, wanted[1])
+            others = f"{' and '.join(old)} {'has' if len(old) == 1 else 'have'} another one"
+            found.beware(f"it wants Python {wanted[0]}: {others}", mend, wanted[1])
     if not known.kind:
         text = "nothing says what it requires: neither requirements.txt nor pyproject.toml"
         found.beware(text, "a requirements.txt", Place("."))

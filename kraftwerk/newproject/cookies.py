@@ -43,6 +43,8 @@ def _told(error: Exception, template: Path) -> KraftwerkError:
     if type(error).__name__ == "FailedHookException":
         return KraftwerkError("a hook of the template refused or failed; what it said stands above", code=1)
     words = " ".join(str(getattr(cause, "message", None) or cause).split()) or type(error).__name__
+    if lacking := copies.extension(words):
+        return lacking
     project = next(template.glob("*{{*cookiecutter*"), template)  # files are named as seen from there
     where = copies.place(error, project.resolve(), {})
     return KraftwerkError(f"{where}: {words}", code=2)

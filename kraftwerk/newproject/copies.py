@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 import traceback
 import warnings
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from kraftwerk.newproject.answers import Answers
 ENDING = ".jinja"
 IN_A_NAME = "Error rendering template path "  # what copier says before a file's name and what is wrong in it
 UNSAFE = re.compile(r"potentially unsafe features?: ([\w, ]+)")
-EXTENSION = re.compile(r"could not load some Jinja extensions: No module named '(\w+)")
+EXTENSION = re.compile(r"[Ll]oad (?:some Jinja )?extensions?: No module named '(\w+)")  # copier's words, cookiecutter's
 CLONE = re.compile(r"^.*/copier\._vcs\.clone\.[^/]+/")  # where copier puts a template that is in git
 REQUIRED = re.compile(r'Question "(\w+)" is required')
 REFUSED = re.compile(r"(?:Validation error for question|Invalid choice for) '(\w+)': (.*)")
@@ -85,9 +86,8 @@ def _told(error: Exception, template: Path, shown: Mapping[str, Path]) -> Kraftw
     if found := UNSAFE.search(words):
         cause = f"it runs code on this computer: {found[1]}"
         return KraftwerkError(cause, next_command="read it, then add --trust", code=2)
-    if found := EXTENSION.search(words):
-        cause = f"its Jinja extension needs the Python module {found[1]} where kraftwerk is installed"
-        return KraftwerkError(cause, next_command=f"pip install {found[1].replace('_', '-')}")
+    if lacking := extension(words):
+        return lacking
     if words.startswith(IN_A_NAME):
         return KraftwerkError(f"in the name of a file: {words.removeprefix(IN_A_NAME)}", code=2)
     return KraftwerkError(f"{place(error, template.resolve(), shown)}: {words}", code=2)
@@ -95,6 +95,14 @@ def _told(error: Exception, template: Path, shown: Mapping[str, Path]) -> Kraftw
 
 def _data(question: str) -> str:
     return f"add --data {question}=…"
+
+
+def extension(words: str) -> KraftwerkError | None:
+    """Return the error of a template whose Jinja extension isn't installed, by copier's or cookiecutter's words."""
+    if not (found := EXTENSION.search(words)):
+        return None
+    cause = f"its Jinja extension needs the Python module {found[1]} where kraftwerk is installed"
+    return KraftwerkError(cause, next_command=f"{sys.executable} -m pip install {found[1].replace('_', '-')}")
 
 
 def place(error: Exception, template: Path, shown: Mapping[str, Path]) -> str:

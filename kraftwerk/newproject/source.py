@@ -71,6 +71,8 @@ def check(template: str) -> None:
     known = layers.names()
     if template in known or clone.is_address(template) or Path(template).expanduser().is_dir():
         return
+    if "/" in template:
+        raise KraftwerkError(f"there is no folder {template}", code=2)
     near = suggestion(template, known) or f"; there are: {', '.join(known)}"
     kinds = "a folder or a git address does as well"
     raise KraftwerkError(f"no template is called {template}{near}; {kinds}", code=2)

@@ -235,7 +235,7 @@ def test_an_empty_copier_yml_makes_a_template(tmp_path):
     ("word", "said"),
     [
         ("djangoo", "no template is called djangoo; did you mean django?; a folder or a git address does as well"),
-        ("./nowhere", "no template is called ./nowhere; there are: "),
+        ("./nowhere", "there is no folder ./nowhere"),
     ],
 )
 def test_no_such_template(word, said):
@@ -418,5 +418,12 @@ def test_what_copier_says_after_is_handed_on(theirs, tmp_path):
 
 def test_an_extension_that_is_not_installed(theirs, tmp_path):
     (theirs / "copier.yml").write_text(f"{COPIER}_jinja_extensions: [nobody_has_this.Extension]\n")
-    with pytest.raises(KraftwerkError, match=r"module nobody_has_this .*→ pip install nobody-has-this$"):
+    with pytest.raises(KraftwerkError, match=r"module nobody_has_this .* -m pip install nobody-has-this$"):
         render(theirs, tmp_path / "a", Choice("a", "t"), trust=True)
+
+
+def test_an_extension_of_cookiecutters_that_is_not_installed(tmp_path):
+    wanted = {"project_name": "x", "project_slug": SLUG, "_extensions": ["nobody_has_this.Extension"]}
+    folder = files(tmp_path / "cookie", {**COOKIES, "cookiecutter.json": json.dumps(wanted)})
+    with pytest.raises(KraftwerkError, match=r"module nobody_has_this .* -m pip install nobody-has-this$"):
+        bake(folder, tmp_path / "a", Choice("a", "t"))
