@@ -228,7 +228,7 @@ def test_whoever_is_interrupted_leaves_it_as_it_was(live, number):
     running.send_signal(number)
     running.wait(30)
     assert wait_for(lambda: live.files() == before)
-    assert live.on("pgrep -u shop sleep") == ""
+    wait_for(lambda: live.on("pgrep -u shop sleep") == "")
     live.on("rm /home/shop/waits")
     live.run("shop@", "--yes")
     assert live.served() == "1.1"

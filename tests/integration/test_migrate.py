@@ -176,7 +176,7 @@ def test_a_node_that_can_not_note_that_it_was_left_serves_on(root):
     assert f"{OLD} serves stall on, untouched; nothing of it runs on {NEW}" in printed
     assert not seen.failed
     assert set(taken) <= set(orders(OLD)[0])
-    assert (running(OLD), running(NEW)) == (["worker", "web"], [])
+    wait_for(lambda: (running(OLD), running(NEW)) == (["worker", "web"], []))
     on(OLD, f"rmdir /etc/nginx/kraftwerk/{NAME}.conf.new")
 
 
