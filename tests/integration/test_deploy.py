@@ -413,9 +413,7 @@ def test_logs_are_followed_until_ctrl_c(site):
 def test_the_live_release_comes_back_after_a_reboot(site):
     kraftwerk("stop-node", NODE, cwd=site.root)
     kraftwerk("start-node", NODE, cwd=site.root)
-    wait_for(
-        lambda: site.on("curl -s -o /dev/null -w '%{http_code}' -H 'Host: shop.deploy-one' localhost") == "200"
-    )
+    wait_for(lambda: site.on("curl -s -o /dev/null -w '%{http_code}' -H 'Host: shop.deploy-one' localhost") == "200")
     assert site.answer() == (200, "keep")
     assert site.gunicorns() == 1
 
