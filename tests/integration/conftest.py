@@ -117,7 +117,7 @@ def forget_node(home):
 def kraftwerk(home):
     """Run the command line in a process of its own: `kraftwerk("nodes", "--json").stdout`."""
 
-    def run(*arguments, check=True, timeout=120, **options):
+    def run(*arguments, check=True, timeout=300, **options):
         command = [sys.executable, "-m", "kraftwerk", *arguments]
         answer = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False, **options

@@ -98,7 +98,8 @@ def test_one_that_is_killed_leaves_nothing_but_a_part(site, node, tmp_path, numb
     where = ["--on-node"] if kept else ["-o", tmp_path / "x.kw"]
     for _ in range(2):
         running = subprocess.Popen(command("dump", *where), cwd=site, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        wait_for(lambda done=running.poll: on(node, RUNNING) or done() is not None)  # a fast machine may have done it all
+        ended = running.poll  # a fast machine may have done it all before anybody looks
+        wait_for(lambda ended=ended: on(node, RUNNING) or ended() is not None)
         time.sleep(random.uniform(0, 0.8))  # anywhere in the middle of it
         running.send_signal(number)
         running.communicate(timeout=30)

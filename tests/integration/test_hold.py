@@ -99,7 +99,7 @@ def test_who_holds_is_killed_and_nobody_is_turned_away(site, moment):
             assert holder.poll() is None
         holder.kill()
         holder.communicate()
-        with lock.held(Connection(get_node(NODE)), NAME, wait=5):  # waits for all to be as it was
+        with lock.held(Connection(get_node(NODE)), NAME, wait=60):  # waits for all to be as it was
             assert states() == ["run", "run", "down"]
         count = seen.answers
         wait_for(lambda: seen.answers > count + 50)
