@@ -13,15 +13,16 @@ pytestmark = [pytest.mark.node, pytest.mark.network]
 
 @pytest.mark.parametrize("sequence", nginx_owner.SEQUENCES)
 def test_sequence(sequence, server, kraftwerk, tmp_path):  # noqa: F811
+    options = {"cwd": tmp_path, "timeout": 600}  # whoever is slow leaves no half site to the next sequence
     nginx_owner.begin(server)
     began = time.monotonic()
     for word in sequence.split():
         site = "aaa-shop" if word.endswith("-other") else "shop"
         more = ["--default-server", "--replace"] if word == "aside" else []
         if word.startswith("make") or more:
-            kraftwerk("mksite", "wsgi", site, "--on", "mksite", "--with=postgres", "--yes", *more, cwd=tmp_path)
+            kraftwerk("mksite", "wsgi", site, "--on", "mksite", "--with=postgres", "--yes", *more, **options)
         elif word.startswith("remove"):
-            kraftwerk("rmsite", site, "--yes", cwd=tmp_path)
+            kraftwerk("rmsite", site, "--yes", **options)
             assert nginx_owner.left(server, site) == [] and not (tmp_path / site).exists()
         else:
             server.script(nginx_owner.script(word, site))
