@@ -141,7 +141,7 @@ def rsync(
         owner: `user:group` on the node.
         modes: what permissions become on the way, as rsync's --chmod takes it.
         files_from: send only the paths that come NUL-separated on stdin.
-        missing: of these, delete there what is missing here.
+        missing: of these, delete there what is missing here, and send the others even if size and second are the same.
     """
     flags = [flag for option in options for flag in ("-o", option)]
     rsh = f"--rsh={shlex.join(['ssh', *flags, '-p', str(node.port)])}"
@@ -151,7 +151,7 @@ def rsync(
         *([] if node.is_here else ["--compress"]),
         "--delay-updates",
         *(["--from0", "--files-from=-"] if files_from else ["--delete"]),
-        *(["--delete-missing-args", "--force"] if missing else []),
+        *(["--delete-missing-args", "--force", "--ignore-times"] if missing else []),
         *([f"--chown={owner}"] if owner else []),
         *([f"--chmod={modes}"] if modes else []),
         *([f"--link-dest={link_dest}"] if link_dest else []),

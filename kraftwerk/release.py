@@ -156,8 +156,17 @@ def read(connection: Connection, instance: Instance) -> History:
     return parse(printed)
 
 
+def read_live(connection: Connection, instance: Instance) -> History:
+    """Read which release of an instance is live, in which slot, and nothing else.
+
+    Raises:
+        KraftwerkError: the node can't be reached.
+    """
+    return parse(connection.script(script("live"), instance.name).stdout.decode(errors="replace"))
+
+
 def parse(printed: str) -> History:
-    """Return the history that `history.sh` printed.
+    """Return the history that `history.sh` or `live.sh` printed.
 
     Raises:
         KraftwerkError: a record is damaged.
@@ -226,6 +235,11 @@ def write(connection: Connection, instance: Instance, releases: Iterable[Release
     """Write the records of releases that exist on the node; of others, nothing."""
     words = [word for release in releases for word in (str(release.number), release.as_json())]
     connection.script(script("record"), instance.name, *words)
+
+
+def mirror(connection: Connection, instance: Instance, number: int, into: Release) -> None:
+    """Have the folder of a release be as another's is; of one that isn't there yet, the record is written, too."""
+    connection.script(script("mirror"), instance.name, str(number), str(into.number), into.as_json())
 
 
 def went_live(history: History, number: int, *, rolled_back: bool = False) -> list[Release]:

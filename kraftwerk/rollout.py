@@ -32,6 +32,7 @@ class Rollout:
         release: the one that shall be live at the end.
         back: it is an older one, gone back to.
         served: its files change as they are saved (see serve/full.py).
+        beside: the served release whose place it takes, and that the save after this one goes into.
         slot: where it boots; log_size: how large that slot's log was before.
         landed, booted, switched: how far it came, for what has to be undone.
         patience: seconds to wait for another deploy, dump or load of the instance; the default is as long as it takes
@@ -45,6 +46,7 @@ class Rollout:
     release: Release = field(default_factory=lambda: Release(0))
     back: bool = False
     served: bool = False
+    beside: int = 0
     history: History = field(default_factory=History)
     source: Source = field(default_factory=Source)
     files: list[str] = field(default_factory=list)

@@ -31,6 +31,11 @@ def switch(connection: Connection, instance: Instance, slot: str, number: int) -
     connection.script(script("switch"), instance.name, slot, str(number))
 
 
+def grow(connection: Connection, instance: Instance, slot: str, more: int) -> None:
+    """Have gunicorn in a slot start more workers, without waiting for them; a start of the slot has none of these."""
+    connection.script(script("grow"), instance.name, slot, str(more))
+
+
 def restart_workers(connection: Connection, instance: Instance) -> None:
     """Have the instance's workers run the live release."""
     if instance.processes:

@@ -6,14 +6,14 @@ main() {
   stat -c %s "/var/log/kraftwerk/$1/web-$2/current" 2>/dev/null || echo 0
   touch "/etc/sv/$1-web-$2/down"
   ln -sfn "/etc/sv/$1-web-$2" "$service"
-  wait_for 100 watched "$service" || { echo "runit doesn't watch $service" >&2; return 1; }
+  wait_for 400 watched "$service" || { echo "runit doesn't watch $service" >&2; return 1; }
   sv -w 10 force-stop "$service" >/dev/null || true
   ln -sfn "../releases/$3" "/web/$1/slots/.$slot"
   mv -T "/web/$1/slots/.$slot" "/web/$1/slots/$slot"
   rm -f "/run/kraftwerk/$1/$slot.sock"
   # `once`, not `up`: a release that exits isn't started again and again, and the gate sees it at once.
   sv once "$service" >/dev/null
-  wait_for 10 running "$service" || true
+  wait_for 40 running "$service" || true
 }
 watched() {
   case $(sv status "$1") in run:* | down:* | finish:*) ;; *) pkill -CHLD -x runsvdir; return 1 ;; esac
@@ -25,7 +25,7 @@ wait_for() {
   while ! "$@" >/dev/null 2>&1; do
     tries=$((tries - 1))
     [ "$tries" -gt 0 ] || return 1
-    sleep 0.1
+    sleep 0.025
   done
 }
 main "$@" </dev/null

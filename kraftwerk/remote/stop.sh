@@ -7,11 +7,15 @@ main() {
   # What it has accepted it finishes by itself; only websockets are closed at once, and browsers come back to the new one.
   until=$(($(date +%s) + $3))
   while queued "/run/kraftwerk/$1/$2.sock" && [ "$(date +%s)" -lt "$until" ]; do sleep 0.05; done
-  left=$((until - $(date +%s)))
-  [ "$left" -gt 2 ] || left=2
-  [ -p "/etc/service/$1-web-$2/supervise/ok" ] && sv -w "$left" force-stop "/etc/service/$1-web-$2" >/dev/null
+  service=/etc/service/$1-web-$2
+  if [ -p "$service/supervise/ok" ]; then
+    sv down "$service" >/dev/null
+    while runs "$service" && [ "$(date +%s)" -lt "$until" ]; do sleep 0.03; done # sv itself looks every 0.4 s only
+    sv -w 2 force-stop "$service" >/dev/null
+  fi
   rm -f "/web/$1/slots/$2" "/run/kraftwerk/$1/$2.sock"
 }
+runs() { case $(sv status "$1") in run:*) ;; *) return 1 ;; esac; }
 # Connections in the queue of a socket: they have no process yet, which the kernel shows as state 2.
 queued() { awk -v path="$1" '$NF == path && $6 == "02" { found = 1 } END { exit !found }' /proc/net/unix; }
 main "$@" </dev/null

@@ -1,7 +1,7 @@
 """The full stack: what is saved here is on a node within a second, behind its nginx, with its services and workers.
 
-The release that is served is deployed like any other; but then its files follow those here. A save is a small deploy
-into it: the new code boots beside the old one, and goes live once it answers. See docs/decisions/0029.
+The release that is served is deployed like any other. A save is a small deploy from then on, into a release beside it:
+the new code boots beside the old one, and goes live once it answers. See docs/decisions/0029.
 """
 
 import time
@@ -9,24 +9,20 @@ import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 
-from kraftwerk import deploy, migration, project, rollout, upload
+from kraftwerk import deploy, project, rollout
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.instance import Instance
 from kraftwerk.release import Release
 from kraftwerk.rollout import Phase, Rollout
 from kraftwerk.serve.local import has_display
 from kraftwerk.serve.log import Log
 from kraftwerk.serve.nodelog import NodeLog, said_anyway
+from kraftwerk.serve.save import FIRST, MENDED, SAVE, light, words_for
 from kraftwerk.serve.saved import Saved
 from kraftwerk.target import Target
 from kraftwerk.tokens import Tokens
 
-COLLECT = "collectstatic"  # the release commands that are run again when a file is saved that is no code
-CODE = (".py", ".html", ".txt", ".md", ".toml", ".cfg", ".ini", ".yaml", ".yml")
 STATES = "salt/"
-WORKERS = 2
 PATIENCE = 15  # seconds to wait for a dump or another deploy
 MIGRATION = "/migrations/"
 
@@ -52,7 +48,8 @@ class Full:
     """A project that is served from a node.
 
     Attributes:
-        release: the one whose files follow those here.
+        release: the one that is live; beside: the number of the one that the next save goes into.
+        alike: the one beside is as the live one, but for what is pending.
         earlier: the number of the release that was live before, to go back to.
         pending: files that were saved and aren't live yet, as an attempt failed.
     """
@@ -61,6 +58,8 @@ class Full:
     saved: Saved
     log: Log
     release: Release = field(default_factory=lambda: Release(0))
+    beside: int = 0
+    alike: bool = True
     wanted: object = None
     earlier: int | None = None
     followed: NodeLog | None = None
@@ -80,8 +79,8 @@ class Full:
         deploy.warn(run)
         left = run.left
         with Tokens() as tokens:
-            rollout.go(run, deploy.DEPLOY, tokens)
-        self.there, self.release, self.wanted = there, run.release, run.requirements
+            self._go(run, FIRST, tokens)
+        self.there, self.wanted = there, run.requirements
         self.earlier = self.earlier if left.served else left.number or None
         self.follow()
 
@@ -106,8 +105,12 @@ class Full:
                 self._send(run, sorted(self.pending))
             self.pending.clear()
         except KraftwerkError as error:
-            if run and run.history.live not in (None, self.release.number):
+            if run and run.history.live not in (None, run.beside):
                 raise  # somebody else deployed
+            if run and run.switched:
+                self.pending.clear()
+                self.log.fail(error.cause)
+                return
             first, *rest = error.cause.splitlines()  # most of the rest stands above: the processes' own log
             more = [
                 line for line in rest if line.startswith(" ") and not self.log.knows(line) and not said_anyway(line)
@@ -118,8 +121,9 @@ class Full:
     def _begun(self) -> Rollout:
         here = project.parse(self.saved.root)
         instance = light(here.instance(self.there.instance.environment, self.there.node.name))
-        run = Rollout(here, replace(self.there, instance=instance), release=self.release, back=True)
-        run.served, run.patience = True, PATIENCE
+        release = replace(self.release, number=self.beside)
+        run = Rollout(here, replace(self.there, instance=instance), release, back=True, served=True, patience=PATIENCE)
+        run.beside = self.release.number
         return run
 
     def _beyond(self, run: Rollout, names: Sequence[str]) -> str:
@@ -140,35 +144,20 @@ class Full:
             self.log.say(f"{shown(names)} → live in {time.monotonic() - began:.1f}s", fg="green")
 
         run.hooks = {"after-switch": [tell]}
-        rollout.go(run, SAVE, Quiet())
+        self._go(run, SAVE if self.alike else MENDED, Quiet())
         if any(MIGRATION in name for name in names):
-            command = f"kraftwerk run {_there(run.target)} -- python manage.py migrate"
+            command = f"kraftwerk run {words_for(run.target)} -- python manage.py migrate"
             self.log.say(f"migrations changed → {command}", fg="yellow")
 
-
-def send(run: Rollout) -> None:
-    """Have the release's files be as they are here.
-
-    Raises:
-        KraftwerkError: rsync failed, or another release is live by now.
-    """
-    if run.history.live != run.release.number:
-        cause = f"release {run.history.live} is live on {run.target.node.name} by now, not the one that was served"
-        raise KraftwerkError(cause, next_command=f"kraftwerk releases {_there(run.target, plain=True)}")
-    folder = PurePosixPath(run.instance.release_folder(run.release.number))
-    upload.follow(run.target.connection, run.project.root, run.files, folder)
-
-
-def collect(run: Rollout) -> None:
-    """Collect static files again, when one may have been saved."""
-    commands = tuple(command for command in run.instance.release if COLLECT in command)
-    if commands and any(not name.endswith(CODE) for name in run.files):
-        migration.run(run.target.connection, replace(run.instance, release=commands), run.release.number)
-
-
-SAVE: tuple[Phase, ...] = (
-    deploy.lock, send, collect, deploy.boot, deploy.gate, deploy.switch, deploy.drain, deploy.unlock,
-)  # fmt: skip
+    def _go(self, run: Rollout, phases: Sequence[Phase], tokens: Tokens) -> None:
+        finished = False
+        try:
+            rollout.go(run, phases, tokens)
+            finished = True
+        finally:
+            if run.switched:
+                self.release, self.alike = run.release, finished
+                self.beside = run.beside or run.release.number + 1
 
 
 def serve(here: project.Project, there: Target, log: Log, *, browser: bool = False) -> None:
@@ -196,18 +185,10 @@ def serve(here: project.Project, there: Target, log: Log, *, browser: bool = Fal
     log.say(farewell(full))
 
 
-def light(instance: Instance) -> Instance:
-    """Return an instance with fewer workers than a node's cores would have, unless its files say how many.
-
-    Each of them loads the application at every save; two are enough to see what one for itself would hide.
-    """
-    return replace(instance, workers=instance.workers or WORKERS)
-
-
 def farewell(full: Full) -> str:
     """Return what stays, and how to go on from it."""
-    where = _there(full.there, plain=True)
-    back = f", or back to release {full.earlier}: kraftwerk rollback {_there(full.there)}" if full.earlier else ""
+    where = words_for(full.there, plain=True)
+    back = f", or back to release {full.earlier}: kraftwerk rollback {words_for(full.there)}" if full.earlier else ""
     name = f"{full.there.instance.name} on {full.there.node.name}"
     return f"{name} stays as it was saved last\nnext: kraftwerk deploy {where}{back}"
 
@@ -215,8 +196,3 @@ def farewell(full: Full) -> str:
 def shown(names: Sequence[str]) -> str:
     """Return the names of some files for a line: the first ones."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _there(there: Target, plain: bool = False) -> str:
-    """Return the words that name a node and an environment for a command."""
-    return f"{'' if plain else '--node '}{there.node.name} --env {there.instance.environment}"

@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.node, pytest.mark.network]
 NODE = "serve-one"
 HOST = f"shop-development.{NODE}"
 READY = "follows what you save"
+SLOTS = "/web/shop-development/slots"
 
 MANAGE = """\
 import sys
@@ -33,6 +34,10 @@ def application(environ, start_response):
     with psycopg.connect(os.environ["DATABASE_URL"]) as database:
         name = database.execute("select current_database()").fetchone()[0]
     start_response("200 OK", [("Content-Type", "text/plain")])
+    if environ.get("PATH_INFO") == "/late":
+        from imported_late import WORDS
+
+        return [WORDS]
     return [f"{VERSION} {name} {os.environ['GREETING']}".encode()]
 
 VERSION = "one"
@@ -40,10 +45,11 @@ VERSION = "one"
 FILES = {
     "site_of_mine.py": SITE,
     "tasks.py": MANAGE,
+    "imported_late.py": "WORDS = b'late'\n",
     "worker.py": "import time\nprint('working as one', flush=True)\ntime.sleep(600)\n",
     "assets/site.css": "p {}\n",
     "requirements.txt": "psycopg[binary]\n",
-    "kraftwerk.yaml": "wsgi: site_of_mine\nworkers: 1\nservices: [postgres]\nstatic: {/static/: collected}\n"
+    "kraftwerk.yaml": "wsgi: site_of_mine\nservices: [postgres]\nstatic: {/static/: collected}\n"
     "release: python tasks.py collectstatic\nprocesses: {worker: python worker.py}\n",
     "pillar/development.sls": "environ: {GREETING: hello}\n",
 }
@@ -111,6 +117,13 @@ def test_code_and_workers_follow_within_two_seconds(full):
     full.until(lambda: seen()[1].startswith("two"))
     assert time.monotonic() - began < 10  # it is 0.5 s on an idle machine: tests/benchmarks/test_serve_speed.py
     full.wait("site_of_mine.py → live in")
+    full.until(lambda: workers() == 2)
+
+
+def workers():
+    """Return how many workers serve: gunicorn's children; there are more once one of them is live."""
+    words = ["sh", "-c", f"pgrep -c -P $(cat /etc/service/shop-development-web-$(readlink {SLOTS}/live)/supervise/pid)"]
+    return int(Connection(get_node(NODE)).text(words))
 
 
 def test_static_files_follow(full):
@@ -136,6 +149,11 @@ def test_a_mistake_leaves_what_serves(full):
     full.wait("what was live before serves on; the next save tries again")
     assert "SyntaxError" in full.log
     assert seen() == (200, "two shop-development hello")
+    full.write("imported_late.py", "WORDS = (\n")
+    full.until(lambda: full.log.count("the next save tries again") >= 2)
+    assert seen("/late") == (200, "late")  # what serves imports it only now, and from its own folder
+    full.write("imported_late.py", FILES["imported_late.py"])
+    full.until(lambda: full.log.count("the next save tries again") >= 3)
     full.write("site_of_mine.py", SITE.replace('"one"', '"mended"'))
     full.until(lambda: seen()[1].startswith("mended"))
 
@@ -143,10 +161,10 @@ def test_a_mistake_leaves_what_serves(full):
 def test_requirements_and_settings_take_a_deploy_of_their_own(full):
     full.write("requirements.txt", "psycopg[binary]\nsix\n")
     full.wait("requirements.txt changed: deploying again")
-    full.until(lambda: history(full.root).live == 2)
+    full.until(lambda: history(full.root).live == 3)
     full.wait("live again")
     assert "six" in history(full.root).packages
-    assert 1 not in history(full.root).releases  # nobody goes back to what was served
+    assert not {1, 2} & history(full.root).releases.keys()  # nobody goes back to what was served
 
 
 def test_it_ends_with_the_way_on(full):
@@ -157,6 +175,6 @@ def test_it_ends_with_the_way_on(full):
 
 def test_a_deploy_leaves_it_for_good(root, kraftwerk):
     kraftwerk("deploy", NODE, "--env", "development", "--yes", cwd=root)
-    assert {number: each.state for number, each in history(root).releases.items()}.get(3) == "live"
+    assert {number: each.state for number, each in history(root).releases.items()} == {5: "live"}
     answer = kraftwerk("rollback", "--node", NODE, "--env", "development", cwd=root, check=False)
     assert "there is no earlier release" in answer.stderr  # nobody deployed what was served

@@ -130,7 +130,7 @@ def test_rsync_of_a_release():
 def test_rsync_of_what_was_saved():
     found = argv.rsync(BLUE, OPTIONS, Path("/src"), PurePosixPath("/web/x"), files_from=True, missing=True)
     assert found[4:7] == ["--from0", "--files-from=-", "--delete-missing-args"]
-    assert found[7:9] == ["--force", RSH]
+    assert found[7:10] == ["--force", "--ignore-times", RSH]
 
 
 def test_as_user():

@@ -9,9 +9,10 @@ from kraftwerk.deployment import Deployment
 from kraftwerk.instance import Instance
 from kraftwerk.serve import environment, framework, front, local, tunnel
 from kraftwerk.serve.child import Child
-from kraftwerk.serve.full import light, shown
+from kraftwerk.serve.full import shown
 from kraftwerk.serve.log import Log
 from kraftwerk.serve.nodelog import COMMON, FILE
+from kraftwerk.serve.save import light
 from kraftwerk.serve.saved import Saved
 
 
@@ -181,10 +182,10 @@ def test_what_the_kernel_tells_is_looked_at_alone(tmp_path):
     assert saved.changed([".gitignore"]) == [".gitignore", "ignored.txt"]
 
 
-def test_two_workers_are_enough_unless_the_project_says_how_many():
+def test_a_save_waits_for_one_worker_whatever_the_project_says():
     instance = Instance("shop-development", "shop", "development", "shop:application")
-    assert light(instance).workers == 2
-    assert light(replace(instance, workers=5)).workers == 5
+    assert light(instance).workers == 1
+    assert light(replace(instance, workers=5)).workers == 1
 
 
 def test_many_files_are_told_by_the_first_ones():

@@ -1,0 +1,88 @@
+"""A save as a small deploy: what changed goes into a release beside the live one, which boots and takes its place.
+
+There are two releases, and each save goes into the one that isn't live. So nothing changes under code that serves: a
+template that is broken, or a module that is imported late, is seen only once it is live.
+"""
+
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from kraftwerk import deploy, migration, slot, upload
+from kraftwerk import lock as locks
+from kraftwerk import release as releases
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
+from kraftwerk.release import SERVED
+from kraftwerk.remote import script
+from kraftwerk.rollout import Phase, Rollout
+from kraftwerk.target import Target
+
+COLLECT = "collectstatic"  # the release commands that are run again when a file is saved that is no code
+CODE = (".py", ".html", ".txt", ".md", ".toml", ".cfg", ".ini", ".yaml", ".yml")
+WORKERS = 2
+DRAIN = 2  # seconds that requests are given to finish: whoever saves again shall not wait for them
+
+
+def lock(run: Rollout) -> None:
+    """Keep others away, and see that none of them deployed."""
+    held = locks.held(run.target.connection, run.instance.name, wait=run.patience, last=script("idle"))
+    run.locks.enter_context(held)
+    run.history = releases.read_live(run.target.connection, run.instance)
+    if run.history.live != run.beside:
+        cause = f"release {run.history.live} is live on {run.target.node.name} by now, not the one that was served"
+        raise KraftwerkError(cause, next_command=f"kraftwerk releases {words_for(run.target, plain=True)}")
+
+
+def mend(run: Rollout) -> None:
+    """Have the release be as the live one, after a save that did not come to its end."""
+    releases.mirror(run.target.connection, run.instance, run.beside, replace(run.release, state=SERVED))
+
+
+def send(run: Rollout) -> None:
+    """Have the release's files be as they are here."""
+    folder = PurePosixPath(run.instance.release_folder(run.release.number))
+    upload.follow(run.target.connection, run.project.root, run.files, folder)
+
+
+def collect(run: Rollout) -> None:
+    """Collect static files again, when one may have been saved."""
+    commands = tuple(command for command in run.instance.release if COLLECT in command)
+    if commands and any(not name.endswith(CODE) for name in run.files):
+        migration.run(run.target.connection, replace(run.instance, release=commands), run.release.number)
+
+
+def drain(run: Rollout) -> None:
+    """Stop the old code."""
+    if run.history.live_slot:
+        slot.stop(run.target.connection, run.instance, run.history.live_slot, seconds=DRAIN)
+
+
+def mirror(run: Rollout) -> None:
+    """Have the release beside be as this one: the next save goes into it."""
+    run.beside = run.beside or run.release.number + 1
+    beside = replace(run.release, number=run.beside, state=SERVED)
+    releases.mirror(run.target.connection, run.instance, run.release.number, beside)
+
+
+def grow(run: Rollout) -> None:
+    """Let the first worker have company, which nobody had to wait for."""
+    workers = run.project.instance(run.instance.environment, run.target.node.name).workers or WORKERS
+    if workers > 1:
+        slot.grow(run.target.connection, run.instance, run.slot, workers - 1)
+
+
+FIRST: tuple[Phase, ...] = (*deploy.DEPLOY[:-1], mirror, grow, deploy.unlock)
+SAVE: tuple[Phase, ...] = (
+    lock, send, collect, deploy.boot, deploy.gate, deploy.switch, drain, mirror, grow, deploy.unlock,
+)  # fmt: skip
+MENDED: tuple[Phase, ...] = (lock, mend, *SAVE[1:])
+
+
+def light(instance: Instance) -> Instance:
+    """Return an instance that starts with one worker: each loads the application, and the first one is waited for."""
+    return replace(instance, workers=1)
+
+
+def words_for(target: Target, plain: bool = False) -> str:
+    """Return the words that name a node and an environment for a command."""
+    return f"{'' if plain else '--node '}{target.node.name} --env {target.instance.environment}"
