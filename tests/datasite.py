@@ -9,10 +9,10 @@ import sys
 import threading
 from contextlib import ExitStack, contextmanager
 
-from kraftwerk import local, process
+from kraftwerk import local
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
-from tests.held import held
+from tests.held import held, locked, waiting
 
 DOCUMENTS = """
 from django.core.files.base import ContentFile
@@ -137,24 +137,13 @@ class Place:
         assert status == 200, page[-300:]
         return page.count(b"/uploads/documents/")
 
-    @contextmanager
     def locked(self):
         """Have nobody read the documents: a dump waits for as long as the block takes."""
-        words = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "psql", "-XqAt", self.name]
-        running = Connection(get_node(self.node)).popen(words, stdin=process.PIPE, stdout=process.PIPE)
-        running.stdin.write(b"BEGIN; LOCK TABLE documents_document; SELECT 1;\n")
-        running.stdin.flush()
-        assert running.stdout.readline() == b"1\n"
-        try:
-            yield
-        finally:
-            running.stdin.close()
-            running.stdout.close()
-            running.wait()
+        return locked(Connection(get_node(self.node)), "LOCK TABLE documents_document", self.name)
 
     def waiting(self):
         """Tell whether somebody waits for what is locked."""
-        return self.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0"
+        return waiting(Connection(get_node(self.node)))
 
     def held(self, program, word=""):
         """Have a program there wait at its start: `tests.held.held`."""

@@ -1,8 +1,14 @@
-"""A program on a node that waits at its start, so that a test has all the time that it needs to end something there."""
+"""Something on a node that waits, so that a test has all the time that it needs to end it there.
+
+A program waits at its start, or a statement of PostgreSQL's for what is locked.
+"""
 
 import shlex
 from contextlib import contextmanager
 
+from kraftwerk import process
+
+AS_POSTGRES = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "psql", "-XqAt"]
 # Stands before the program itself on PATH. Whoever runs it may write here; it goes on when its hold is taken away.
 WRAPPER = """#!/bin/sh
 case "$*" in *{word}*)
@@ -28,3 +34,23 @@ def held(connection, program, word=""):
         yield lambda: connection.script(started, timeout=60).stdout.decode().strip()
     finally:
         connection.script(f"rm -rf {own} {folder}")
+
+
+@contextmanager
+def locked(connection, statement, database):
+    """Have whoever needs what a statement locks wait for as long as the block runs: `waiting` tells that it does."""
+    running = connection.popen([*AS_POSTGRES, database], stdin=process.PIPE, stdout=process.PIPE)
+    running.stdin.write(f"BEGIN; {statement}; SELECT 1;\n".encode())
+    running.stdin.flush()
+    assert running.stdout.readline() == b"1\n"
+    try:
+        yield
+    finally:
+        running.stdin.close()
+        running.stdout.close()
+        running.wait()
+
+
+def waiting(connection):
+    """Tell whether somebody waits for what is locked."""
+    return connection.text([*AS_POSTGRES, "-c", "SELECT count(*) FROM pg_locks WHERE NOT granted"]).strip() != "0"

@@ -9,18 +9,21 @@ from kraftwerk import nodeprogram
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.paths import share
 from tests import postgres_data
+from tests.held import locked, waiting
 from tests.integration.conftest import node_factory
 from tests.postgres_data import SQL, without
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.node
 INSTANCE, OTHER, TOKEN = "mysite", "mysite-staging", "postgres0001"
 URL = "postgresql://far:p%40ss%2Fw%3Ard@127.0.0.1:5432/far?sslmode=disable&conn_max_age=60"
-# A table whose rows take their time to be loaded, so that there is a moment to kill something in.
+# A table whose rows are loaded once a table of all databases can be read: whoever locks it has a moment to kill in.
 SLOW = """
 CREATE FUNCTION slow(integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
 CREATE TABLE slow_rows (id integer CHECK (slow(id)));
 INSERT INTO slow_rows SELECT generate_series(1, 100);
-CREATE OR REPLACE FUNCTION slow(integer) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true FROM pg_sleep(0.02)';
+CREATE OR REPLACE FUNCTION slow(integer) RETURNS boolean
+  LANGUAGE sql IMMUTABLE AS 'SELECT count(*) >= 0 FROM pg_shseclabel';
 CREATE TABLE parted (id integer) PARTITION BY RANGE (id);
 """
 
@@ -215,7 +218,7 @@ def test_no_password_is_seen_in_the_list_of_processes(far):
 
 @pytest.fixture
 def slow(target):
-    """A database that takes a second or two to load, dumped in /tmp/slow; what it holds is returned."""
+    """A database whose load can be held, dumped in /tmp/slow; what it holds is returned."""
     target.call("drop", "database")
     target.call("create")
     target.sql(SLOW, user=f"web-{INSTANCE}")
@@ -224,14 +227,15 @@ def slow(target):
     return target.contents()
 
 
-def killed(target, moment, victim, verb, *arguments):
-    """Call a function of the service in the node's own python; once a program is seen there, kill -9 one."""
-    script = f"""cd /root/modules; python3 kw_call.py "$@" >/dev/null 2>/tmp/said & module=$!
-        until pgrep -f '{moment}' >/dev/null; do kill -0 $module; sleep 0.02; done
-        kill -9 $(pgrep -f '{victim}') || true  # the end of one may be that of another
-        wait $module && exit 3
-        cat /tmp/said"""
-    return target.connection.script(script, f"kw_postgres.{verb}", INSTANCE, *arguments).stdout.decode()
+def killed(target, statement, database, victim, verb, *arguments):
+    """Call a function of the service in the node's own python; once it waits for what is locked, kill -9 a program."""
+    words = ["sh", "-c", 'cd /root/modules; exec python3 kw_call.py "$@"', "sh", f"kw_postgres.{verb}", INSTANCE]
+    quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+    with locked(target.connection, statement, database):
+        call = target.connection.popen([*words, *arguments], **quiet)
+        wait_for(lambda: waiting(target.connection))
+        target.root(f"kill -9 $(pgrep -f '{victim}') || true")  # the end of one may be that of another
+    assert call.wait(60) != 0
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +250,7 @@ def modules(target):
 
 @pytest.mark.parametrize("victim", ["pg_restore .*dbname", "kw_call.py"])
 def test_a_load_that_is_killed_leaves_the_old_data_and_the_next_succeeds(target, modules, slow, victim):
-    killed(target, "pg_restore .*dbname", victim, "prepare", "/tmp/slow", TOKEN)
+    killed(target, "LOCK pg_shseclabel", "postgres", victim, "prepare", "/tmp/slow", TOKEN)
     assert target.contents() == slow
     counts = target.call("load", "/tmp/slow")
     assert counts["rows_by_table"] == {"public.slow_rows": 100}
@@ -255,16 +259,10 @@ def test_a_load_that_is_killed_leaves_the_old_data_and_the_next_succeeds(target,
 
 def test_a_swap_that_is_killed_is_done_by_the_next_call(target, modules, slow):
     target.call("prepare", "/tmp/slow", TOKEN)
-    hold = f"BEGIN; COMMENT ON DATABASE {INSTANCE} IS 'held'; SELECT pg_sleep(60)"
-    become = ["runuser", "-u", "postgres", "--", "psql", "-d", "postgres", "-c", hold]
-    holder = target.connection.popen(become, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    target.root("until pgrep -f 'pg_sleep.60' >/dev/null; do sleep 0.05; done")
-    killed(target, "psql .*--set=old", "kw_call.py|psql .*--set=old", "activate", TOKEN)
-    target.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; COMMENT%'", "postgres")
-    holder.wait()
+    hold = f"COMMENT ON DATABASE {INSTANCE} IS 'held'"
+    killed(target, hold, "postgres", "kw_call.py|psql .*--set=old", "activate", TOKEN)
     swaps = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%RENAME TO%' AND pid <> pg_backend_pid()"
-    while target.sql(swaps, "postgres").strip() != "0":  # the server goes on without its client
-        pass
+    wait_for(lambda: target.sql(swaps, "postgres").strip() == "0")  # the server goes on without its client
     assert target.contents() == slow
     assert target.call("activate", TOKEN) is True
     target.call("discard", TOKEN)
@@ -274,22 +272,7 @@ def test_a_swap_that_is_killed_is_done_by_the_next_call(target, modules, slow):
 @pytest.mark.parametrize("victim", ["pg_dump --format", "kw_call.py"])
 def test_a_dump_that_is_killed_is_simply_made_again(target, modules, slow, victim):
     target.root("rm -rf /tmp/again; mkdir /tmp/again")
-    hold = [
-        "runuser",
-        "-u",
-        "postgres",
-        "--",
-        "psql",
-        "-d",
-        INSTANCE,
-        "-c",
-        "BEGIN; LOCK parted; SELECT pg_sleep(60)",
-    ]
-    holder = target.connection.popen(hold, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    target.root("until pgrep -f 'pg_sleep.60' >/dev/null; do sleep 0.05; done")
-    killed(target, "pg_dump --format", victim, "dump", "/tmp/again")
-    target.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK%'", "postgres")
-    holder.wait()
+    killed(target, "LOCK parted", INSTANCE, victim, "dump", "/tmp/again")
     assert target.call("dump", "/tmp/again")["counts"]["rows"] == 100
 
 
