@@ -458,7 +458,9 @@ def test_no_draft_is_left_by_who_was_ended(root, run, editor, monkeypatch, numbe
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(root.parent))
     run("set", "environ.TOKEN", "--secret", text="hush\n")
     editor("open('opened', 'w').close(); import time; time.sleep(15)")
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, by whom we start, too
     editing = process.popen([sys.executable, "-m", "kraftwerk", "config", "edit", "--secrets"], cwd=root)
+    signal.signal(signal.SIGHUP, before)
     assert wait_until((root / "opened").exists, timeout=20)
     (draft,) = root.parent.glob("kraftwerk-*/production.sls")
     assert "hush" in draft.read_text()
