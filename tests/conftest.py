@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-from kraftwerk import privilege, screen
+from kraftwerk import localbase, privilege, screen, snapshot
 from kraftwerk.errors import KraftwerkError
 from tests.browser import browser  # noqa: F401 - a fixture for all tests
 
@@ -23,6 +23,23 @@ def pytest_configure(config):
     folder = tempfile.mkdtemp(prefix="kw-tests-")
     os.environ["KRAFTWERK_HOME"] = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    if not hasattr(config, "workerinput"):  # who starts the workers, or works alone
+        os.environ["TESTS_RUN"] = str(os.getpid())
+        config.add_cleanup(remove_bases)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with tests on nodes: the many short ones fill the time of the worker that has done its long ones first."""
+    items.sort(key=lambda item: "integration" not in item.path.parts)
+
+
+def remove_bases():
+    """Remove the bases of nodes that this run's workers made for each other."""
+    run = os.environ["TESTS_RUN"]
+    for base in localbase.bases_home().glob(f"*-{run}"):
+        snapshot.remove(base.name)
+    for lock in localbase.bases_home().glob(f".*-{run}.lock"):
+        lock.unlink()
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kraftwerk import admin, highstate, local, process, snapshot
+import tests.packaged
+from kraftwerk import admin, flock, highstate, local, localbase, process, snapshot
 from kraftwerk.instance import Instance
 from kraftwerk.transport import Connection
 
@@ -53,9 +54,8 @@ def make_shared_node(home):
         yield make
 
 
-@contextmanager
-def kept_base(name, instance, **options):
-    """Keep what a node has on it with an instance as a base, for as long as the body runs."""
+def make_base(name, instance, **options):
+    """Make a base of what a node has on it with an instance."""
     with node_factory() as make:
         connection = make(name, **options)
         outcome = highstate.converge(connection.node, instance)
@@ -63,8 +63,16 @@ def kept_base(name, instance, **options):
         connection.close()
         local.stop(name)
         snapshot.keep(name, name)
-    yield name
-    snapshot.remove(name)
+
+
+def shared_base(kind, make):
+    """Return the name of a base that whoever needs it first makes for all of this run; tests/conftest.py removes it."""
+    name = f"{kind}-{os.environ['TESTS_RUN']}"
+    folder = localbase.bases_home() / name
+    with flock.held(folder.with_name(f".{name}.lock"), busy=f"{name} is being made", timeout=900):
+        if not folder.exists():
+            make(name)
+    return name
 
 
 def plain_instance(name, *services, **keys):
@@ -79,9 +87,7 @@ def converged(home):
 
     Clones of it are made with `make_node(name, base=converged)` and have all packages already.
     """
-    instance = plain_instance("mysite", "postgres", "files")
-    with kept_base(f"converged-{os.getpid()}", instance) as base:
-        yield base
+    return shared_base("converged", lambda name: make_base(name, plain_instance("mysite", "postgres", "files")))
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +100,23 @@ def node(converged):
 @pytest.fixture(scope="session")
 def stocked(converged):
     """Return the name of a base like `converged`, with a second instance `rich` that has every service."""
+    return shared_base("stocked", lambda name: make_base(name, plain_instance("rich", *SERVICES), base=converged))
+
+
+@pytest.fixture(scope="session")
+def thirteen(home):
+    """Return the name of a base of Debian 13, converged from nothing; its only instance `rich` has every service."""
     instance = plain_instance("rich", *SERVICES)
-    with kept_base(f"stocked-{os.getpid()}", instance, base=converged) as base:
-        yield base
+    return shared_base("thirteen", lambda name: make_base(name, instance, release="trixie"))
+
+
+@pytest.fixture(scope="session")
+def packaged(converged, kraftwerk, tmp_path_factory):
+    """Return a folder for XDG_CACHE_HOME: local nodes have the packages of a first deploy already, and no site."""
+    folder = tmp_path_factory.mktemp("packaged")
+    base = shared_base("packaged", lambda name: tests.packaged.keep(name, converged, kraftwerk, folder))
+    with tests.packaged.cache(base, tmp_path_factory.mktemp("cache")) as cache:
+        yield cache
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.node, pytest.mark.network]
 
 
 @pytest.fixture
-def demo(tmp_path_factory):
+def demo(packaged, tmp_path_factory):
     """Start `kraftwerk demo` with a state folder of its own, which is cleaned afterwards in any case."""
     state = tmp_path_factory.mktemp("state")
-    environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+    environment = {**os.environ, "XDG_STATE_HOME": str(state), "XDG_CACHE_HOME": str(packaged)}
 
     def start(*words):
         command = [sys.executable, "-m", "kraftwerk", "demo", *words]

@@ -29,9 +29,10 @@ def user(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory):
+def walked(packaged, tmp_path_factory):
     """A user who has gone through the first ten minutes."""
-    with Sandbox(tmp_path_factory.mktemp("docs") / "home", search_path(SCRIPTS)) as sandbox:
+    settings = {"XDG_CACHE_HOME": str(packaged)}
+    with Sandbox(tmp_path_factory.mktemp("docs") / "home", search_path(SCRIPTS), settings) as sandbox:
         sandbox.run("bash", "-c", console.script(WALK), cwd=sandbox.home, timeout=900)
         yield sandbox
 

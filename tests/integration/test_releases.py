@@ -1,7 +1,6 @@
 """From one Debian to the next: rich data of every service comes through, and none of it goes to an older server."""
 
 import difflib
-import os
 import re
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from kraftwerk import nodeprogram
 from tests import mysql_data, odd_files, postgres_data, redis_keys, sqlite_data
-from tests.integration.conftest import SERVICES, kept_base, node_factory, plain_instance
+from tests.integration.conftest import SERVICES, node_factory
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 TWELVE, THIRTEEN, OTHER = "release-12", "release-13", "release-13b"
@@ -90,10 +89,9 @@ def names(node):
 
 
 @pytest.fixture(scope="module")
-def nodes(stocked):
+def nodes(stocked, thirteen):
     """A Debian 12 with rich data, and two of Debian 13 with the same services and no data."""
-    instance = plain_instance("rich", *SERVICES)
-    with kept_base(f"thirteen-{os.getpid()}", instance, release="trixie") as thirteen, node_factory() as make:
+    with node_factory() as make:
         found = {TWELVE: make(TWELVE, base=stocked)}
         found |= {name: make(name, base=thirteen, release="trixie") for name in (THIRTEEN, OTHER)}
         for node in found.values():

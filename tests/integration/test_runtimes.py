@@ -162,8 +162,8 @@ def test_workers_finish_what_they_began_and_there_is_one_beat(node, copied):
     assert [line for line in site.answer().splitlines() if line.endswith("one")].count("celery begins one") == 1
 
 
-def test_a_fetched_python_and_a_lock_of_poetry(node, make_shared_node, copied, kraftwerk, home, tmp_path):
-    make_shared_node(NEW, release="trixie")
+def test_a_fetched_python_and_a_lock_of_poetry(node, thirteen, make_shared_node, copied, kraftwerk, home, tmp_path):
+    make_shared_node(NEW, base=thirteen, release="trixie")
     site = Site(kraftwerk, tmp_path / "till", NEW)
     (site.root / "src" / "till").mkdir(parents=True)
     (site.root / "src" / "till" / "__init__.py").write_text(TILL)

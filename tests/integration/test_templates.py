@@ -78,9 +78,9 @@ def bookworm(stocked, make_shared_node, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trixie(make_shared_node, tmp_path_factory):
+def trixie(thirteen, make_shared_node, tmp_path_factory):
     """One of them on the next Debian, with another Python."""
-    node = make_shared_node("templates-13", release="trixie").node
+    node = make_shared_node("templates-13", base=thirteen, release="trixie").node
     return deployed(tmp_path_factory.mktemp("trixie"), node.name, TRIXIE)
 
 
