@@ -3,7 +3,7 @@
 import re
 
 from kraftwerk.instance import Instance
-from kraftwerk.remote import script
+from kraftwerk.remote import program, script
 from kraftwerk.transport import Connection
 
 DRAIN = 30  # seconds that requests are given to finish
@@ -24,6 +24,14 @@ def boot(connection: Connection, instance: Instance, slot: str, number: int) -> 
         KraftwerkError: runit on the node doesn't know the slot, or the slot is live.
     """
     return int(connection.script(script("boot"), instance.name, slot, str(number)).stdout)
+
+
+def stand_by(connection: Connection, instance: Instance, slot: str, number: int) -> None:
+    """Have the slot that isn't live load what applications are made of, so that the next boot of a release is quick.
+
+    It ends by itself when nothing is booted in a quarter of an hour.
+    """
+    connection.script(script("standby"), instance.name, slot, str(number), program("standby"))
 
 
 def switch(connection: Connection, instance: Instance, slot: str, number: int) -> None:

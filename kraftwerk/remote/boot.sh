@@ -1,9 +1,16 @@
-# Start a release in the slot that isn't live. Prints the size of its log before, so that the new lines can be told.
+# Start a release in the slot that isn't live, or say its word to what stands by there for it. Prints the size of its
+# log before, so that the new lines can be told.
 # boot.sh INSTANCE SLOT NUMBER
 main() {
   instance=$1 slot=$2 service=/etc/service/$1-web-$2
   [ "$(readlink "/web/$1/slots/live")" != "$slot" ] || { echo "slot $slot is live" >&2; return 1; }
   stat -c %s "/var/log/kraftwerk/$1/web-$2/current" 2>/dev/null || echo 0
+  if stands_by "$@"; then
+    : >"/web/$1/slots/$2.go"
+    [ ! -e "/run/kraftwerk/$1/$2.ready" ] || sv 1 "$service" >/dev/null # else it will look for the file itself
+    return 0
+  fi
+  rm -f "/web/$1/slots/$2.standby" "/web/$1/slots/$2.go"
   touch "/etc/sv/$1-web-$2/down"
   ln -sfn "/etc/sv/$1-web-$2" "$service"
   wait_for 400 watched "$service" || { echo "runit doesn't watch $service" >&2; return 1; }
@@ -17,6 +24,10 @@ main() {
 }
 watched() {
   case $(sv status "$1") in run:* | down:* | finish:*) ;; *) pkill -CHLD -x runsvdir; return 1 ;; esac
+}
+stands_by() {
+  [ -e "/web/$1/slots/$2.standby" ] && [ ! -e "/web/$1/slots/$2.go" ] &&
+    [ "$(readlink "/web/$1/slots/$2")" = "../releases/$3" ] && running "$service"
 }
 running() { case $(sv status "$1") in run:*) ;; *) return 1 ;; esac; }
 wait_for() {

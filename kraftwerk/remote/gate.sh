@@ -18,8 +18,8 @@ main() {
   done
   printf '%s\t%s\t%s\t%s\n' "$word" "$status" "$elapsed" "${answer#*"$TAB"}"
 }
-# Asked every half second, but sooner in the first one: most applications are up within it.
-pause() { if [ "$1" -lt 1000 ]; then echo 0.05; else echo 0.5; fi; }
+# Asked every half second, but sooner at first: most applications are up within two.
+pause() { if [ "$1" -lt 300 ]; then echo 0.02; elif [ "$1" -lt 2000 ]; then echo 0.05; else echo 0.5; fi; }
 now() { echo $(($(date +%s%N) / 1000000)); }
 TAB=$(printf '\t')
 main "$@" </dev/null

@@ -10,12 +10,21 @@ main() {
   service=/etc/service/$1-web-$2
   if [ -p "$service/supervise/ok" ]; then
     sv down "$service" >/dev/null
-    while runs "$service" && [ "$(date +%s)" -lt "$until" ]; do sleep 0.03; done # sv itself looks every 0.4 s only
-    sv -w 2 force-stop "$service" >/dev/null
+    least=$(($(date +%s) + 2))
+    [ "$until" -gt "$least" ] || until=$least
+    ended "$service" "$until" || { sv kill "$service" >/dev/null; ended "$service" $((until + 10)); } ||
+      { echo "$service can't be stopped" >&2; return 1; }
   fi
-  rm -f "/web/$1/slots/$2" "/run/kraftwerk/$1/$2.sock"
+  cd "/web/$1/slots"
+  rm -f "$2" "$2.standby" "$2.go" "/run/kraftwerk/$1/$2.ready" "/run/kraftwerk/$1/$2.sock"
 }
-runs() { case $(sv status "$1") in run:*) ;; *) return 1 ;; esac; }
+# sv itself would look every 0.4 s only.
+ended() {
+  while case $(sv status "$1") in run:*) ;; *) return 0 ;; esac; do
+    [ "$(date +%s)" -lt "$2" ] || return 1
+    sleep 0.03
+  done
+}
 # Connections in the queue of a socket: they have no process yet, which the kernel shows as state 2.
 queued() { awk -v path="$1" '$NF == path && $6 == "02" { found = 1 } END { exit !found }' /proc/net/unix; }
 main "$@" </dev/null

@@ -17,7 +17,7 @@ from kraftwerk.rollout import Phase, Rollout
 from kraftwerk.serve.local import has_display
 from kraftwerk.serve.log import Log
 from kraftwerk.serve.nodelog import NodeLog, said_anyway
-from kraftwerk.serve.save import FIRST, MENDED, SAVE, light, words_for
+from kraftwerk.serve.save import AGAIN, END, FIRST, MENDED, SAVE, light, words_for
 from kraftwerk.serve.saved import Saved
 from kraftwerk.target import Target
 from kraftwerk.tokens import Tokens
@@ -117,6 +117,14 @@ class Full:
             ]
             self.log.fail("\n".join([first, *more]))
             self.log.say("what was live before serves on; the next save tries again", fg="yellow")
+            self.beside_that(AGAIN)
+
+    def beside_that(self, phases: Sequence[Phase]) -> None:
+        """Run phases that only make later ones quicker, or clean up: when they fail, nothing is amiss."""
+        with suppress(KraftwerkError):
+            run = self._begun()
+            run.patience = 0  # nobody waits for these
+            rollout.go(run, phases, Quiet())
 
     def _begun(self) -> Rollout:
         here = project.parse(self.saved.root)
@@ -182,6 +190,7 @@ def serve(here: project.Project, there: Target, log: Log, *, browser: bool = Fal
     finally:
         if full.followed:
             full.followed.stop()
+        full.beside_that(END)
     log.say(farewell(full))
 
 

@@ -20,7 +20,7 @@ from kraftwerk.target import Target
 COLLECT = "collectstatic"  # the release commands that are run again when a file is saved that is no code
 CODE = (".py", ".html", ".txt", ".md", ".toml", ".cfg", ".ini", ".yaml", ".yml")
 WORKERS = 2
-DRAIN = 2  # seconds that requests are given to finish: whoever saves again shall not wait for them
+DRAIN = 1  # seconds that requests are given to finish: whoever saves again shall not wait for them
 
 
 def lock(run: Rollout) -> None:
@@ -71,11 +71,27 @@ def grow(run: Rollout) -> None:
         slot.grow(run.target.connection, run.instance, run.slot, workers - 1)
 
 
-FIRST: tuple[Phase, ...] = (*deploy.DEPLOY[:-1], mirror, grow, deploy.unlock)
+def stand_by(run: Rollout) -> None:
+    """Have the free slot begin, as far as it can without the project's code: the next save waits for that code only."""
+    free, number = run.history.free_slot, run.release.number
+    if run.switched:
+        free, number = "b" if run.slot == "a" else "a", run.beside
+    slot.stand_by(run.target.connection, run.instance, free, number)
+
+
+def leave(run: Rollout) -> None:
+    """Stop what stands by."""
+    slot.stop(run.target.connection, run.instance, run.history.free_slot, seconds=DRAIN)
+
+
+FIRST: tuple[Phase, ...] = (*deploy.DEPLOY[:-1], mirror, grow, stand_by, deploy.unlock)
 SAVE: tuple[Phase, ...] = (
-    lock, send, collect, deploy.boot, deploy.gate, deploy.switch, drain, mirror, grow, deploy.unlock,
+    lock, send, collect, deploy.boot, deploy.gate, deploy.switch, drain, mirror, grow, stand_by,
+    deploy.unlock,
 )  # fmt: skip
 MENDED: tuple[Phase, ...] = (lock, mend, *SAVE[1:])
+AGAIN: tuple[Phase, ...] = (lock, stand_by, deploy.unlock)  # after a mistake
+END: tuple[Phase, ...] = (lock, leave, deploy.unlock)
 
 
 def light(instance: Instance) -> Instance:

@@ -1,0 +1,13 @@
+# Have the slot that isn't live load what its next release will be made of, and wait for its word: boot.sh says it.
+# standby.sh INSTANCE SLOT NUMBER PROGRAM
+main() {
+  umask 022
+  service=/etc/service/$1-web-$2
+  [ "$(readlink "/web/$1/slots/live")" != "$2" ] || { echo "slot $2 is live" >&2; return 1; }
+  touch "/etc/sv/$1-web-$2/down"
+  ln -sfn "../releases/$3" "/web/$1/slots/$2"
+  rm -f "/web/$1/slots/$2.go" "/run/kraftwerk/$1/$2.ready"
+  printf '%s\n' "$4" >"/web/$1/slots/$2.standby"
+  sv once "$service" >/dev/null || rm "/web/$1/slots/$2.standby" # it only would have been quicker
+}
+main "$@" </dev/null
