@@ -165,7 +165,7 @@ def test_a_copy_that_is_killed_at_any_moment_can_be_run_again(site):
         stage.sql(f"UPDATE documents_document SET title = 'try {line}'")
         before = stage.state()
         lines, code = killed_at(site, ["copy", "--to", "staging", "--yes"], line)
-        wait_for(lambda known=before: stage.state() == known or same(stage) == wanted, 20)
+        wait_for(lambda known=before: stage.state() == known or same(stage) == wanted)
         assert stage.get("/documents/")[0] == 200
     assert code == 0 and line > 12, lines
     assert same(stage) == live.state() == wanted
