@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,7 @@ class Child:
         name: what its lines in the log begin with.
         said: its last lines.
         ended: it has ended by itself, and all that it said was read.
+        asked: when it was asked to end, by the clock that never turns back; 0 if nobody has.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class Child:
         log: Log,
         translate: Translate = lambda line: line,
     ) -> None:
-        self.name, self.said, self.ended = name, deque[str](maxlen=KEPT), False
+        self.name, self.said, self.ended, self.asked = name, deque[str](maxlen=KEPT), False, 0.0
         self._words, self._folder, self._environ = list(words), folder, environ
         self._log, self._translate = log, translate
         self._running: process.Popen | None = None
@@ -58,22 +60,28 @@ class Child:
         if self.pid:
             return
         self.said.clear()
-        self.ended = False
+        self.ended, self.asked = False, 0.0
         words = argv.ending_with_us(self._words) if which("setpriv") else self._words
         options = {"cwd": self._folder, "env": self._environ, "stderr": process.STDOUT, "detach": True}
         self._running = running = process.popen(words, **options)  # type: ignore[arg-type]
         assert running.stdout is not None  # noqa: S101 - a pipe was asked for
         self._reading = self._log.pump(running.stdout, self._hear, lambda: self._ended(running))
 
+    def ask(self) -> None:
+        """Ask it to end; `stop` sees to it. Several that are asked first end at the same time."""
+        if self._running and not self.asked:
+            self.asked = time.monotonic()
+            _signal(self._running, signal.SIGTERM)
+
     def stop(self) -> None:
         """Stop it with all that it started: asked first, then made to."""
+        self.ask()
         running, self._running = self._running, None
         self.ended = False
         if running is None:
             return
-        _signal(running, signal.SIGTERM)
         with suppress(TimeoutExpired):
-            running.wait(GRACE)
+            running.wait(max(0.0, self.asked + GRACE - time.monotonic()))
         _signal(running, signal.SIGKILL)
         running.wait()
         if self._reading:
@@ -87,7 +95,7 @@ class Child:
 
     def _ended(self, running: process.Popen) -> None:
         code = running.wait()
-        if running is self._running:  # else we stopped it
+        if running is self._running and not self.asked:  # else we stopped it
             self.ended = True
             how = f"ended with exit code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
             self._log.fail(f"{self.name} {how}; it starts again when a file is saved")

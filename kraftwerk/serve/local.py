@@ -7,8 +7,10 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import click
@@ -53,6 +55,8 @@ class Local:
         inside: the port of the development server, behind the front.
         servers: of services; a save lets them run, with what they know.
         others: the project's processes beside web.
+        turning: the others are being started anew, as something was saved.
+        beside: does that, in a thread that stays, since what a thread has started is made to end with it.
         stale: what runs must be made anew, as what it was made from changed.
         wrong: why web could not be started.
     """
@@ -66,6 +70,8 @@ class Local:
     web: Child | None = None
     servers: list[Child] = field(default_factory=list)
     others: list[Child] = field(default_factory=list)
+    turning: Future[None] | None = None
+    beside: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))
     front: Front | None = None
     given: Deployment = field(default_factory=Deployment)
     wanted: object = None
@@ -107,10 +113,34 @@ class Local:
         for child in [*self.servers, *self._project()]:
             child.start()
 
-    def stop(self, *, servers: bool = True) -> None:
-        """Stop all processes, or those of the project alone."""
-        for child in [*self._project(), *(self.servers if servers else ())]:
+    def stop(self) -> None:
+        """Stop all processes, servers last."""
+        self._settle()
+        for child in self._project():
+            child.ask()
+        for child in [*self._project(), *self.servers]:
             child.stop()
+
+    def again(self) -> None:
+        """Start web anew, and the others beside it: a worker takes its time to finish what it is at."""
+        try:
+            if self.web:
+                self.web.stop()
+                self.web.start()
+        finally:
+            self._settle()
+            self.turning = self.beside.submit(self._turn)
+
+    def _turn(self) -> None:
+        for child in self.others:
+            child.ask()
+        for child in self.others:
+            child.stop()
+            child.start()
+
+    def _settle(self) -> None:
+        if self.turning:
+            self.turning.result()
 
     def hint(self) -> None:
         """Tell of what a deploy runs before a release goes live; Django itself tells of its migrations."""
@@ -143,11 +173,12 @@ class Local:
             self.log.say(f"installing into {self.venv}, as what is required changed", fg="yellow")
             virtualenv.install(self.root, self.venv, instance)
             self.stale = True
-        self.stop(servers=self.stale)
-        if self.stale:
-            self.prepare()
-            self.stale = False
-        self.start()
+        if not self.stale:
+            return self.again()
+        self.stop()
+        self.prepare()
+        self.stale = False
+        return self.start()
 
     def _project(self) -> list[Child]:
         return [*self.others, *([self.web] if self.web else [])]

@@ -55,13 +55,21 @@ class Saved:
 
         # The kernel tells of much that is none of ours; a look at the files themselves decides.
         seen = watch(
-            self.root, watch_filter=DefaultFilter(), step=STEP, debounce=AT_MOST, rust_timeout=POLL, stop_event=stop
+            self.root,
+            watch_filter=DefaultFilter(),
+            step=STEP,
+            debounce=AT_MOST,
+            rust_timeout=POLL,
+            stop_event=stop,
+            yield_on_timeout=True,
         )
-        if found := self.changed():  # while the watch was being set up
-            yield found
+        first = True  # a look everywhere, for what was saved before the kernel was asked to tell
         for changes in seen:
-            if found := self.changed([os.path.relpath(path, self.root) for _, path in changes]):
-                yield found
+            if changes or first:
+                told = None if first else [os.path.relpath(path, self.root) for _, path in changes]
+                first = False
+                if found := self.changed(told):
+                    yield found
 
     def _glance(self, told: Collection[str]) -> dict[str, Mark]:
         """Return what a look would, by a look at known files alone where no others can have changed."""

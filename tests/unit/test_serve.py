@@ -1,5 +1,6 @@
 """serve: which development server, what it prints, what its environment is, and how requests are passed on."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from kraftwerk import upload
 from kraftwerk.deployment import Deployment
 from kraftwerk.instance import Instance
+from kraftwerk.serve import child as childfile
 from kraftwerk.serve import environment, framework, front, local, tunnel
 from kraftwerk.serve.child import Child
 from kraftwerk.serve.full import shown
@@ -14,6 +16,7 @@ from kraftwerk.serve.log import Log
 from kraftwerk.serve.nodelog import COMMON, FILE
 from kraftwerk.serve.save import light
 from kraftwerk.serve.saved import Saved
+from tests.waiting import wait_for
 
 
 def words(given, folder, *names):
@@ -182,6 +185,16 @@ def test_what_the_kernel_tells_is_looked_at_alone(tmp_path):
     assert saved.changed([".gitignore"]) == [".gitignore", "ignored.txt"]
 
 
+def test_nothing_is_missed_that_is_saved_while_the_first_save_is_followed(tmp_path):
+    (tmp_path / "app.py").write_text("print(1)\n")
+    saved = Saved(tmp_path)
+    (tmp_path / "app.py").write_text("print(12)\n")
+    seen = saved.watch()
+    assert next(seen) == ["app.py"]
+    (tmp_path / "app.py").write_text("print(123)\n")
+    assert next(seen) == ["app.py"]
+
+
 def test_a_save_waits_for_one_worker_whatever_the_project_says():
     instance = Instance("shop-development", "shop", "development", "shop:application")
     assert light(instance).workers == 1
@@ -223,18 +236,25 @@ def test_a_folder_that_goes_while_it_is_looked_at_ends_nothing(tmp_path, monkeyp
     assert saved.changed() == ["more.py"]
 
 
-def test_a_save_lets_servers_of_services_run(tmp_path):
-    def child(name):
-        return Child(name, ["sleep", "60"], folder=tmp_path, environ={}, log=Log([]))
+def test_a_save_lets_servers_of_services_run_and_waits_for_no_worker(tmp_path, monkeypatch):
+    def child(name, *words):
+        return Child(name, words or ["sleep", "60"], folder=tmp_path, environ=os.environ, log=Log([]))
 
+    monkeypatch.setattr(childfile, "GRACE", 60)
+    busy = "trap 'until test -e done; do sleep 0.05; done; exit' TERM; touch ready; while true; do sleep 0.05; done"
     served = local.Local(tmp_path, local.Choice(), tmp_path, tmp_path, Log([]), web=child("web"))
-    served.servers = [child("redis")]
+    served.servers, served.others = [child("redis")], [child("worker", "bash", "-c", busy)]
     try:
         served.start()
-        before = served.web.pid, served.servers[0].pid
-        served.stop(servers=False)
-        served.start()
-        assert served.servers[0].pid == before[1] and served.web.pid != before[0]
+        wait_for((tmp_path / "ready").exists)
+        web, redis, worker = served.web.pid, served.servers[0].pid, served.others[0].pid
+        served.again()
+        assert served.web.pid not in (None, web)
+        assert not served.turning.done() and served.servers[0].pid == redis  # the worker has its time
+        (tmp_path / "done").touch()
+        served.turning.result(60)
+        assert served.others[0].pid not in (None, worker) and not served.others[0].ended
     finally:
+        (tmp_path / "done").touch()
         served.stop()
-    assert served.servers[0].pid is None
+    assert served.servers[0].pid is None and served.others[0].pid is None
