@@ -4,8 +4,8 @@ standby.py WORD READY PROGRAM [ARGUMENT…]
 
 Most of the time that an application takes to start goes by with what is no part of it: Python, gunicorn, its framework,
 the driver of its database. They are loaded here before there is anything to start; none of the application's own code
-is. Then PROGRAM, a Python script of the virtualenv, runs in this process, as soon as there is a file WORD; once this
-one has made the file READY, SIGUSR1 has it look for that.
+is. Then PROGRAM, a Python script of the virtualenv, runs in this process, as soon as there is a file WORD. Once this one
+has made the file READY, SIGUSR1 has it look for that at once.
 """
 
 import importlib
@@ -15,8 +15,10 @@ import runpy
 import shutil
 import signal
 import sys
+import time
 from contextlib import suppress
 
+LOOK = 5  # seconds between two looks for the word, where no signal came
 PATIENCE = 900  # seconds without a word, after which nobody will come any more
 SETTINGS = "DJANGO_SETTINGS_MODULE"
 # What defines things when it is imported, and does nothing else: no settings are read, nothing is opened or started.
@@ -50,8 +52,11 @@ def main(word: str, ready: str, *words: str) -> None:
     sys.path[0] = os.path.dirname(program)
     load(word)
     os.close(os.open(ready, os.O_CREAT | os.O_WRONLY, 0o640))
-    if not os.path.exists(word) and signal.sigtimedwait({signal.SIGUSR1}, PATIENCE) is None:
-        return
+    until = time.monotonic() + PATIENCE
+    while not os.path.exists(word):
+        if time.monotonic() > until:
+            return
+        signal.sigtimedwait({signal.SIGUSR1}, LOOK)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
     sys.argv = [program, *words[1:]]
     runpy.run_path(program, run_name="__main__")

@@ -4,10 +4,14 @@ main() {
   umask 022
   service=/etc/service/$1-web-$2
   [ "$(readlink "/web/$1/slots/live")" != "$2" ] || { echo "slot $2 is live" >&2; return 1; }
+  [ "$(readlink "/web/$1/slots/$2")" != "../releases/$3" ] || ! stands_by "/web/$1/slots/$2" || return 0
   touch "/etc/sv/$1-web-$2/down"
   ln -sfn "../releases/$3" "/web/$1/slots/$2"
   rm -f "/web/$1/slots/$2.go" "/run/kraftwerk/$1/$2.ready"
   printf '%s\n' "$4" >"/web/$1/slots/$2.standby"
   sv once "$service" >/dev/null || rm "/web/$1/slots/$2.standby" # it only would have been quicker
+}
+stands_by() {
+  [ -e "$1.standby" ] && [ ! -e "$1.go" ] && case $(sv status "$service") in run:*) ;; *) return 1 ;; esac
 }
 main "$@" </dev/null

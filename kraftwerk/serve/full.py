@@ -117,9 +117,9 @@ class Full:
             ]
             self.log.fail("\n".join([first, *more]))
             self.log.say("what was live before serves on; the next save tries again", fg="yellow")
-            self.beside_that(AGAIN)
+            self.quietly(AGAIN)
 
-    def beside_that(self, phases: Sequence[Phase]) -> None:
+    def quietly(self, phases: Sequence[Phase]) -> None:
         """Run phases that only make later ones quicker, or clean up: when they fail, nothing is amiss."""
         with suppress(KraftwerkError):
             run = self._begun()
@@ -190,7 +190,7 @@ def serve(here: project.Project, there: Target, log: Log, *, browser: bool = Fal
     finally:
         if full.followed:
             full.followed.stop()
-        full.beside_that(END)
+        full.quietly(END)
     log.say(farewell(full))
 
 
