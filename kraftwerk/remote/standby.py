@@ -2,10 +2,10 @@
 
 standby.py WORD READY PROGRAM [ARGUMENT…]
 
-Most of the time that an application takes to start goes by with what is no part of it: Python, gunicorn, its framework,
-the driver of its database. They are loaded here before there is anything to start; none of the application's own code
-is. Then PROGRAM, a Python script of the virtualenv, runs in this process, as soon as there is a file WORD. Once there is
-the file READY, which this one makes, SIGUSR1 has it look at once.
+Most of the time that an application takes to start goes by with what is no part of it: Python, gunicorn, its
+framework, the driver of its database. They are loaded here before there is anything to start; none of the
+application's own code is. Then PROGRAM, a Python script of the virtualenv, runs in this process, as soon as there is
+a file WORD. Once there is the file READY, which this one makes, SIGUSR1 has it look at once.
 """
 
 import importlib
