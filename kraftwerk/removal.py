@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kraftwerk import highstate, lock, neighbours, part, places, registry, release, saltssh, service
+from kraftwerk import highstate, lock, neighbours, nodeprogram, part, places, registry, release, service
 from kraftwerk.counts import headline
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
@@ -78,7 +78,7 @@ def _look_at_data(target: Target) -> Inventory:
 
 def _counts(target: Target, name: str) -> str:
     try:
-        counts = saltssh.call(target.node, f"kw_{name}.inspect", target.instance.name)["counts"]
+        counts = nodeprogram.call(target.connection, f"kw_{name}.inspect", target.instance.name)["counts"]
     except (KraftwerkError, KeyError, TypeError):
         return f"{name} (can't be counted)"
     return headline(name, counts)

@@ -35,7 +35,7 @@ def test_data_that_nothing_runs_beside_has_no_source():
 
 def test_data_that_another_node_uses_is_not_touched(tmp_path, monkeypatch):
     monkeypatch.setenv("KRAFTWERK_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(removal.saltssh, "call", lambda *words: {"counts": {"tables": 3, "rows": 7}})
+    monkeypatch.setattr(removal.nodeprogram, "call", lambda *words: {"counts": {"tables": 3, "rows": 7}})
     with pytest.raises(KraftwerkError, match="shop is not on db1"):
         removal._look_at_data(Target(DB1, SHOP, None))
     registry.record(DB1, USED, registry.DATA)
