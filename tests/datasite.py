@@ -68,7 +68,7 @@ def killed_at(site, words, at, number=signal.SIGKILL):
             if not killed and (len(lines) == at if isinstance(at, int) else lines[-1].startswith(at)):
                 os.killpg(running.pid, number)
                 killed = True
-    return lines, running.wait(60)
+    return lines, running.wait(180)
 
 
 def safety_dump(output):

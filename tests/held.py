@@ -31,7 +31,7 @@ def held(connection, program, word=""):
     connection.run(["sh", "-euc", prepare], input=wrapper.encode())
     started = f"until [ -e {folder}/pid ]; do sleep 0.05; done; cat {folder}/pid"
     try:
-        yield lambda: connection.script(started, timeout=60).stdout.decode().strip()
+        yield lambda: connection.script(started, timeout=180).stdout.decode().strip()
     finally:
         connection.script(f"rm -rf {own} {folder}")
 

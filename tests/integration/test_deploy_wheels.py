@@ -226,7 +226,7 @@ def test_whoever_is_interrupted_leaves_it_as_it_was(live, number):
     wait_for(lambda: live.on("cat /home/shop/migrated") == "1.1")
     assert live.files() != before
     running.send_signal(number)
-    running.wait(30)
+    running.wait(120)
     assert wait_for(lambda: live.files() == before)
     wait_for(lambda: live.on("pgrep -u shop sleep") == "")
     live.on("rm /home/shop/waits")

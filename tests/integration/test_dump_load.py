@@ -283,7 +283,7 @@ def test_a_load_whose_program_on_the_node_is_killed(site, first_dump, empty_dump
     with green.held("pg_restore", "--dbname=") as started:
         running = start(site, "load", other(first_dump, empty_dump), "--to", GREEN, "--yes", "--no-backup")
         green.on(f"kill -9 $(ps -o ppid= -p {started()})")
-    output = running.communicate(timeout=60)[0].decode()
+    output = running.communicate(timeout=180)[0].decode()
     assert running.returncode == 1 and f"mysite on {GREEN} still has its old data" in output, output
     assert green.state() == before
 
@@ -294,7 +294,7 @@ def test_a_load_whose_node_loses_power(site, first_dump, empty_dump):
         running = start(site, "load", path, "--to", GREEN, "--yes", "--no-backup")
         started()
         localboot.kill(machine.folder_of(GREEN))
-        output = running.communicate(timeout=60)[0].decode()
+        output = running.communicate(timeout=180)[0].decode()
         assert running.returncode == 1, output
         local.start(GREEN)
     wait_for(lambda: green.get("/documents/")[0] == 200)
@@ -310,7 +310,7 @@ def test_two_at_once_are_refused(site, tmp_path):
         wait_for(blue.waiting)
         output = kraftwerk("dump", BLUE, "-o", tmp_path / "second.kw", cwd=site, code=1)
         assert f"mysite on {BLUE} is locked by" in output
-    assert running.wait(60) == 0
+    assert running.wait(180) == 0
     running.stdout.close()
 
 

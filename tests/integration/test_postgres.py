@@ -235,7 +235,7 @@ def killed(target, statement, database, victim, verb, *arguments):
         call = target.connection.popen([*words, *arguments], **quiet)
         wait_for(lambda: waiting(target.connection))
         target.root(f"kill -9 $(pgrep -f '{victim}') || true")  # the end of one may be that of another
-    assert call.wait(60) != 0
+    assert call.wait(180) != 0
 
 
 @pytest.fixture(scope="module")
