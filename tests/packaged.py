@@ -5,7 +5,10 @@ work sooner. That a plain Debian gets them is shown by the README's own commands
 """
 
 import os
+import shutil
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 
 from kraftwerk import local, localbase, privilege, snapshot
 from kraftwerk.paths import cache_home
@@ -26,8 +29,12 @@ def keep(name, converged, kraftwerk, folder):
 
 
 @contextmanager
-def cache(base, folder):
-    """Lay a folder for XDG_CACHE_HOME: like that of this user, but for the Debian that local nodes are clones of."""
+def cache(base):
+    """Lay a folder for XDG_CACHE_HOME: like that of this user, but for the Debian that local nodes are clones of.
+
+    It is none of pytest's, which moves those of earlier runs away, with what is mounted there.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="kw-cache-"))
     bases = folder / "kraftwerk" / "bases"
     bases.mkdir(parents=True)
     for path in cache_home().parent.iterdir():
@@ -40,3 +47,4 @@ def cache(base, folder):
         yield folder
     finally:
         privilege.run(["umount", "--lazy", mounted])  # the last node may be a moment from its end
+        shutil.rmtree(folder, ignore_errors=True)

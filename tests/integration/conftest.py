@@ -115,7 +115,7 @@ def packaged(converged, kraftwerk, tmp_path_factory):
     """Return a folder for XDG_CACHE_HOME: local nodes have the packages of a first deploy already, and no site."""
     folder = tmp_path_factory.mktemp("packaged")
     base = shared_base("packaged", lambda name: tests.packaged.keep(name, converged, kraftwerk, folder))
-    with tests.packaged.cache(base, tmp_path_factory.mktemp("cache")) as cache:
+    with tests.packaged.cache(base) as cache:
         yield cache
 
 
