@@ -187,6 +187,12 @@ def salt_call(folder: Path, words: Sequence[str], *, log_level: str) -> list[str
     return here([*program, "--out=json", "--retcode-passthrough", f"--log-level={log_level}", *words])
 
 
+def salt_ssh(folder: Path, node: Node, words: Sequence[str]) -> list[str]:
+    """Return the argv of the salt-ssh that stands beside this Python, on a folder with all its configuration."""
+    program = [str(Path(sys.executable).with_name("salt-ssh")), "--saltfile=", f"--config-dir={folder}"]
+    return [*program, "--out=json", "--out-indent=-1", "--static", "--no-color", "--list", "--", node.name, *words]
+
+
 def salt_master(folder: Path) -> list[str]:
     """Return the argv of the salt-master that stands beside this Python, on a folder with its configuration."""
     return [str(Path(sys.executable).with_name("salt-master")), "-c", str(folder), "--log-level=warning"]

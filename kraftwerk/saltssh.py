@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import process, saltcall, saltconf
+from kraftwerk import process, saltcall, saltconf, saltway
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
 from kraftwerk.paths import private
 from kraftwerk.process import OnLine
-from kraftwerk.transport import UNREACHABLE, Connection, unreachable
+from kraftwerk.transport import UNREACHABLE, Connection, stock, unreachable
 
 JOB_KEYS = {"return", "retcode", "jid", "id", "fun", "fun_args", "success", "out"}
 EXTMODS = "running_data/var/cache/salt/minion/extmods"  # below the node's salt_folder
@@ -69,6 +69,8 @@ def execute(
     try:
         if node.is_here:
             return saltcall.execute(node, function, arguments, keywords, options or {}, exact=exact, on_line=on_line)
+        if saltway.is_stock():
+            return stock.execute(node, function, arguments, keywords, options or {}, exact=exact)
         with _patched(node, on_line):
             return _run(_single(node, function, arguments, keywords, options or {}, exact))
     finally:

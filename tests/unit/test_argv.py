@@ -173,6 +173,10 @@ def test_programs_beside_this_python(monkeypatch):
     monkeypatch.setattr("sys.executable", "/venv/bin/python")
     assert argv.kraftwerk(["deploy", "--yes"]) == ["/venv/bin/python", "-m", "kraftwerk", "deploy", "--yes"]
     assert argv.salt_master(Path("/r")) == ["/venv/bin/salt-master", "-c", "/r", "--log-level=warning"]
+    assert argv.salt_ssh(Path("/r"), NODE, ["test.arg", "-x"]) == [
+        *["/venv/bin/salt-ssh", "--saltfile=", "--config-dir=/r"],
+        *["--out=json", "--out-indent=-1", "--static", "--no-color", "--list", "--", "", "test.arg", "-x"],
+    ]
 
 
 def test_every_builder_is_tested():
