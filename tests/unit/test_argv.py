@@ -173,9 +173,9 @@ def test_programs_beside_this_python(monkeypatch):
     monkeypatch.setattr("sys.executable", "/venv/bin/python")
     assert argv.kraftwerk(["deploy", "--yes"]) == ["/venv/bin/python", "-m", "kraftwerk", "deploy", "--yes"]
     assert argv.salt_master(Path("/r")) == ["/venv/bin/salt-master", "-c", "/r", "--log-level=warning"]
-    assert argv.salt_ssh(Path("/r"), NODE, ["test.arg", "-x"]) == [
+    assert argv.salt_ssh(Path("/r"), BLUE, ["test.arg", "-x"]) == [
         *["/venv/bin/salt-ssh", "--saltfile=", "--config-dir=/r"],
-        *["--out=json", "--out-indent=-1", "--static", "--no-color", "--list", "--", "", "test.arg", "-x"],
+        *["--out=json", "--out-indent=-1", "--static", "--no-color", "--list", "--", BLUE.name, "test.arg", "-x"],
     ]
 
 
