@@ -93,3 +93,11 @@ provider_argument: Decorator = click.argument("provider", shell_complete=complet
 node_argument: Decorator = click.argument("node", shell_complete=complete_nodes)
 optional_node_argument: Decorator = click.argument("node", shell_complete=complete_nodes, required=False)
 nodes_argument: Decorator = click.argument("nodes", shell_complete=complete_nodes, nargs=-1, metavar="[NODE]...")
+all_option: Decorator = click.option("--all", "everything", is_flag=True, help="All nodes of the environment.")
+at_once_option: Decorator = click.option(
+    "--at-once",
+    type=click.IntRange(1),
+    metavar="N",
+    envvar="KRAFTWERK_AT_ONCE",
+    help="So many nodes at the same time; by default as many as cores and memory here carry.",
+)
