@@ -30,7 +30,7 @@ def ssh_options(node: Node | None = None) -> list[str]:
 class Connection:
     """A node to talk to. Opened by the first command and kept for ten minutes by ssh itself.
 
-    Each command asks first whether the node answers, and opens the connection anew where it went stale (`shared.ready`).
+    Each command asks first whether the node answers, and opens the connection anew where it went stale (shared.py).
     """
 
     def __init__(self, node: Node, options: Sequence[str] | None = None) -> None:
