@@ -37,10 +37,14 @@ def ready(node: Node, options: Sequence[str], *, fresh: float = FRESH) -> None:
     if time.monotonic() - _answered.get(path, -fresh) < fresh:
         return
     _answered.pop(path, None)
+    asked = time.time()
     if mux.ask(path, PATIENCE) is not Answer.ALIVE:
         busy = f"another kraftwerk is still connecting to {node.name}"
-        with flock.held(path.with_suffix(".lock"), busy=busy, timeout=2 * LOGIN):
-            _renew(node, options, path)
+        lock = path.with_suffix(".lock")
+        with flock.held(lock, busy=busy, timeout=2 * LOGIN):
+            if lock.stat().st_mtime > asked and (words := lock.read_text()):  # who held it before us tried in vain
+                raise unreachable(node, words)
+            _renew(node, options, path, lock)
     answered(options)
 
 
@@ -60,8 +64,11 @@ def close(node: Node, options: Sequence[str]) -> None:
     _control(node, options, "exit")
 
 
-def _renew(node: Node, options: Sequence[str], path: Path) -> None:
-    """Open the connection, unless somebody did while we waited for the lock; a silent one keeps what is under way."""
+def _renew(node: Node, options: Sequence[str], path: Path, lock: Path) -> None:
+    """Open the connection, unless somebody did while we waited for the lock; a silent one keeps what is under way.
+
+    Why it couldn't be opened is left in the lock, for those who wait for it: else each would try as long again.
+    """
     before = mux.ask(path, PATIENCE / 3)
     if before is Answer.ALIVE:
         return
@@ -72,7 +79,9 @@ def _renew(node: Node, options: Sequence[str], path: Path) -> None:
     except KraftwerkError as error:
         raise KraftwerkError(f"{node.name}: {error.cause}", next_command=error.next_command) from error
     if opened.returncode:
-        raise unreachable(node, opened.stderr.decode(errors="replace"))
+        words = opened.stderr.decode(errors="replace")
+        lock.write_text(words)
+        raise unreachable(node, words)
 
 
 def _control(node: Node, options: Sequence[str], verb: str) -> bool:
