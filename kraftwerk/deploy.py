@@ -19,6 +19,7 @@ from kraftwerk import (
     secret,
     slot,
     superuser,
+    target,
 )
 from kraftwerk import lock as locks
 from kraftwerk import plan as plans
@@ -205,6 +206,20 @@ def prune(run: Rollout) -> str:
 def unlock(run: Rollout) -> None:
     """Let others in again."""
     run.locks.close()
+
+
+def told(run: Rollout) -> str:
+    """Return the line that says what is live now, and the command that takes this deploy back."""
+    live = f"Release {run.release.number} is live in {run.seconds:.0f}s   {run.instance.url}"
+    return f"{live.ljust(51)}  undo: {_undo(run)}"
+
+
+def _undo(run: Rollout) -> str:
+    """Return the command that takes this deploy back; the first one can only be removed."""
+    environment, node = run.instance.environment, run.target.node
+    name = "" if target.is_obvious(run.project, environment, node) else node.name
+    words = ["kraftwerk rollback", name and f"--node {name}"] if run.history.live else ["kraftwerk destroy", name]
+    return " ".join(filter(None, [*words, "" if environment == "production" else f"--env {environment}"]))
 
 
 def find_earlier(run: Rollout, number: int | None) -> None:

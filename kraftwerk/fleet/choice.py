@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-from kraftwerk import privilege, target
+from kraftwerk import privilege, service, target
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, all_nodes, get_node
 from kraftwerk.project import Project
+from kraftwerk.target import Target
 
 
 def check(names: Sequence[str], everything: bool) -> None:
@@ -53,3 +54,24 @@ def of_environment(project: Project, environment: str) -> list[Node]:
         cause = f"{project.name} has no node in {environment}"
         raise KraftwerkError(cause, next_command="kraftwerk deploy NODE, or name it in kraftwerk.yaml", code=2)
     return named(names)
+
+
+def targets(project: Project, environment: str, names: Sequence[str], everything: bool, by: str) -> list[Target]:
+    """Return where a deploy goes: to NODE…, or to all that kraftwerk.yaml names, or where the project is already.
+
+    Nodes that hold data of the project for others come first.
+
+    Args:
+        everything: to all nodes of the environment.
+        by: how the command line names a node, for the error.
+
+    Raises:
+        KraftwerkError: as `target.resolve`.
+    """
+    if everything:
+        nodes = of_environment(project, environment)
+    else:
+        nodes = named(names or project.nodes(environment) or [target.choose(project, environment, by)])
+    found = [target.resolve(project, environment, node.name) for node in nodes]
+    holding = {name for each in found for name in service.places(each.instance.options).values()}
+    return sorted(found, key=lambda each: each.node.name not in holding)
