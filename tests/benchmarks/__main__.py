@@ -1,10 +1,12 @@
 """`make bench`: the same work by kraftwerk and its peers, side by side in one run; see docs/benchmarks.md."""
 
 import argparse
+import sys
+import time
 from pathlib import Path
 
-from tests.benchmarks import install, report, work
-from tests.benchmarks.lab import FILES, FULL, Lab
+from tests.benchmarks import growth, install, report, work
+from tests.benchmarks.lab import BENCH, Lab
 from tests.benchmarks.measure import alternate
 from tests.benchmarks.peers.ansible import Ansible
 from tests.benchmarks.peers.capistrano import Capistrano
@@ -15,6 +17,9 @@ from tests.benchmarks.peers.saltssh import SaltSsh
 from tests.benchmarks.peers.ssh import Ssh
 from tests.benchmarks.rows import ROWS, Peers
 
+GROWTH = "growth"
+ENOUGH = 7  # rounds that a figure of the page has at least
+DOCS = Path(__file__).parents[2] / "docs"
 PEERS = (Kraftwerk, Ssh, Fabric, Pyinfra, Ansible, Capistrano, SaltSsh)
 
 
@@ -23,7 +28,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--repeat", type=int, default=7, metavar="N", help="rounds of each row (7)")
     parser.add_argument("--nodes", type=int, default=32, metavar="N", help="how far the growth goes (32)")
-    parser.add_argument("--only", action="append", choices=[row.key for row in ROWS], help="this row; repeatable")
+    parser.add_argument(
+        "--only", action="append", choices=[*(row.key for row in ROWS), GROWTH], help="this row; repeatable"
+    )
     parser.add_argument("--lab", type=Path, metavar="FOLDER", help="keep the nodes here for the next time")
     return parser.parse_args()
 
@@ -39,24 +46,43 @@ def prepared(lab: Lab) -> Peers:
     return peers
 
 
+def measured(lab: Lab, asked: argparse.Namespace) -> report.Found:
+    """Return what the rows that were asked for found."""
+    peers = prepared(lab)
+    versions = {name: peer.version() for name, peer in peers.items()}
+    found = report.Found(asked.repeat, len(lab.several), versions)
+    for row in ROWS:
+        if not asked.only or row.key in asked.only:
+            print(row.title.format(many=found.many), flush=True)
+            found.add(row, alternate(lab, row.jobs(lab, peers), asked.repeat, told))
+    if len(lab.nodes) > 1 and (not asked.only or GROWTH in asked.only):
+        print("growth", flush=True)
+        found.add_growth(growth.curves(lab, peers["kraftwerk"], asked.repeat, told))
+    return found
+
+
+def told(what: str) -> None:
+    """Show what is at work, where there is a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K  {what}\r", end="", file=sys.stderr, flush=True)
+
+
 def main() -> None:
     """Measure, and write what was found."""
     asked = arguments()
     install.peers()
     lab = Lab(asked.lab) if asked.lab else Lab()
     lab.folder.mkdir(exist_ok=True)
+    began = time.monotonic()
     try:
         lab.make_nodes(asked.nodes)
-        peers = prepared(lab)
-        found = {}
-        for row in ROWS:
-            if not asked.only or row.key in asked.only:
-                print(f"{row.title.format(many=len(lab.eight))}", flush=True)
-                found[row.key] = alternate(lab, row.jobs(lab, peers), asked.repeat, lambda _: None)
-                report.show(row, found[row.key])
+        found = measured(lab, asked)
     finally:
         if not asked.lab:
             lab.remove()
+    whole = asked.repeat >= ENOUGH and not asked.only
+    found.write(DOCS if whole else BENCH / "figures")
+    print(f"{time.monotonic() - began:.0f} s in all")
 
 
 if __name__ == "__main__":

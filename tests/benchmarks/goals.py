@@ -1,4 +1,4 @@
-"""What is to be reached, and whether it is: ratios of medians of the same run, and bare seconds where those are meant."""
+"""What is to be reached, and whether it is: ratios of the same run's medians; seconds where those are meant."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

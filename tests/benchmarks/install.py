@@ -7,7 +7,7 @@ import venv
 from tests.benchmarks.lab import BENCH
 
 ROOT = BENCH.parent
-PACKAGES = ("ansible-core", "pyinfra>=3,<4", "fabric>=3,<4")
+PACKAGES = ("ansible-core", "pyinfra>=3,<4", "fabric>=3,<4", "matplotlib>=3.9,<4")
 
 
 def peers() -> None:

@@ -36,7 +36,7 @@ class Lab:
     nodes: list[str] = field(default_factory=list)
 
     @property
-    def eight(self) -> list[str]:
+    def several(self) -> list[str]:
         """Return the nodes of the rows with several: eight, or as many as there are."""
         return self.nodes[:8]
 
@@ -98,6 +98,10 @@ class Lab:
     def kraftwerk(self, *words: str, cwd: Path | None = None) -> str:
         """Run kraftwerk and return what it prints."""
         return self.run(["kraftwerk", *words], cwd=cwd).stdout
+
+    def python(self, code: str, *words: str) -> None:
+        """Run Python code that uses kraftwerk's modules on the home of this lab."""
+        self.run([sys.executable, "-c", code, *words])
 
     def hosts(self) -> dict[str, str]:
         """Return the address of every node."""

@@ -50,13 +50,11 @@ class Job:
 
 
 def alternate(lab: Lab, jobs: Sequence[Job], rounds: int, told: Callable[[str], object]) -> Times:
-    """Time jobs in turn, and return the seconds of each. The first round of all, which fills caches, isn't counted."""
+    """Time jobs in turn, and return the seconds of each."""
     times: Times = {job.name: [] for job in jobs}
-    for number in range(-1, rounds):
+    for number in range(rounds):
         begin = number % len(jobs)
         for job in (*jobs[begin:], *jobs[:begin]):
             told(f"{job.name} {number + 1}/{rounds}")
-            seconds = job.once(lab)
-            if number >= 0:
-                times[job.name].append(seconds)
+            times[job.name].append(job.once(lab))
     return times

@@ -57,17 +57,17 @@ def one_off(lab: Lab, peers: Peers) -> list[Job]:
 
 def one_off_many(lab: Lab, peers: Peers) -> list[Job]:
     """A one-off command on several nodes at once."""
-    ways = [(name, lambda words, peer=peer: peer.one_off(lab.eight, words)) for name, peer in peers.items()]
+    ways = [(name, lambda words, peer=peer: peer.one_off(lab.several, words)) for name, peer in peers.items()]
     ways = [way for way in ways if way[0] != "salt-ssh"]
     salt = peers["salt-ssh"]
     assert isinstance(salt, SaltSsh)
-    ways.append(("salt-ssh -r", lambda words: salt.raw(lab.eight, words)))
-    _commanded(lab, lab.eight, ways)
+    ways.append(("salt-ssh -r", lambda words: salt.raw(lab.several, words)))
+    _commanded(lab, lab.several, ways)
     return [Job(name, words(["true"]), lab.project) for name, words in ways]
 
 
 def _converged(lab: Lab, nodes: Sequence[str], what: work.Work, peers: Sequence[Peer]) -> list[Job]:
-    """Have each tool do the work on nodes that have nothing of it, look at them, and return the jobs that find it done."""
+    """Have each tool do the work on nodes without it, look at them, and return the jobs that find it done."""
     jobs = []
     for peer in peers:
         for node in nodes:
@@ -111,7 +111,7 @@ def hundred(lab: Lab, peers: Peers) -> list[Job]:
 
 def fifteen_many(lab: Lab, peers: Peers) -> list[Job]:
     """Fifteen resources on several nodes at once."""
-    return _converged(lab, lab.eight, work.fifteen(), _resourceful(peers))
+    return _converged(lab, lab.several, work.fifteen(), _resourceful(peers))
 
 
 def full(lab: Lab, peers: Peers) -> list[Job]:

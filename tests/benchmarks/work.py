@@ -68,8 +68,8 @@ class Work:
 
 def fifteen() -> Work:
     """Return what a small server's configuration is made of: fifteen resources of ten kinds."""
-    values = {"port": "8080", "name": "bench"}
-    template = "# {{ name }}\n{% for number in range(3) %}listen {{ port }}{{ number }}; {% endfor %}# the end\n"
+    values = {"first_port": "8080", "title": "bench"}
+    template = "# {{ title }}\n{% for number in range(3) %}listen {{ first_port }}{{ number }}; {% endfor %}# the end\n"
     rendered = "# bench\nlisten 80800; listen 80801; listen 80802; # the end\n"
     resources = (
         Resource("package", "openssh-server"),

@@ -32,13 +32,21 @@ class Ansible(Peer):
         self.write("ansible.cfg", SETTINGS.format(folder=self.folder, ssh_config=self.lab.folder / "ssh_config"))
         self.write("inventory", "\n".join(self.lab.hosts()) + "\n")
         for work in works:
-            tasks = [self._task(work, resource) for resource in work.resources]
+            tasks = (
+                [self._loop(work)] if work.name == "hundred" else [self._task(work, each) for each in work.resources]
+            )
             self.write(f"{work.name}.yml", yaml.safe_dump([{"hosts": "all", "tasks": tasks}], sort_keys=False))
 
     def _task(self, work: Work, resource: Resource) -> dict[str, Any]:
         module, options = TASKS[resource.kind](resource, f"{self.lab.sources}/{work.source(resource)}")
         task = {"name": resource.title, f"ansible.builtin.{module}": options}
         return task | ({"vars": dict(work.values)} if resource.kind == "template" else {})
+
+    def _loop(self, work: Work) -> dict[str, Any]:
+        """Return one task for all files, as a user of Ansible would write it."""
+        items = [{"src": f"{self.lab.sources}/{work.source(each)}", "dest": each.name} for each in work.resources]
+        options = {"src": "{{ item.src }}", "dest": "{{ item.dest }}", **ROOTS}
+        return {"name": work.name, "ansible.builtin.copy": options, "loop": items}
 
     def one_off(self, nodes: Sequence[str], words: Sequence[str]) -> list[str]:
         program = str(BENCH / "bin" / "ansible")

@@ -11,7 +11,7 @@ from tests.benchmarks.work import Work
 
 
 class Kraftwerk(Peer):
-    """The kraftwerk of this checkout. Its admin's own top.sls says what nodes get, and the shipped states the full one."""
+    """This checkout's kraftwerk. Its admin's own top.sls says what nodes get; the full one gets the shipped states."""
 
     name = "kraftwerk"
 
@@ -50,4 +50,4 @@ def disconnect(lab: Lab, nodes: Sequence[str]) -> None:
     """End kraftwerk's connections, as if nobody had used it for a while."""
     code = "import sys; from kraftwerk.node import get_node; from kraftwerk.transport import Connection\n"
     code += "for name in sys.argv[1:]: Connection(get_node(name)).close()"
-    lab.run(["python", "-c", code, *nodes])
+    lab.python(code, *nodes)

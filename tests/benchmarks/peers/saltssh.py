@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.benchmarks.lab import BIN, FULL
+from tests.benchmarks.lab import BIN
 from tests.benchmarks.peers.peer import Peer
 from tests.benchmarks.work import Resource, Work
 
@@ -33,7 +33,7 @@ class SaltSsh(Peer):
 
     def _write_full(self) -> None:
         """Write a second configuration: kraftwerk's own states, pillar and modules, for the full node."""
-        self.lab.kraftwerk("salt", FULL, "test.ping")
+        self.lab.python("from kraftwerk import saltconf; saltconf.write()")
         ours = yaml.safe_load((self.lab.home / ".state" / "salt" / "master").read_text())
         shared = {name: value for name, value in ours.items() if name not in NOT_OURS}
         self.write("full/master", yaml.safe_dump(shared | self._settings()))
