@@ -129,7 +129,6 @@ def converge(
                 node, "state.highstate", test=test, on_line=_progress(on_progress), options=_options(only, project_root)
             )
         finally:
-            saltssh.clean(connection)
             if test:
                 _restore(node, before)
         outcome = Outcome(node.name, parse(node, value), time.monotonic() - start, test)
