@@ -208,16 +208,20 @@ def unlock(run: Rollout) -> None:
     run.locks.close()
 
 
-def told(run: Rollout) -> str:
-    """Return the line that says what is live now, and the command that takes this deploy back."""
+def told(run: Rollout, *, alone: bool = True) -> str:
+    """Return the line that says what is live now, and the command that takes this deploy back.
+
+    Args:
+        alone: it went to no other node, so that the command may do without naming this one.
+    """
     live = f"Release {run.release.number} is live in {run.seconds:.0f}s   {run.instance.url}"
-    return f"{live.ljust(51)}  undo: {_undo(run)}"
+    return f"{live.ljust(51)}  undo: {_undo(run, alone)}"
 
 
-def _undo(run: Rollout) -> str:
+def _undo(run: Rollout, alone: bool) -> str:
     """Return the command that takes this deploy back; the first one can only be removed."""
     environment, node = run.instance.environment, run.target.node
-    name = "" if target.is_obvious(run.project, environment, node) else node.name
+    name = "" if alone and target.is_obvious(run.project, environment, node) else node.name
     words = ["kraftwerk rollback", name and f"--node {name}"] if run.history.live else ["kraftwerk destroy", name]
     return " ".join(filter(None, [*words, "" if environment == "production" else f"--env {environment}"]))
 

@@ -51,7 +51,7 @@ def command(
     choice.check(nodes, everything)
     here = project.find()
     folder = wheelhouse.folder(here, environment, wheels) if wheels is not None else None
-    targets = choice.targets(here, environment, nodes, everything, by="kraftwerk deploy NODE")
+    targets = choice.targets(here, environment, nodes, everything, by="kraftwerk deploy NODE or --all")
     runs = [_run(here, each, wait, folder) for each in targets]
     if len(runs) > 1:
         return _to_several(runs, plan_only, yes, at_once, as_json)

@@ -50,7 +50,7 @@ def command(
     if user == oneoff.ROOT and node:
         oneoff.become(Connection(get_node(node)), words)
     find = target.resolve if user == oneoff.ROOT else target.deployed
-    here = find(project.find(), environment, node, by="kraftwerk run --node NODE")
+    here = find(project.find(), environment, node, by="kraftwerk run --node NODE or --all")
     oneoff.become(here.connection, oneoff.words(here.instance, words, user or oneoff.PROJECT))
 
 

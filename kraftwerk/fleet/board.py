@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -116,10 +117,12 @@ class Board:
         elif not self.as_json:
             self._hold(place, [line.encode() for line in self.told(value)], False)
         place.state, place.failed = ENDED, error is not None
-        while self.turns and self.places[self.turns[0]].state == ENDED:
-            self._print(self.turns.pop(0))
-        if self.turns:
-            self._print(self.turns[0])
+        ready = list(takewhile(lambda each: self.places[each].state == ENDED, self.turns))
+        del self.turns[: len(ready)]
+        if self._live is not None:
+            self._live.update(self._picture(time.monotonic()))
+        for each in [*ready, *self.turns[:1]]:
+            self._print(each)
 
     def refresh(self) -> None:
         """Draw the live lines anew, a few times a second."""

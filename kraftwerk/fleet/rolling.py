@@ -7,6 +7,7 @@ at a time: they may share a database.
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from kraftwerk import deploy, flock, rollout, screen
@@ -14,6 +15,7 @@ from kraftwerk.fleet import bound, foreman
 from kraftwerk.fleet.board import Board, Told
 from kraftwerk.fleet.converging import prepare
 from kraftwerk.fleet.foreman import Done
+from kraftwerk.instance import Instance
 from kraftwerk.paths import private, state_home
 from kraftwerk.rollout import Rollout
 from kraftwerk.screen import OnProgress
@@ -52,10 +54,10 @@ def go(runs: Sequence[Rollout], at_once: int | None = None) -> list[Done[int]]:
     """
 
     def task(run: Rollout, on_progress: OnProgress) -> int:
-        run.hooks = _in_turn(run)
+        run.hooks = in_turn(run.instance)
         with Tokens(on_progress) as tokens:
             rollout.go(run, deploy.DEPLOY, tokens)
-        screen.say(deploy.told(run))
+        screen.say(deploy.told(run, alone=False))
         return run.release.number
 
     done = _work(runs[:1], task, "Deploying", at_once=at_once)
@@ -88,16 +90,21 @@ def _plan(run: Rollout) -> list[str]:
     return run.plan.lines() if run.plan else []
 
 
-def _in_turn(run: Rollout) -> dict[str, list[Callable[[Rollout], None]]]:
-    """Return the hooks that let one node at a time of an instance run what may change a database."""
+def in_turn(instance: Instance) -> dict[str, list[Callable[[Rollout], None]]]:
+    """Return the hooks that let one node at a time run what may change a database that several share."""
     turn = ExitStack()
-    file = private(state_home() / "turns") / run.instance.name
 
     def take(run: Rollout) -> None:
         run.progress("waits for another node's release commands")
-        turn.enter_context(flock.held(file, busy="another node's release commands take too long", timeout=TURN))
+        busy = "another node's release commands take too long"
+        turn.enter_context(flock.held(turn_file(instance), busy=busy, timeout=TURN))
 
     def give(run: Rollout) -> None:
         turn.close()
 
-    return {"before-migrate": [take], "after-superusers": [give]} if run.instance.release else {}
+    return {"before-migrate": [take], "after-superusers": [give]} if instance.release else {}
+
+
+def turn_file(instance: Instance) -> Path:
+    """Return the file that is locked by the node whose turn it is."""
+    return private(state_home() / "turns") / instance.name

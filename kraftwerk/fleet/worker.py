@@ -74,6 +74,8 @@ class Worker:
         if self.last is not None:
             return self.last
         code = os.waitstatus_to_exitcode(status)
+        if code == process.INTERRUPTED:
+            return Kind.ERROR, KraftwerkError(f"{self.name}: interrupted", code=code)
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return Kind.ERROR, KraftwerkError(f"{self.name}: what worked on it {how}, without a result")
 

@@ -8,10 +8,12 @@ from functools import partial
 
 import pytest
 
-from kraftwerk import process
+from kraftwerk import flock, node, process, project, rollout
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.fleet import bound, foreman
+from kraftwerk.fleet import bound, choice, foreman, rolling
 from kraftwerk.fleet.board import IN_MEMORY, Board
+from kraftwerk.rollout import Rollout
+from kraftwerk.tokens import Tokens
 from tests.waiting import wait_for
 
 
@@ -122,10 +124,10 @@ folder = Path(sys.argv[1])
 
 def task(name, on_progress):
     program = process.popen(["sleep", "600"])
-    (folder / f"{name}.new").write_text(str(program.pid))
-    (folder / f"{name}.new").rename(folder / name)
     print("at work")
     try:
+        (folder / f"{name}.new").write_text(str(program.pid))
+        (folder / f"{name}.new").rename(folder / name)
         program.wait()
     finally:
         program.kill()
@@ -184,3 +186,53 @@ def test_how_many_fit(monkeypatch):
     assert bound.at_once(None, heavy=True) == 3
     monkeypatch.setattr(bound, "free", lambda: 0)
     assert bound.at_once(None, heavy=True) == 1
+
+
+@pytest.fixture
+def three(tmp_path, monkeypatch):
+    """Return a project whose database lives on the second of its three nodes."""
+    monkeypatch.setenv("KRAFTWERK_HOME", str(tmp_path / "home"))
+    for name in ("web1", "db1", "web2", "spare"):
+        node.save_node(node.Node(name, f"192.0.2.{len(name)}", "ssh"))
+    root = tmp_path / "mysite"
+    root.mkdir()
+    (root / "kraftwerk.yaml").write_text(
+        "wsgi: mysite.wsgi\nservices: {postgres: {node: db1}}\nrelease: [python manage.py migrate]\n"
+        "environments: {production: {nodes: [web1, db1, web2]}}\n"
+    )
+    return project.find(root)
+
+
+def test_a_deploy_begins_where_the_data_is(three):
+    found = choice.targets(three, "production", (), False, by="")
+    assert [each.node.name for each in found] == ["db1", "web1", "web2"]
+    found = choice.targets(three, "production", ("spare", "web2", "spare"), False, by="")
+    assert [each.node.name for each in found] == ["spare", "web2"]
+
+
+def test_names_and_all_of_them_is_bad_usage():
+    with pytest.raises(KraftwerkError, match="either web1 or --all") as caught:
+        choice.check(("web1",), True)
+    assert caught.value.code == 2
+
+
+def test_release_commands_run_on_one_node_at_a_time(three):
+    targets = choice.targets(three, "production", (), False, by="")
+    first, second = (Rollout(three, each, hooks=rolling.in_turn(each.instance)) for each in targets[:2])
+    with Tokens(lambda text: None) as tokens:
+
+        def migrate(run):
+            assert flock.is_held(rolling.turn_file(run.instance))
+
+        def superusers(run):
+            pass
+
+        for run in (first, second):
+            rollout.go(run, (migrate, superusers), tokens)
+            assert not flock.is_held(rolling.turn_file(run.instance))
+
+
+def test_what_was_checked_goes_through_a_pipe(three):
+    (target,) = choice.targets(three, "production", ("web1",), False, by="")
+    done = work({"web1": lambda on_progress: Rollout(three, target)})
+    assert done[0].value.instance == target.instance
