@@ -5,6 +5,8 @@ that are started for each call; the archive with the pillar goes along with the 
 modules are sent when the node lacks them; and what is the same in each template's turn is made once for all.
 """
 
+import functools
+import importlib
 import json
 import logging
 import tempfile
@@ -17,7 +19,7 @@ from kraftwerk import process, saltcall, saltconf
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
 from kraftwerk.process import OnLine
-from kraftwerk.transport import UNREACHABLE, Connection, sent, unreachable
+from kraftwerk.transport import UNREACHABLE, Connection, sent, templatecache, unreachable
 from kraftwerk.transport.engine import ARCHIVE, Engine, Settings
 
 JOB_KEYS = {"return", "retcode", "jid", "id", "fun", "fun_args", "success", "out"}
@@ -47,6 +49,18 @@ def execute(
             return _run(_single(node, function, arguments, keywords, options, exact))
     finally:
         engine.close()
+
+
+def warm() -> None:
+    """Import what a call needs, for processes that are forked afterwards: no node is talked to, no thread is started."""
+    for name in (
+        "salt.client.ssh.client",
+        "salt.client.ssh.wrapper.state",
+        "salt.pillar",
+        "salt.utils.jinja",
+        "jinja2",
+    ):
+        importlib.import_module(name)
 
 
 def _single(node: Node, function: str, arguments: Any, keywords: Any, options: dict[str, Any], exact: bool) -> Any:
@@ -103,8 +117,13 @@ def _value_in(parsed: Any) -> bool:
 @contextmanager
 def _patched(node: Node, engine: Engine, on_line: OnLine | None) -> Iterator[None]:
     """Put our ways in the place of Salt's for as long as a call takes."""
+    import jinja2
     import salt.client.ssh as ssh
     import salt.client.ssh.state as states
+    import salt.fileserver
+    import salt.loader
+    import salt.utils.entrypoints
+    import salt.version
     from salt.client.ssh.shell import Shell
 
     logging.getLogger("salt").setLevel(logging.CRITICAL)  # what matters comes back as errors
@@ -116,6 +135,14 @@ def _patched(node: Node, engine: Engine, on_line: OnLine | None) -> Iterator[Non
             (Shell, "send"): _send(Shell.send, archives),
             (ssh.Single, "cmd_block"): _cmd_block(engine, archives, on_line),
             (states, "prep_trans_tar"): _prep_trans_tar(states.prep_trans_tar, folder),
+            (salt.fileserver, "FSChan"): _channels(salt.fileserver.FSChan),
+            (salt.loader, "utils"): _once(salt.loader.utils),
+            (salt.utils.entrypoints, "iter_entry_points"): functools.cache(salt.utils.entrypoints.iter_entry_points),
+            (jinja2.Environment, "compile"): templatecache.compiling(
+                jinja2.Environment.compile,
+                saltconf.root() / "templates",
+                f"{jinja2.__version__} {salt.version.__version__}",
+            ),
         }
         stock = {(owner, name): getattr(owner, name) for owner, name in ours}
         try:
@@ -171,6 +198,30 @@ def _cmd_block(engine: Engine, archives: dict[str, Path], on_line: OnLine | None
         return engine.call(words, settings, archive=archive, level=level, on_line=on_line)
 
     return cmd_block
+
+
+def _once(stock: Any) -> Any:
+    """Make what Salt makes of the same options again and again only once."""
+    made: dict[int, tuple[Any, Any]] = {}  # with the options, so that nothing else gets their id
+
+    def once(opts: Any, *arguments: Any, **keywords: Any) -> Any:
+        if arguments or keywords:
+            return stock(opts, *arguments, **keywords)
+        if id(opts) not in made:
+            made[id(opts)] = opts, stock(opts)
+        return made[id(opts)][1]
+
+    return once
+
+
+def _channels(stock: Any) -> Any:
+    """Make one way to the state trees for each set of options; Salt makes one for each file that a template asks for."""
+
+    class Kept(stock):  # type: ignore[misc]
+        def close(self) -> None:
+            """Stay open for the next one."""
+
+    return _once(Kept)
 
 
 def _subprocess(node: Node, words: list[str]) -> tuple[str, str, int]:
