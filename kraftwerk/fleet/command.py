@@ -1,6 +1,5 @@
 """A one-off command on several nodes at once."""
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -64,29 +63,16 @@ def _run(find: Find, kept: bool, on_progress: OnProgress) -> Ended:
     """Run it on one node; a connection that fails is an error, an exit code isn't."""
     connection, words = find()
     start = time.monotonic()
-    stdout = process.PIPE if kept else None
-    program = connection.popen(leash.words(words), stdin=process.DEVNULL, stdout=stdout, stderr=process.PIPE)
+    stream = process.PIPE if kept else None
+    program = connection.popen(leash.words(words), stdin=process.DEVNULL, stdout=stream, stderr=stream)
     try:
-        out, errors = program.communicate() if kept else (b"", _passed_on(program))
-        code = program.wait()
+        out, errors = ((printed or b"").decode(errors="replace") for printed in program.communicate())
     except BaseException:
         program.terminate()
         raise
-    told = errors.decode(errors="replace")
-    if code == UNREACHABLE and not connection.is_open():
-        raise unreachable(connection.node, told)
-    if not kept:
-        sys.stderr.write(told)
-    return Ended(code, time.monotonic() - start, (out or b"").decode(errors="replace"), told if kept else "")
-
-
-def _passed_on(program: process.Popen) -> bytes:
-    """Print what a program says on stderr as it comes, but for its last line: ssh's is the reason of an error."""
-    last = b""
-    for line in program.stderr or ():
-        sys.stderr.write(last.decode(errors="replace"))
-        last = line
-    return last
+    if program.returncode == UNREACHABLE and not connection.is_open():
+        raise unreachable(connection.node, errors or "the connection broke")
+    return Ended(program.returncode, time.monotonic() - start, out, errors)
 
 
 def _told(ended: Ended) -> list[str]:

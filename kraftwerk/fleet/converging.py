@@ -6,13 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import highstate, saltconf, screen
+from kraftwerk import highstate, saltconf, saltway, screen
 from kraftwerk.fleet import bound, foreman
 from kraftwerk.fleet.board import Board
 from kraftwerk.fleet.foreman import Done
 from kraftwerk.highstate import Outcome
 from kraftwerk.node import Node
 from kraftwerk.screen import OnProgress
+from kraftwerk.transport import saltinternals
 
 
 def converge(
@@ -42,9 +43,9 @@ def converge(
 
 
 def prepare() -> None:
-    """Do once what each worker would do: import Salt, and write its configuration."""
-    import salt.client.ssh  # noqa: F401
-
+    """Do once what each worker would do: import Salt, where it is called in process, and write its configuration."""
+    if not saltway.is_stock():
+        saltinternals.warm()
     saltconf.write()
 
 
