@@ -21,7 +21,7 @@ import time
 from typing import Any, cast
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(HERE, "code")]
+sys.path[:0] = [os.path.join(HERE, "code"), HERE]
 IDLE = 600  # seconds without a run until it ends
 TICK = 5
 IMPORTED = ("salt.cli.caller", "salt.config", "salt.fileclient", "salt.state", "salt.utils.templates", "jinja2.sandbox")
@@ -301,6 +301,7 @@ def main() -> None:
             file.write("1000")  # the kernel ends us before anything else when memory runs out
     for name in IMPORTED:
         importlib.import_module(name)
+    importlib.import_module("saltparts").install()
 
     gc.freeze()
     serve(server)

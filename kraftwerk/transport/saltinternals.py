@@ -19,6 +19,7 @@ from kraftwerk import process, saltcall, saltconf
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
 from kraftwerk.process import OnLine
+from kraftwerk.remote import saltparts
 from kraftwerk.transport import UNREACHABLE, Connection, sent, templatecache, unreachable
 from kraftwerk.transport.engine import ARCHIVE, Engine, Settings
 
@@ -52,7 +53,7 @@ def execute(
 
 
 def warm() -> None:
-    """Import what a call needs, for processes that are forked afterwards: no node is talked to, no thread is started."""
+    """Import what a call needs, for processes that are forked afterwards; no node is talked to, no thread started."""
     for name in (
         "salt.client.ssh.client",
         "salt.client.ssh.wrapper.state",
@@ -123,6 +124,7 @@ def _patched(node: Node, engine: Engine, on_line: OnLine | None) -> Iterator[Non
     import salt.fileserver
     import salt.loader
     import salt.utils.entrypoints
+    import salt.utils.optsdict
     import salt.version
     from salt.client.ssh.shell import Shell
 
@@ -135,6 +137,7 @@ def _patched(node: Node, engine: Engine, on_line: OnLine | None) -> Iterator[Non
             (Shell, "send"): _send(Shell.send, archives),
             (ssh.Single, "cmd_block"): _cmd_block(engine, archives, on_line),
             (states, "prep_trans_tar"): _prep_trans_tar(states.prep_trans_tar, folder),
+            (salt.utils.optsdict.OptsDict, "__bool__"): saltparts.has_any,
             (salt.fileserver, "FSChan"): _channels(salt.fileserver.FSChan),
             (salt.loader, "utils"): _once(salt.loader.utils),
             (salt.utils.entrypoints, "iter_entry_points"): functools.cache(salt.utils.entrypoints.iter_entry_points),
@@ -144,14 +147,17 @@ def _patched(node: Node, engine: Engine, on_line: OnLine | None) -> Iterator[Non
                 f"{jinja2.__version__} {salt.version.__version__}",
             ),
         }
-        stock = {(owner, name): getattr(owner, name) for owner, name in ours}
+        stock = {(owner, name): vars(owner).get(name) for owner, name in ours}
         try:
             for (owner, name), value in ours.items():
                 setattr(owner, name, value)
             yield
         finally:
             for (owner, name), value in stock.items():
-                setattr(owner, name, value)
+                if value is None:
+                    delattr(owner, name)
+                else:
+                    setattr(owner, name, value)
 
 
 def _prep_trans_tar(stock: Any, folder: Path) -> Any:
@@ -215,7 +221,7 @@ def _once(stock: Any) -> Any:
 
 
 def _channels(stock: Any) -> Any:
-    """Make one way to the state trees for each set of options; Salt makes one for each file that a template asks for."""
+    """Make one way to the state trees for each set of options; Salt makes one for each file that a template asks."""
 
     class Kept(stock):  # type: ignore[misc]
         def close(self) -> None:
