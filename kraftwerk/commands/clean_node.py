@@ -15,7 +15,7 @@ from kraftwerk.options import complete_nodes, json_option, yes_option
 @yes_option
 @json_option
 def command(nodes: tuple[str, ...], test: bool, yes: bool, as_json: bool) -> None:
-    """Remove what kraftwerk and Salt keep on nodes to be quick there: the engine, caches, left-overs of killed runs.
+    """Remove from nodes what kraftwerk and Salt keep there to be quick: the engine, caches, left-overs.
 
     Sites, data, packages and the projects' registry stay, and the next command sends again what it needs. For a server
     that kraftwerk shall leave, or where something is wrong that nobody understands.

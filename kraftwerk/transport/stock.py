@@ -39,7 +39,8 @@ def execute(
     said = json.dumps if exact else str
     words = [function, *map(said, arguments), *(f"{name}={said(value)}" for name, value in keywords.items())]
     with sent.folder() as folder:
-        master = {**yaml.safe_load(saltconf.write().read_text()), **options}
+        shared = {"ssh_options": connection.options}
+        master = {**yaml.safe_load(saltconf.write().read_text()), **shared, **options}
         Path(folder, "master").write_text(yaml.safe_dump(master, sort_keys=False))
         try:
             done = process.run(argv.salt_ssh(folder, node, words), env={"TMPDIR": str(folder)}, check=False)
