@@ -66,6 +66,24 @@ def go(runs: Sequence[Rollout], at_once: int | None = None) -> list[Done[int]]:
     return done
 
 
+def back(runs: Sequence[Rollout], number: int | None, at_once: int | None = None) -> list[Done[int]]:
+    """Go back to an earlier release on all nodes at once, and print what became of each.
+
+    Args:
+        number: which release; else, on each node, the one that was live before.
+    """
+
+    def task(run: Rollout, on_progress: OnProgress) -> int:
+        deploy.find_earlier(run, number)
+        with Tokens(on_progress) as tokens:
+            rollout.go(run, deploy.ROLLBACK, tokens)
+        screen.say(deploy.told(run, alone=False))
+        deploy.warn_of_migrations(run)
+        return run.release.number
+
+    return _work(runs, task, "Going back", at_once=at_once)
+
+
 def question(runs: Sequence[Rollout]) -> str:
     """Return what is asked before."""
     first, *others = (run.target.node.name for run in runs)

@@ -107,3 +107,12 @@ def test_what_is_wrong_with_a_release_shows_at_the_first_node_alone(nodes, shop,
 
 def test_both_nodes_and_all_is_bad_usage(nodes, kraftwerk):
     assert kraftwerk("highstate", NODES[0], "--all", check=False).returncode == 2
+
+
+def test_all_of_them_go_back_at_once(nodes, shop, kraftwerk):
+    kraftwerk("deploy", "--yes", cwd=shop[0], timeout=300)
+    before = [release(each) for each in nodes]
+    done = kraftwerk("rollback", "--all", cwd=shop[0])
+    assert [release(each) for each in nodes] == ["1", "1", "1"]
+    undo = [line.partition("undo: kraftwerk ")[2] for line in done.stdout.splitlines()[1::2]]
+    assert undo == [f"rollback {number} --node {name}" for number, name in zip(before, NODES, strict=True)]

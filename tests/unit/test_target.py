@@ -47,7 +47,7 @@ def test_several_or_none_is_a_clear_error(named, deployed, roster, message):
         (["inspect", "postgres"], "kraftwerk inspect postgres NODE"),
         (["console", "postgres"], "kraftwerk console postgres --node NODE"),
         (["run", "--", "true"], "kraftwerk run --node NODE or --all"),
-        (["rollback"], "kraftwerk rollback --node NODE"),
+        (["rollback"], "kraftwerk rollback --node NODE or --all"),
         (["backup", "create"], "kraftwerk backup create NODE"),
         (["copy", "--to", "staging"], "kraftwerk copy --from production --to staging --from-node NODE"),
     ],
