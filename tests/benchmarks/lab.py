@@ -73,7 +73,7 @@ class Lab:
         return kept | ansible | {"KRAFTWERK_HOME": str(self.home), "PATH": path, "LC_ALL": "C.UTF-8"}
 
     def run(
-        self, words: Sequence[str], *, cwd: Path | None = None, input: str = "", check: bool = True, timeout: int = 300
+        self, words: Sequence[str], *, cwd: Path | None = None, input: str = "", check: bool = True, timeout: int = 900
     ) -> subprocess.CompletedProcess[str]:
         """Run a program to its end.
 

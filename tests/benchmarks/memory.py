@@ -13,10 +13,12 @@ class Peak:
 
     Attributes:
         megabytes: the most so far.
+        seen: set once there was something.
     """
 
     def __init__(self) -> None:
         self.megabytes = 0.0
+        self.seen = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
@@ -31,6 +33,8 @@ class Peak:
     def _watch(self) -> None:
         while not self._ended.wait(PERIOD):
             self.megabytes = max(self.megabytes, sum(map(_share, _descendants(os.getpid()))))
+            if self.megabytes:
+                self.seen.set()
 
 
 def _descendants(ancestor: int) -> list[int]:

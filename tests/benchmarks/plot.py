@@ -11,7 +11,7 @@ from statistics import median
 import matplotlib
 
 matplotlib.use("svg")
-from matplotlib import pyplot as plt  # noqa: E402 - after the choice of what it draws with
+from matplotlib import pyplot as plt
 
 OURS, OTHERS, NOT_MET = "#1f6f5c", "#b9c4c9", "#b23b3b"
 STYLE = {"svg.hashsalt": "kraftwerk", "font.size": 8, "axes.spines.top": False, "axes.spines.right": False}

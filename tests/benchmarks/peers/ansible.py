@@ -60,7 +60,12 @@ class Ansible(Peer):
         return self.lab.run([str(BENCH / "bin" / "ansible"), "--version"]).stdout.split("]")[0].split()[-1]
 
     def no_op(self, output: str, nodes: Sequence[str]) -> bool:
-        return [changed for _, _, changed in RECAP.findall(output)] == ["0"] * len(nodes)
+        return unchanged(output, len(nodes))
+
+
+def unchanged(output: str, count: int) -> bool:
+    """Tell whether so many nodes had nothing to change, nor failed."""
+    return [changed for _, _, changed in RECAP.findall(output)] == ["0"] * count
 
 
 Task = Callable[[Resource, str], tuple[str, dict[str, Any]]]

@@ -48,8 +48,13 @@ class Pyinfra(Peer):
         return self.lab.run([str(BENCH / "bin" / "pyinfra"), "--version"]).stdout.split()[-1]
 
     def no_op(self, output: str, nodes: Sequence[str]) -> bool:
-        totals = next(line for line in reversed(output.splitlines()) if "Grand total" in line)
-        return totals.split()[-3] == "-"  # columns: hosts, success, error, no change … see `work`
+        return unchanged(output)
+
+
+def unchanged(output: str) -> bool:
+    """Tell by the table at the end (hosts, success, error, no change) whether no node had anything to change."""
+    totals = next(line for line in reversed(output.splitlines()) if "Grand total" in line)
+    return totals.split()[-3:-1] == ["-", "-"]
 
 
 Operation = Callable[[Resource, str, Work], list[str]]

@@ -62,7 +62,12 @@ class SaltSsh(Peer):
         return self.lab.run([str(BIN / "salt-ssh"), "--version"]).stdout.split()[1]
 
     def no_op(self, output: str, nodes: Sequence[str]) -> bool:
-        return [bool(changes) for _, changes in SUMS.findall(output)] == [False] * len(nodes)
+        return unchanged(output, len(nodes))
+
+
+def unchanged(output: str, count: int) -> bool:
+    """Tell whether so many nodes had nothing to change, nor failed."""
+    return [bool(changes) for _, changes in SUMS.findall(output)] == [False] * count
 
 
 def states(work: Work) -> dict[str, Any]:
