@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kraftwerk import argv, local, localargv, localboot, machine, process
+from kraftwerk import argv, local, localargv, localboot, lock, machine, process
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import known_hosts_file, private_key_file, roster_file
 from kraftwerk.transport import Connection, shared
@@ -134,9 +134,10 @@ def test_two_admins_at_once_have_a_connection_each(line, home, tmp_path):
     assert logins(later(line)) == 2
 
 
-def test_a_network_that_hangs_ends_what_runs_and_what_begins(line, kraftwerk):
+def test_a_network_that_hangs_ends_what_runs_and_what_begins(line, kraftwerk, monkeypatch):
     words = ["run", "--node", NODE, "--as", "root", "true"]
-    with ThreadPoolExecutor() as pool:
+    monkeypatch.setattr(lock, "SILENCE", 6)
+    with ThreadPoolExecutor() as pool, lock.held(line, "shop"):  # by a process that is gone for the node
         running = begun(line, pool)
         with cut(line):
             begins = pool.submit(took, lambda: later(line).run(["true"]))
@@ -145,7 +146,9 @@ def test_a_network_that_hangs_ends_what_runs_and_what_begins(line, kraftwerk):
     assert "can't be reached" in broke.cause and after < AGAIN
     assert "can't be reached" in refused.cause and soon < AGAIN
     assert told.returncode == 1 and f"kraftwerk start-node {NODE}" in told.stderr and late < AGAIN
-    assert took(lambda: line.text(["hostname"]))[0] == NODE
+    assert line.text(["hostname"]) == NODE
+    taken = ["flock", "--nonblock", "/run/kraftwerk-lock/shop", "true"]
+    wait_for(lambda: not line.run(taken, check=False).returncode)  # the node's end of it has been noticed there
 
 
 def test_a_node_whose_power_failed_is_reached_again(line):
