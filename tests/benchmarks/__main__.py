@@ -57,7 +57,7 @@ def measured(lab: Lab, asked: argparse.Namespace) -> report.Found:
             found.add(row, alternate(lab, row.jobs(lab, peers), asked.repeat, told))
     if len(lab.nodes) > 1 and (not asked.only or GROWTH in asked.only):
         print("growth", flush=True)
-        found.add_growth(growth.curves(lab, peers["kraftwerk"], asked.repeat, told))
+        found.add_growth(growth.curves(lab, peers["kraftwerk"], asked.repeat, told), growth.engine(lab))
     return found
 
 

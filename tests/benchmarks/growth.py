@@ -27,6 +27,11 @@ class Point:
     megabytes: float
 
 
+# How much memory the engine that kraftwerk keeps on a node has, in kB.
+ENGINE = """
+for file in $(grep -ls 'kraftwerk/engin[e]' /proc/[0-9]*/cmdline); do cat ${file%cmdline}smaps_rollup; done |
+  awk '/^Pss:/ { sum += $2 } END { print sum + 0 }'
+"""
 Curves = dict[str, list[Point]]
 
 
@@ -44,6 +49,11 @@ def curves(lab: Lab, ours: Peer, rounds: int, told: Callable[[str], object]) -> 
         title: [point(lab, make(lab, ours, count), count, min(rounds, ROUNDS), told) for count in counts(lab)]
         for title, make in jobs.items()
     }
+
+
+def engine(lab: Lab) -> float:
+    """Return the MB that a node's engine takes while it waits for the next call."""
+    return int(lab.node_script(lab.nodes[0], ENGINE)) / 1024
 
 
 def counts(lab: Lab) -> list[int]:

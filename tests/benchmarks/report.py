@@ -28,6 +28,7 @@ class Found:
     Attributes:
         versions: of each tool.
         many: how many nodes the rows with several had.
+        engine: MB that waits on a node for the next call.
     """
 
     repeat: int
@@ -35,6 +36,7 @@ class Found:
     versions: Mapping[str, str]
     rows: list[tuple[Row, Times]] = field(default_factory=list)
     growth: Curves = field(default_factory=dict)
+    engine: float = 0.0
 
     def add(self, row: Row, times: Times) -> None:
         """Take a row in, and print it."""
@@ -44,9 +46,10 @@ class Found:
         for goal in row.goals:
             print(f"  {goal.text:<34} {reached(goal, times)}  {verdict(goal.met(times))}", flush=True)
 
-    def add_growth(self, curves: Curves) -> None:
-        """Take the curves in, and print them."""
-        self.growth = curves
+    def add_growth(self, curves: Curves, engine: float) -> None:
+        """Take the curves and the engine's MB in, and print them."""
+        self.growth, self.engine = curves, engine
+        print(f"  {'engine on a node':<41} {engine:15.0f} MB")
         for title, points in curves.items():
             for point in points:
                 print(f"  {title:<30} {point.nodes:>3} nodes {point.seconds:7.2f} s {point.megabytes:6.0f} MB")
@@ -78,7 +81,7 @@ class Found:
         ]
         growth = {title: [asdict(point) for point in points] for title, points in self.growth.items()}
         about = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine(), "repeat": self.repeat}
-        return {**about, "versions": dict(self.versions), "rows": rows, "growth": growth}
+        return {**about, "versions": dict(self.versions), "rows": rows, "growth": growth, "engine": self.engine}
 
     def page(self) -> str:
         """Return the page."""
@@ -89,6 +92,7 @@ class Found:
             versions=", ".join(f"{name} {version}" for name, version in self.versions.items()),
             goals="\n".join(self._goals()),
             table="\n\n".join(map(self._table, *zip(*self.rows, strict=True))) if self.rows else "",
+            engine=f"{self.engine:.0f}",
             growth="\n".join(self._growth()),
         )
 
