@@ -46,6 +46,11 @@ class Lab:
         return self.folder / "home"
 
     @property
+    def roster(self) -> Path:
+        """Return kraftwerk's list of nodes."""
+        return self.home / "nodes"
+
+    @property
     def key(self) -> Path:
         """Return the key that nodes let in."""
         return self.home / "keys" / "id_ed25519"
@@ -105,7 +110,7 @@ class Lab:
 
     def hosts(self) -> dict[str, str]:
         """Return the address of every node."""
-        return {name: entry["host"] for name, entry in yaml.safe_load((self.home / "nodes").read_text()).items()}
+        return {name: entry["host"] for name, entry in yaml.safe_load(self.roster.read_text()).items()}
 
     def node_script(self, node: str, script: str) -> str:
         """Run a shell script on a node by plain ssh and return what it prints."""
@@ -117,15 +122,17 @@ class Lab:
             list(pool.map(act, nodes))
 
     def make_nodes(self, count: int) -> None:
-        """Make the nodes, and deploy a Django project with PostgreSQL, files and all to the full one."""
+        """Make the nodes that are missing, and deploy a Django project with PostgreSQL and files to the full one."""
         self.nodes = many(count)
-        if (self.folder / "ssh_config").exists():  # they are there from the last time
-            return
-        self._make(FULL)  # alone: it may have to make the base first
+        there = self.hosts() if self.roster.exists() else {}
         with ThreadPoolExecutor(1) as pool:
-            deployed = pool.submit(self._deploy)
-            self.everywhere([FILES, *self.nodes], self._make)
-            deployed.result()
+            deployed = None
+            if FULL not in there:
+                self._make(FULL)  # alone: it may have to make the base first
+                deployed = pool.submit(self._deploy)
+            self.everywhere([name for name in (FILES, *self.nodes) if name not in there], self._make)
+            if deployed:
+                deployed.result()
         self._write_ssh_config()
 
     def _make(self, name: str) -> None:
@@ -143,7 +150,7 @@ class Lab:
 
     def remove(self) -> None:
         """Remove the nodes and the folder."""
-        if (self.home / "nodes").exists():
+        if self.roster.exists():
             for name in self.hosts():
                 self.run(["kraftwerk", "destroy-node", name, "--yes"], check=False)
         self.run(["rm", "-rf", str(self.folder)], cwd=Path("/"))
