@@ -9,6 +9,7 @@ from kraftwerk.options import at_once_option, complete_nodes, environment_option
 from kraftwerk.transport import Connection
 
 RAW = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+BY = "kraftwerk run --node NODE or --all"
 
 
 @click.command("run", context_settings=RAW)
@@ -43,6 +44,8 @@ def command(
     On several nodes it runs at once, without a terminal and stdin. What it prints comes node by node, each line with
     the node's name before it; the exit code is 1 if it failed on any.
     """
+    if as_json and not nodes and not everything:
+        nodes = (target.choose(project.find(), environment, BY),)
     if len(nodes) > 1 or everything or as_json:
         _on_several(nodes, everything, environment, user, words, at_once, as_json)
         return
@@ -50,7 +53,7 @@ def command(
     if user == oneoff.ROOT and node:
         oneoff.become(Connection(get_node(node)), words)
     find = target.resolve if user == oneoff.ROOT else target.deployed
-    here = find(project.find(), environment, node, by="kraftwerk run --node NODE or --all")
+    here = find(project.find(), environment, node, by=BY)
     oneoff.become(here.connection, oneoff.words(here.instance, words, user or oneoff.PROJECT))
 
 
@@ -67,10 +70,10 @@ def _on_several(
 
     choice.check(names, everything)
     here = project.find_or_none() if user == oneoff.ROOT else project.find()
-    if names or (here is None and everything):
-        nodes = choice.named(names) if names else choice.everything()
+    if names:
+        nodes = choice.named(names)
     else:
-        nodes = choice.of_environment(here or project.find(), environment)
+        nodes = choice.of_environment(here, environment) if here else choice.everything()
     finds = {node.name: command.find(node, words, here, environment, user or oneoff.PROJECT) for node in nodes}
     done = command.run(finds, at_once=at_once, as_json=as_json)
     if as_json:
