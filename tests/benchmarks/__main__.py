@@ -1,13 +1,15 @@
 """`make bench`: the same work by kraftwerk and its peers, side by side in one run; see docs/benchmarks.md."""
 
 import argparse
+import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from tests.benchmarks import growth, install, report, work
 from tests.benchmarks.lab import BENCH, Lab
-from tests.benchmarks.measure import alternate
+from tests.benchmarks.measure import WrongWork, alternate
 from tests.benchmarks.peers.ansible import Ansible
 from tests.benchmarks.peers.capistrano import Capistrano
 from tests.benchmarks.peers.fabric import Fabric
@@ -15,7 +17,7 @@ from tests.benchmarks.peers.kraftwerk import Kraftwerk
 from tests.benchmarks.peers.pyinfra import Pyinfra
 from tests.benchmarks.peers.saltssh import SaltSsh
 from tests.benchmarks.peers.ssh import Ssh
-from tests.benchmarks.rows import ROWS, Peers
+from tests.benchmarks.rows import ROWS, Peers, Row
 
 GROWTH = "growth"
 ENOUGH = 7  # rounds that a figure of the page has at least
@@ -46,19 +48,32 @@ def prepared(lab: Lab) -> Peers:
     return peers
 
 
-def measured(lab: Lab, asked: argparse.Namespace) -> report.Found:
-    """Return what the rows that were asked for found."""
+def measure(lab: Lab, asked: argparse.Namespace) -> report.Found:
+    """Return what the rows that were asked for found; one that fails holds up no other."""
     peers = prepared(lab)
     versions = {name: peer.version() for name, peer in peers.items()}
     found = report.Found(asked.repeat, len(lab.several), versions)
-    for row in ROWS:
-        if not asked.only or row.key in asked.only:
-            print(row.title.format(many=found.many), flush=True)
-            found.add(row, alternate(lab, row.jobs(lab, peers), asked.repeat, told))
-    if len(lab.nodes) > 1 and (not asked.only or GROWTH in asked.only):
-        print("growth", flush=True)
-        found.add_growth(growth.curves(lab, peers["kraftwerk"], asked.repeat, told), growth.engine(lab))
+    steps = {row.key: partial(_row, lab, peers, row, asked.repeat, found) for row in ROWS}
+    if len(lab.nodes) > 1:
+        steps[GROWTH] = partial(_growth, lab, peers, asked.repeat, found)
+    for key, step in steps.items():
+        if not asked.only or key in asked.only:
+            try:
+                step()
+            except (WrongWork, RuntimeError, subprocess.TimeoutExpired) as error:
+                found.failed.append(key)
+                print(f"  {key} could not be measured: {error}", flush=True)
     return found
+
+
+def _row(lab: Lab, peers: Peers, row: Row, rounds: int, found: report.Found) -> None:
+    print(row.title.format(many=found.many), flush=True)
+    found.add(row, alternate(lab, row.jobs(lab, peers), rounds, told))
+
+
+def _growth(lab: Lab, peers: Peers, rounds: int, found: report.Found) -> None:
+    print("growth", flush=True)
+    found.add_growth(growth.curves(lab, peers["kraftwerk"], rounds, told), growth.engine(lab))
 
 
 def told(what: str) -> None:
@@ -76,13 +91,14 @@ def main() -> None:
     began = time.monotonic()
     try:
         lab.make_nodes(asked.nodes)
-        found = measured(lab, asked)
+        found = measure(lab, asked)
     finally:
         if not asked.lab:
             lab.remove()
-    whole = asked.repeat >= ENOUGH and not asked.only
+    whole = asked.repeat >= ENOUGH and not asked.only and not found.failed
     found.write(DOCS if whole else BENCH / "figures")
     print(f"{time.monotonic() - began:.0f} s in all")
+    sys.exit(1 if found.failed else 0)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Found:
         versions: of each tool.
         many: how many nodes the rows with several had.
         engine: MB that waits on a node for the next call.
+        failed: the rows that could not be measured.
     """
 
     repeat: int
@@ -37,6 +38,7 @@ class Found:
     rows: list[tuple[Row, Times]] = field(default_factory=list)
     growth: Curves = field(default_factory=dict)
     engine: float = 0.0
+    failed: list[str] = field(default_factory=list)
 
     def add(self, row: Row, times: Times) -> None:
         """Take a row in, and print it."""
