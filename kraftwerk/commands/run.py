@@ -72,8 +72,10 @@ def _on_several(
     here = project.find_or_none() if user == oneoff.ROOT else project.find()
     if names:
         nodes = choice.named(names)
+    elif here is not None:
+        nodes = choice.of_environment(here, environment)
     else:
-        nodes = choice.of_environment(here, environment) if here else choice.everything()
+        nodes = choice.everything()
     finds = {node.name: command.find(node, words, here, environment, user or oneoff.PROJECT) for node in nodes}
     done = command.run(finds, at_once=at_once, as_json=as_json)
     if as_json:

@@ -36,6 +36,7 @@ class _Place:
 
     state: int = WAITING
     began: float = 0.0
+    ended: float = 0.0
     said: str = ""
     failed: bool = False
     begun: dict[bool, bytes] = field(default_factory=lambda: {False: b"", True: b""})  # lines without their end
@@ -116,7 +117,7 @@ class Board:
             self._hold(place, [f"✗ {said}{advice}".encode()], True)
         elif not self.as_json:
             self._hold(place, [line.encode() for line in self.told(value)], False)
-        place.state, place.failed = ENDED, error is not None
+        place.state, place.failed, place.ended = ENDED, error is not None, time.monotonic()
         ready = list(takewhile(lambda each: self.places[each].state == ENDED, self.turns))
         del self.turns[: len(ready)]
         if self._live is not None:
@@ -168,7 +169,8 @@ class Board:
         for name in sorted(shown, key=self.turns.index):
             place = self.places[name]
             mark = FRAMES[int(now / TICK) % len(FRAMES)] if place.state == RUNNING else "✗" if place.failed else "✓"
-            lines.append(f"{mark} {self._title(name)}{click.unstyle(screen.harmless(place.said or self.doing))}")
+            said = click.unstyle(screen.harmless(place.said or self.doing))
+            lines.append(f"{mark} {self._title(name)}{(place.ended or now) - place.began:3.0f}s  {said}")
         ended = sum(place.state == ENDED for place in self.places.values())
         lines.append(f"{self.doing} … {ended} of {len(self.places)} done")
         return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")

@@ -1,9 +1,11 @@
 """Work at several nodes: real processes, without nodes."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -236,3 +238,35 @@ def test_what_was_checked_goes_through_a_pipe(three):
     (target,) = choice.targets(three, "production", ("web1",), False, by="")
     done = work({"web1": lambda on_progress: Rollout(three, target)})
     assert done[0].value.instance == target.instance
+
+
+def test_on_a_terminal_each_node_has_a_line():
+    """A pseudo-terminal of 24 lines shows what is at work, and in the end nothing but results."""
+    code = (
+        "from kraftwerk.fleet import foreman; from kraftwerk.fleet.board import Board; import os, sys\n"
+        "def task(name, on_progress):\n"
+        "    on_progress(f'{name} is at it')\n"
+        "    os.read(int(sys.argv[1]), 1)\n"
+        "    return name\n"
+        "names = ['a', 'b']\n"
+        "tasks = {name: (lambda on_progress, name=name: task(name, on_progress)) for name in names}\n"
+        "foreman.work(tasks, Board(names, doing='Working', told=lambda value: [f'✓ {value}']), 2)\n"
+    )
+    ours, theirs = pty.openpty()
+    reading, writing = os.pipe()
+    words = [sys.executable, "-c", code, str(reading)]
+    running = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, pass_fds=[reading])
+    os.close(theirs)
+    shown = b""
+    while b"a is at it" not in shown or b"b is at it" not in shown:
+        shown += os.read(ours, 1 << 16)
+    assert "Working … 0 of 2 done" in shown.decode()
+    os.write(writing, b"xx")
+    shown = b""
+    with suppress(OSError):  # a terminal whose other end is gone
+        while piece := os.read(ours, 1 << 16):
+            shown += piece
+    assert running.wait(10) == 0
+    assert "a  ✓ a\r\n" in shown.decode() and "b  ✓ b\r\n" in shown.decode()
+    for descriptor in (ours, reading, writing):
+        os.close(descriptor)
