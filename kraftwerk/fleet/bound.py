@@ -5,7 +5,7 @@ from pathlib import Path
 
 WAITS = 16  # for each core: work that waits for its node most of the time
 RENDERS = 4  # for each core: work that renders states and pillar here
-LIGHT, HEAVY = 12 << 20, 48 << 20  # bytes that a worker takes of its own, without Salt and with it
+LIGHT, HEAVY = 8 << 20, 32 << 20  # bytes that a worker and its programs take, without Salt and with it
 ROOM = 0.5  # the part of the free memory that they may take
 MEMORY = Path("/proc/meminfo")
 

@@ -185,7 +185,7 @@ def test_how_many_fit(monkeypatch):
     assert bound.at_once(None, heavy=False) == 2 * bound.WAITS
     assert bound.at_once(100, heavy=True) == 100
     monkeypatch.setattr(bound, "free", lambda: 300 << 20)
-    assert bound.at_once(None, heavy=True) == 3
+    assert bound.at_once(None, heavy=True) == 4
     monkeypatch.setattr(bound, "free", lambda: 0)
     assert bound.at_once(None, heavy=True) == 1
 
