@@ -54,7 +54,7 @@ bench: $(READY) ## the same work by kraftwerk and its peers, then the bounds of 
 	$(BIN)/pytest -s tests/benchmarks
 
 clean: ## remove what was made here; nodes stay (kraftwerk destroy-node)
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .bench build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 packages:
