@@ -197,6 +197,7 @@ class Run:
         old = os.umask(0o077)
         opts = salt.config.apply_minion_config(overrides)
         opts["extension_modules"] = modules
+        opts["cachedir"] = os.path.join(self.work, "cache")  # the files of states go with the run
         opts.update({"fun": "", "arg": [], "return": "", "local": True, "no_parse": [], "print_metadata": True})
         os.makedirs(opts["cachedir"], exist_ok=True)
         self.caller = salt.cli.caller.Caller.factory(opts)

@@ -26,9 +26,16 @@ hold/secret:
     - show_changes: false
     - contents_pillar: kraftwerk:secrets:vault:pillar.mail.password
 
+hold/key:
+  file.managed:
+    - name: /root/mail.key
+    - source: salt://hold.key
+    - mode: '0600'
+    - show_changes: false
+
 hold/gone:
   file.absent:
-    - name: /root/mail.conf
+    - names: [/root/mail.conf, /root/mail.key]
 
 hold/still:
   cmd.run:
@@ -38,11 +45,11 @@ PLACE = "/web/vault/env"  # where the site's own secret belongs
 
 
 class Admin:
-    """Somebody with a site that has secrets: one of the site's own, one that only pillar has."""
+    """Somebody with a site that has secrets: the site's own, one that only pillar has, and a file of a state."""
 
     def __init__(self, root, connection):
         self.root, self.connection = root, connection
-        self.secrets = [f"sk_live_{secrets.token_hex(16)}" for _ in range(2)]
+        self.secrets = [f"sk_live_{secrets.token_hex(16)}" for _ in range(3)]
         self.since = secretscan.begin(connection)
         root.mkdir()
         (root / "vault.py").write_text("def application(environ, start_response):\n    start_response('200 OK', [])\n")
@@ -53,6 +60,7 @@ class Admin:
         states = Path(os.environ["KRAFTWERK_HOME"]) / "salt"
         states.mkdir(exist_ok=True)
         (states / "hold.sls").write_text(HOLD)
+        (states / "hold.key").write_text(self.secrets[2])
 
     def start(self, *words):
         """Start a command."""
@@ -97,11 +105,12 @@ class Admin:
 @pytest.fixture(scope="module")
 def site(make_shared_node, converged, tmp_path_factory):
     admin = Admin(tmp_path_factory.mktemp("project") / "vault", make_shared_node(NODE, base=converged))
-    for key, value in zip(("environ.STRIPE_KEY", "mail.password"), admin.secrets, strict=True):
+    for key, value in zip(("environ.STRIPE_KEY", "mail.password"), admin.secrets[:2], strict=True):
         admin.run("config", "set", key, "--secret", text=f"{value}\n")
     admin.run("deploy", NODE, "--yes")
     yield admin
-    (Path(os.environ["KRAFTWERK_HOME"]) / "salt" / "hold.sls").unlink()
+    for name in ("hold.sls", "hold.key"):
+        (Path(os.environ["KRAFTWERK_HOME"]) / "salt" / name).unlink()
 
 
 def serves(site):
