@@ -71,7 +71,7 @@ def test_dumps_hold_the_same(run, project, tmp_path):
         file = tmp_path / f"{way}.kw"
         run(way, "dump", "--output", file)
         shown = json.loads(run(way, "archive", "show", file, "--json"))
-        counts.append({name: service["counts"] for name, service in shown["services"].items()})
+        counts.append({each["service"]: each["counts"] for each in shown["manifest"]["services"]})
     assert counts[0] == counts[1] and set(counts[0]) == {"postgres", "files"}
 
 
