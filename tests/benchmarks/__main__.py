@@ -14,10 +14,11 @@ from tests.benchmarks.peers.ansible import Ansible
 from tests.benchmarks.peers.capistrano import Capistrano
 from tests.benchmarks.peers.fabric import Fabric
 from tests.benchmarks.peers.kraftwerk import Kraftwerk
+from tests.benchmarks.peers.peer import Peers
 from tests.benchmarks.peers.pyinfra import Pyinfra
 from tests.benchmarks.peers.saltssh import SaltSsh
 from tests.benchmarks.peers.ssh import Ssh
-from tests.benchmarks.rows import ROWS, Peers, Row
+from tests.benchmarks.rows import ROWS, Row
 
 GROWTH = "growth"
 ENOUGH = 7  # rounds that a figure of the page has at least

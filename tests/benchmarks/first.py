@@ -3,24 +3,23 @@
 from tests.benchmarks.lab import Lab
 from tests.benchmarks.measure import Job
 from tests.benchmarks.peers.kraftwerk import disconnect
-from tests.benchmarks.peers.peer import Peer
-from tests.benchmarks.peers.saltssh import THIN, SaltSsh
+from tests.benchmarks.peers.peer import Peers
+from tests.benchmarks.peers.saltssh import THIN, stock
 
 
 def forget(lab: Lab, node: str) -> None:
     """Make a node as if no Salt had ever been there, and end the connection to it."""
-    lab.run(["kraftwerk", "clean-node", node, "--yes"], check=False)
-    lab.node_script(node, f"rm -rf {THIN} /var/lib/kraftwerk/salt\n")
+    lab.kraftwerk("clean-node", node, "--yes")
+    lab.node_script(node, f"rm -rf {THIN}\n")
     disconnect(lab, [node])
 
 
-def contact(lab: Lab, peers: dict[str, Peer]) -> list[Job]:
+def contact(lab: Lab, peers: Peers) -> list[Job]:
     """Return a first `test.ping` by each."""
-    node, salt = lab.nodes[0], peers["salt-ssh"]
-    assert isinstance(salt, SaltSsh)
+    node = lab.nodes[0]
     ping = {
         "kraftwerk": (["kraftwerk", "salt", node, "test.ping"], "true"),
-        "salt-ssh": (salt.program([node], "test.ping"), "True"),
+        "salt-ssh": (stock(peers).program([node], "test.ping"), "True"),
     }
     return [
         Job(name, words, before=lambda: forget(lab, node), done=lambda output, answer=answer: answer in output)

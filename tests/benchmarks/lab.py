@@ -138,6 +138,9 @@ class Lab:
     def _make(self, name: str) -> None:
         self.kraftwerk("create-node", name, "--provider", "local", "--no-hosts", "--yes")
 
+    def _destroy(self, name: str) -> None:
+        self.run(["kraftwerk", "destroy-node", name, "--yes"], check=False)
+
     def _deploy(self) -> None:
         self.kraftwerk("init", "shop", "--template", "django", "--with", "postgres,files", "--defaults")
         self.kraftwerk("deploy", FULL, "--yes", cwd=self.project)
@@ -151,6 +154,5 @@ class Lab:
     def remove(self) -> None:
         """Remove the nodes and the folder."""
         if self.roster.exists():
-            for name in self.hosts():
-                self.run(["kraftwerk", "destroy-node", name, "--yes"], check=False)
+            self.everywhere(list(self.hosts()), self._destroy)
         self.run(["rm", "-rf", str(self.folder)], cwd=Path("/"))

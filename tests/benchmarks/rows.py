@@ -3,17 +3,15 @@
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.benchmarks import first, work
 from tests.benchmarks.goals import Goal
 from tests.benchmarks.lab import FILES, FULL, Lab
 from tests.benchmarks.measure import Job, WrongWork
 from tests.benchmarks.peers.kraftwerk import disconnect
-from tests.benchmarks.peers.peer import Peer
-from tests.benchmarks.peers.saltssh import SaltSsh
-
-Peers = dict[str, Peer]
+from tests.benchmarks.peers.peer import Peer, Peers
+from tests.benchmarks.peers.saltssh import stock
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Row:
     key: str
     title: str
     jobs: Callable[[Lab, Peers], list[Job]]
-    goals: tuple[Goal, ...] = field(default=())
+    goals: tuple[Goal, ...]
 
 
 def _commanded(
@@ -46,9 +44,7 @@ def _commanded(
 def one_off(lab: Lab, peers: Peers) -> list[Job]:
     """A one-off command on the full node."""
     ways = [(name, lambda words, peer=peer: peer.one_off([FULL], words)) for name, peer in peers.items()]
-    salt = peers["salt-ssh"]
-    assert isinstance(salt, SaltSsh)
-    ways.append(("salt-ssh -r", lambda words: salt.raw([FULL], words)))
+    ways.append(("salt-ssh -r", lambda words: stock(peers).raw([FULL], words)))
     _commanded(lab, [FULL], ways)
     jobs = [Job(name, words(["true"]), lab.project) for name, words in ways]
     cold = Job("kraftwerk, cold", jobs[0].words, lab.project, before=lambda: disconnect(lab, [FULL]))
@@ -59,9 +55,7 @@ def one_off_many(lab: Lab, peers: Peers) -> list[Job]:
     """A one-off command on several nodes at once."""
     ways = [(name, lambda words, peer=peer: peer.one_off(lab.several, words)) for name, peer in peers.items()]
     ways = [way for way in ways if way[0] != "salt-ssh"]
-    salt = peers["salt-ssh"]
-    assert isinstance(salt, SaltSsh)
-    ways.append(("salt-ssh -r", lambda words: salt.raw(lab.several, words)))
+    ways.append(("salt-ssh -r", lambda words: stock(peers).raw(lab.several, words)))
     _commanded(lab, lab.several, ways)
     return [Job(name, words(["true"]), lab.project) for name, words in ways]
 
@@ -116,17 +110,14 @@ def fifteen_many(lab: Lab, peers: Peers) -> list[Job]:
 
 def full(lab: Lab, peers: Peers) -> list[Job]:
     """All that kraftwerk's own states model, on a node with one project."""
-    ours, salt = peers["kraftwerk"], peers["salt-ssh"]
-    assert isinstance(salt, SaltSsh)
     words = {
-        "kraftwerk": ours.converge([FULL], None),
-        "salt-ssh": salt.program([FULL], "state.highstate", conf="full"),
+        "kraftwerk": peers["kraftwerk"].converge([FULL], None),
+        "salt-ssh": stock(peers).program([FULL], "state.highstate", conf="full"),
     }
-    sides = {"kraftwerk": ours, "salt-ssh": salt}
     for each in words.values():
         lab.run(each, cwd=lab.project)
     return [
-        Job(name, each, lab.project, done=lambda output, peer=sides[name]: peer.no_op(output, [FULL]))
+        Job(name, each, lab.project, done=lambda output, peer=peers[name]: peer.no_op(output, [FULL]))
         for name, each in words.items()
     ]
 

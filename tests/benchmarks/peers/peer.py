@@ -42,3 +42,6 @@ class Peer:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
+
+
+Peers = dict[str, Peer]  # by their names

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from tests.benchmarks.lab import BIN
-from tests.benchmarks.peers.peer import Peer
+from tests.benchmarks.peers.peer import Peer, Peers
 from tests.benchmarks.work import Resource, Work
 
 THIN = "/var/tmp/.bench-salt"  # where salt-ssh leaves itself on a node
@@ -63,6 +63,13 @@ class SaltSsh(Peer):
 
     def no_op(self, output: str, nodes: Sequence[str]) -> bool:
         return unchanged(output, len(nodes))
+
+
+def stock(peers: Peers) -> SaltSsh:
+    """Return the one of all tools that is asked for more than the others."""
+    salt = peers[SaltSsh.name]
+    assert isinstance(salt, SaltSsh)
+    return salt
 
 
 def unchanged(output: str, count: int) -> bool:
