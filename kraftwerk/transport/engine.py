@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from kraftwerk import process, saltconf
+from kraftwerk import process, saltconf, screen
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
 from kraftwerk.process import OnLine
@@ -18,6 +18,7 @@ from kraftwerk.transport import enginefile
 from kraftwerk.transport.connection import Connection
 from kraftwerk.transport.unreachable import UNREACHABLE, unreachable
 
+SENDING = "sending Salt"  # how the line begins that tells of it
 ARCHIVE = "@archive"  # stands in a call for the path of what goes with it
 
 
@@ -55,7 +56,8 @@ def expected(node: Node) -> Settings:
 class Engine:
     """An open channel to the engine of a node; to be closed."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, on_line: OnLine | None = None) -> None:
+        self._on_line = on_line
         self.connection = connection
         self._key = enginefile.key()
         self._modules = ""
@@ -108,6 +110,10 @@ class Engine:
                 for line in lines:
                     on_line(line)
 
+    def abandon(self) -> None:
+        """Wait for nothing more; what runs on the node goes on to its end there, and cleans up."""
+        self._process.terminate()
+
     def close(self) -> None:
         """End it."""
         with suppress(OSError):
@@ -153,7 +159,10 @@ class Engine:
             for line in stdout:
                 message = json.loads(line) if line.endswith(b"\n") else {}
                 if message.get("need") == "engine":
-                    self._give(enginefile.archive(self._key))
+                    content = enginefile.archive(self._key)
+                    if self._on_line is not None:
+                        self._on_line(f"{SENDING} ({screen.size(len(content))}, once)")
+                    self._give(content)
                 else:
                     self._messages.put(message)
         self._messages.put(None)

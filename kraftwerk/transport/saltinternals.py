@@ -44,10 +44,13 @@ def execute(
     Raises:
         KraftwerkError: the node can't be reached; or there is no value, since the function is unknown or raised.
     """
-    engine = Engine(Connection(node))  # it gets ready while Salt is imported here
+    engine = Engine(Connection(node), on_line)  # it gets ready while Salt is imported here
     try:
         with _patched(node, engine, on_line):
             return _run(_single(node, function, arguments, keywords, options, exact))
+    except (KeyboardInterrupt, SystemExit):
+        engine.abandon()
+        raise
     finally:
         engine.close()
 
