@@ -16,7 +16,7 @@ import sys
 import time
 
 ASIDE = ".gone"  # a folder that is being removed: the next run never meets half a folder under its own name
-LEFT = ("/dev/shm/kraftwerk-salt-*", "/dev/shm/tmp*", "/tmp/tmp*", "/var/tmp/tmp*")  # noqa: S108 - looked for
+LEFT = ("/dev/shm/kraftwerk-salt-*", "/tmp/tmp*", "/var/tmp/tmp*")  # noqa: S108 - looked for
 MARKS = ("lowstate.json", "pillar.json", "salt_state.tgz")  # what is in such a folder
 PATIENCE = 5  # seconds that a process may take to end by itself
 
