@@ -35,17 +35,28 @@ def only_what_may_be(stock: Any) -> Any:
 
     def load(self: Any, key: Any) -> Any:
         name = key.partition(".")[0] if isinstance(key, str) else ""
-        for file in self._iter_files(name) if name and not self.whitelist else ():
-            if name in self.loaded_modules or self.loaded:
-                break
-            if file not in self.loaded_files:
-                self._load_module(file)
-        if name in self.loaded_modules and key not in self._dict and not self.whitelist:
-            others = [file for file in self._iter_files(name) if not known(self, file)]
-            return any(self._load_module(file) and key in self._dict for file in others)
+        if not name or self.whitelist or self.loaded:
+            return stock(self, key)
+        with self._lock:
+            try:
+                load_until(self, name)
+                if name in self.loaded_modules and key not in self._dict:
+                    others = [file for file in self._iter_files(name) if not known(self, file)]
+                    return any(self._load_module(file) and key in self._dict for file in others)
+            except OSError:
+                pass  # a module that went away meanwhile: Salt looks at the folders again
         return stock(self, key)
 
     return load
+
+
+def load_until(loader: Any, name: str) -> None:
+    """Load modules, the likeliest first, until one stands for that name."""
+    for file in loader._iter_files(name):
+        if name in loader.loaded_modules:
+            return
+        if file not in loader.loaded_files:
+            loader._load_module(file)
 
 
 def known(loader: Any, file: str) -> bool:
