@@ -229,6 +229,8 @@ class Run:
             memory = os.memfd_create("archive")
             os.write(memory, archive)
             words = [word.replace("@archive", f"/proc/{os.getpid()}/fd/{memory}") for word in words]
+        import saltparts  # type: ignore[import-not-found]
+
         opts = self.caller.opts
         if words[-1].startswith("--no-parse="):
             opts["no_parse"] = words.pop()[11:].split(",")
@@ -244,21 +246,7 @@ class Run:
 
             sys.stderr.write("".join(traceback.format_exception(error)))
             return {"out": "", "code": 1}
-        return {"out": json.dumps({"local": value}, default=plain), "code": value.get("retcode", 0)}
-
-
-def plain(value: Any) -> Any:
-    """Return what JSON can hold of a value that it can't."""
-    from collections.abc import Mapping
-
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    try:
-        return list(value)
-    except TypeError:
-        return repr(value)
+        return {"out": json.dumps({"local": value}, default=saltparts.plain), "code": value.get("retcode", 0)}
 
 
 def log_to(stream: Any, level: str) -> None:

@@ -4,6 +4,7 @@ Each stands for something that Salt does many times over, or in vain. A test fai
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 OURS = "kw_"  # how the names of our own modules begin, none of which goes by another name
@@ -77,3 +78,15 @@ def given_pillar(stock: Any) -> Any:
         return stock(self) if own or not isinstance(self._pillar_override, dict) else {}
 
     return gather
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON can hold of a value that it can't."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    try:
+        return list(value)
+    except TypeError:
+        return repr(value)
