@@ -49,11 +49,12 @@ demo: $(READY) ## the main job, on two local nodes; `$(BIN)/kraftwerk demo --cle
 install: packages ## kraftwerk in a virtualenv of its own: PREFIX
 	$(call virtualenv,$(PREFIX),--reinstall-package kraftwerk .)
 
-bench: $(READY) ## figures, as ratios
+bench: $(READY) ## the same work by kraftwerk and its peers, then the bounds of the rest; BENCH="--help" says more
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 	$(BIN)/pytest -s tests/benchmarks
 
 clean: ## remove what was made here; nodes stay (kraftwerk destroy-node)
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .bench build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 packages:

@@ -1,5 +1,20 @@
-"""`python -m kraftwerk` is `kraftwerk`."""
+"""The program `kraftwerk`, and `python -m kraftwerk`."""
 
-from kraftwerk.cli import main
+import gc
 
-main()
+MANY = 50_000  # objects made until Python looks for garbage; its own 700 have it look dozens of times at every start
+
+
+def main() -> None:
+    """Run the command line, and end with its exit code."""
+    gc.set_threshold(MANY)
+    from kraftwerk.cli import main as run  # late: so that its imports have it easier, too
+
+    try:
+        run()
+    finally:
+        gc.freeze()  # the end looks for no garbage either: a process that ends has none
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -17,8 +18,8 @@ UMASK = 'umask 022; exec "$@"'  # sshd's, whatever ours is
 CONNECT_TIMEOUT = 8  # seconds until an address that doesn't answer counts as unreachable
 _CONNECTION = (
     f"ConnectTimeout={CONNECT_TIMEOUT}",
-    "ServerAliveInterval=5",
-    "ServerAliveCountMax=3",
+    "ServerAliveInterval=3",  # so a connection that broke without a word is given up after 12 to 15 s
+    "ServerAliveCountMax=4",
     "ControlMaster=auto",
     "ControlPersist=600",
 )
@@ -63,6 +64,16 @@ def guest_options(*, known_hosts: Sequence[str], socket: Path) -> list[str]:
     ]
 
 
+def control_name(node: Node) -> str:
+    """Return what the socket of a node's shared connection is called: short, and another one for each address."""
+    return sha256(f"{node.user}@{node.host}:{node.port}".encode()).hexdigest()[:16]
+
+
+def control_path(options: Sequence[str]) -> Path:
+    """Return where the shared connection of these ssh options listens."""
+    return next(Path(value) for name, _, value in (each.partition("=") for each in options) if name == "ControlPath")
+
+
 def ssh_settings(host: str, user: str = "") -> list[str]:
     """Return the argv that prints what the admin's ssh configuration says of a host; it isn't asked."""
     return ["ssh", "-G", *(["-l", user] if user else []), "--", host]
@@ -98,8 +109,17 @@ def ending_with_us(words: Sequence[str]) -> list[str]:
     return ["setpriv", "--pdeathsig=TERM", "--", *words]
 
 
+def ssh_open(node: Node, options: Sequence[str]) -> list[str]:
+    """Return the argv that opens the shared connection and leaves it in the background, once it is logged in."""
+    flags = [flag for option in options for flag in ("-o", option)]
+    return ["ssh", *flags, "-p", str(node.port), "-fN", f"{node.user}@{node.host}"]
+
+
 def ssh_control(node: Node, options: Sequence[str], verb: str) -> list[str]:
-    """Return the argv that asks (`check`) or ends (`exit`) the multiplexed connection; this computer needs none."""
+    """Return the argv that ends the shared connection (`exit`), or lets nothing new begin on it (`stop`).
+
+    This computer needs none.
+    """
     if node.is_here:
         return ["true"]
     flags = [flag for option in options for flag in ("-o", option)]
@@ -185,6 +205,12 @@ def salt_call(folder: Path, words: Sequence[str], *, log_level: str) -> list[str
     """Return the argv of the salt-call that stands beside this Python, on a folder with its configuration."""
     program = [str(Path(sys.executable).with_name("salt-call")), "--local", f"--config-dir={folder}"]
     return here([*program, "--out=json", "--retcode-passthrough", f"--log-level={log_level}", *words])
+
+
+def salt_ssh(folder: Path, node: Node, words: Sequence[str]) -> list[str]:
+    """Return the argv of the salt-ssh that stands beside this Python, on a folder with all its configuration."""
+    program = [str(Path(sys.executable).with_name("salt-ssh")), "--saltfile=", f"--config-dir={folder}"]
+    return [*program, "--out=json", "--out-indent=-1", "--static", "--no-color", "--list", "--", node.name, *words]
 
 
 def salt_master(folder: Path) -> list[str]:

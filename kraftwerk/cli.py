@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kraftwerk import __version__
+from kraftwerk import __version__, saltway
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.screen import harmless, settings
 
@@ -33,17 +33,27 @@ def _quiet(context: click.Context, parameter: click.Parameter, value: bool) -> N
     settings.verbosity -= int(value)
 
 
+def _transport(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        saltway.choose(value)
+
+
 def _option(*names: str, callback: _Callback, **attributes: Any) -> click.Option:
     return click.Option(names, expose_value=False, callback=callback, **attributes)
 
 
 def common_options(*, hidden: bool = False) -> list[click.Option]:
     """Return the options that stand before or after the verb alike; hidden in the help of each verb."""
+    ways = click.Choice(saltway.WAYS)
+    transport_help = f"How Salt's calls reach nodes: salt is its stock salt-ssh. [{saltway.VARIABLE}]"
     debug_help = "Show tracebacks. [KRAFTWERK_DEBUG]"
     return [
         _option("--debug", is_flag=True, callback=_debug, help=debug_help, hidden=hidden, envvar="KRAFTWERK_DEBUG"),
         _option("--verbose", "-v", count=True, callback=_verbose, help="Say more; -vv says all.", hidden=hidden),
         _option("--quiet", "-q", is_flag=True, callback=_quiet, help="Print errors only.", hidden=hidden),
+        _option(
+            "--transport", type=ways, envvar=saltway.VARIABLE, callback=_transport, help=transport_help, hidden=hidden
+        ),
     ]
 
 

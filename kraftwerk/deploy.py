@@ -19,6 +19,7 @@ from kraftwerk import (
     secret,
     slot,
     superuser,
+    target,
 )
 from kraftwerk import lock as locks
 from kraftwerk import plan as plans
@@ -205,6 +206,37 @@ def prune(run: Rollout) -> str:
 def unlock(run: Rollout) -> None:
     """Let others in again."""
     run.locks.close()
+
+
+def told(run: Rollout, *, alone: bool = True) -> str:
+    """Return the line that says what is live now, and the command that takes it back.
+
+    Args:
+        alone: it went to no other node, so that the command may do without naming this one.
+    """
+    seconds = f"again in {run.seconds:.1f}s" if run.back else f"in {run.seconds:.0f}s"
+    live = f"Release {run.release.number} is live {seconds}   {run.instance.url}"
+    return f"{live.ljust(51)}  undo: {_undo(run, alone)}"
+
+
+def _undo(run: Rollout, alone: bool) -> str:
+    """Return the command that takes it back; the first deploy can only be removed."""
+    environment, node = run.instance.environment, run.target.node
+    name = "" if alone and target.is_obvious(run.project, environment, node) else node.name
+    at, env = name and f"--node {name}", "" if environment == "production" else f"--env {environment}"
+    if not run.history.live:
+        words = ["destroy", name, env]
+    elif run.back and run.left.served:
+        words = ["deploy", name, env]
+    else:
+        words = ["rollback", str(run.history.live) if run.back else "", at, env]
+    return " ".join(filter(None, ["kraftwerk", *words]))
+
+
+def warn_of_migrations(run: Rollout) -> None:
+    """Say that a rollback leaves the database as the release made it that was live."""
+    if run.left.migrations:
+        screen.warn(f"release {run.left.number} applied {run.left.migrations} migrations; the database stays as it is")
 
 
 def find_earlier(run: Rollout, number: int | None) -> None:

@@ -13,6 +13,7 @@ from kraftwerk.instance import Instance
 from kraftwerk.node import Node
 from kraftwerk.screen import OnProgress
 from kraftwerk.transport import Connection
+from kraftwerk.transport.engine import SENDING
 from kraftwerk.webaddress import bare
 
 COMPLETED = re.compile(r"\[INFO\s*\] Completed state \[(?P<name>.*)\] at time \S+ \(duration_in_ms=(?P<ms>[\d.]+)\)")
@@ -129,7 +130,6 @@ def converge(
                 node, "state.highstate", test=test, on_line=_progress(on_progress), options=_options(only, project_root)
             )
         finally:
-            saltssh.clean(connection)
             if test:
                 _restore(node, before)
         outcome = Outcome(node.name, parse(node, value), time.monotonic() - start, test)
@@ -174,9 +174,13 @@ def _progress(on_progress: OnProgress | None) -> process.OnLine:
     def on_line(line: str) -> None:
         nonlocal count
         match = COMPLETED.search(line)
-        if match and on_progress is not None:
+        if on_progress is None:
+            return
+        if match:
             count += 1
             on_progress(f"{count} {match['name']}")
+        elif line.startswith(SENDING):
+            on_progress(line)
 
     return on_line
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from kraftwerk import process
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.remote import script
 from kraftwerk.transport import Connection
 
+# A connection whose other end is silent is ended by the node itself, so that the lock doesn't outlive a cut network.
 # What a hold stopped whose caller was killed is being started again (hold.py): that is waited for.
 # The kernel's lock goes with the last process that holds file 9, and `cat` ends when our end of its stdin closes.
 SCRIPT = """\
@@ -19,10 +21,14 @@ umask 077; mkdir -p /run/kraftwerk-lock; cd /run/kraftwerk-lock
 exec 9>>"$1"
 if ! flock -n 9; then cat "$1.owner"; exit 75; fi
 [ ! -e "$1.hold" ] || flock -s -w 60 "$1.hold" true
-printf '%s\\n' "$2" >"$1.owner"; echo held; cat >/dev/null
+printf '%s\\n' "$2" >"$1.owner"
+sh -c "$4" kraftwerk-silence "$5" </dev/null >/dev/null 2>&1 9>&- &
+echo held; cat >/dev/null
+kill $! 2>/dev/null || true
 sh -c "$3" kraftwerk-unlock "$1"
 """
 TAKEN = 75
+SILENCE = 30  # seconds; the other end has given up after 15
 _held: set[tuple[str, str]] = set()
 
 
@@ -55,7 +61,7 @@ def held(connection: Connection, name: str, *, wait: float = 0, last: str = "") 
 
 def _take(connection: Connection, name: str, until: float, last: str) -> process.Popen:
     while True:
-        words = ["sh", "-c", SCRIPT, "kraftwerk-lock", name, owner(), last]
+        words = ["sh", "-c", SCRIPT, "kraftwerk-lock", name, owner(), last, script("silence"), str(SILENCE)]
         holder = connection.popen(words, stdin=process.PIPE, stdout=process.PIPE, stderr=process.PIPE)
         assert holder.stdout is not None and holder.stderr is not None  # noqa: S101 - pipes were asked for
         line = holder.stdout.readline().decode(errors="replace").strip()

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from kraftwerk.errors import KraftwerkError
 
@@ -14,28 +13,28 @@ json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="P
 yes_option: Decorator = click.option("--yes", "-y", is_flag=True, help="Answer every question with yes, for scripts.")
 
 
-def complete_nodes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_nodes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the nodes that begin like this, for the shell."""
     from kraftwerk.node import all_nodes
 
     return _completions(all_nodes, incomplete)
 
 
-def complete_environments(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_environments(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the environments of the project that begin like this, for the shell."""
     from kraftwerk.project import find
 
     return _completions(lambda: find().known_environments(), incomplete)
 
 
-def complete_providers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_providers(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the clouds that were added and begin like this, for the shell."""
     from kraftwerk.account import all_accounts
 
     return _completions(all_accounts, incomplete)
 
 
-def complete_runners(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_runners(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return who can run a node and begins like this, for the shell."""
     from kraftwerk.account import all_accounts
     from kraftwerk.provider import PROVIDERS
@@ -43,14 +42,14 @@ def complete_runners(context: click.Context, parameter: click.Parameter, incompl
     return _completions(lambda: [*PROVIDERS, *all_accounts()], incomplete)
 
 
-def complete_clouds(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_clouds(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the clouds that libcloud knows and begin like this, for the shell."""
     from kraftwerk.credentials import clouds
 
     return _completions(clouds, incomplete)
 
 
-def complete_keys(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_keys(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the configuration's keys that begin like this, for the shell: known ones, and those that files give."""
     from kraftwerk import configleaf, keypath, project
 
@@ -58,7 +57,7 @@ def complete_keys(context: click.Context, parameter: click.Parameter, incomplete
     return _completions(lambda: map(keypath.text, configleaf.known(project.find(), environment)), incomplete)
 
 
-def complete_services(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_services(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the project's services that begin like this, for the shell."""
     from kraftwerk.project import find
 
@@ -66,9 +65,9 @@ def complete_services(context: click.Context, parameter: click.Parameter, incomp
     return _completions(lambda: find().deployment(environment).services, incomplete)
 
 
-def _completions(names: Callable[[], Iterable[str]], incomplete: str) -> list[CompletionItem]:
+def _completions(names: Callable[[], Iterable[str]], incomplete: str) -> list[str]:
     try:
-        return [CompletionItem(name) for name in sorted(names()) if name.startswith(incomplete)]
+        return [name for name in sorted(names()) if name.startswith(incomplete)]
     except KraftwerkError:  # broken configuration: the command itself will say so
         return []
 
@@ -93,3 +92,11 @@ provider_argument: Decorator = click.argument("provider", shell_complete=complet
 node_argument: Decorator = click.argument("node", shell_complete=complete_nodes)
 optional_node_argument: Decorator = click.argument("node", shell_complete=complete_nodes, required=False)
 nodes_argument: Decorator = click.argument("nodes", shell_complete=complete_nodes, nargs=-1, metavar="[NODE]...")
+all_option: Decorator = click.option("--all", "everything", is_flag=True, help="All nodes of the environment.")
+at_once_option: Decorator = click.option(
+    "--at-once",
+    type=click.IntRange(1),
+    metavar="N",
+    envvar="KRAFTWERK_AT_ONCE",
+    help="So many nodes at the same time; by default as many as cores and memory here carry.",
+)

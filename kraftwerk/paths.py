@@ -4,8 +4,6 @@ import hashlib
 import os
 from pathlib import Path
 
-import platformdirs
-
 PACKAGE = Path(__file__).resolve().parent
 SOCKET_ROOM = 80  # characters that a folder of a master's sockets may have: a socket's path ends at 107
 
@@ -13,12 +11,12 @@ SOCKET_ROOM = 80  # characters that a folder of a master's sockets may have: a s
 def config_home() -> Path:
     """Return the folder of the admin's own files: KRAFTWERK_HOME, else ~/.config/kraftwerk."""
     home = os.environ.get("KRAFTWERK_HOME")
-    return Path(home).expanduser().absolute() if home else platformdirs.user_config_path("kraftwerk")
+    return Path(home).expanduser().absolute() if home else _users("config")
 
 
 def state_home() -> Path:
     """Return the folder of generated files and local nodes: ~/.local/state/kraftwerk, or below KRAFTWERK_HOME."""
-    return config_home() / ".state" if os.environ.get("KRAFTWERK_HOME") else platformdirs.user_state_path("kraftwerk")
+    return config_home() / ".state" if os.environ.get("KRAFTWERK_HOME") else _users("state")
 
 
 def reactor_home() -> Path:
@@ -40,7 +38,7 @@ def master_sockets(folder: Path) -> Path:
 
 def cache_home() -> Path:
     """Return the folder of what can be made again, such as the base of local nodes; shared by all homes."""
-    return platformdirs.user_cache_path("kraftwerk")
+    return _users("cache")
 
 
 def socket_home() -> Path:
@@ -48,6 +46,13 @@ def socket_home() -> Path:
     runtime = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"  # noqa: S108 - made 0700 and owned by us, see private()
     digest = hashlib.sha256(str(config_home()).encode()).hexdigest()[:8]
     return Path(runtime) / f"kraftwerk-{os.getuid()}-{digest}"
+
+
+def _users(kind: str) -> Path:
+    """Return the user's own folder of a kind (config, state, cache), where this system has it."""
+    import platformdirs  # late: with KRAFTWERK_HOME nobody needs it
+
+    return Path(getattr(platformdirs, f"user_{kind}_path")("kraftwerk"))
 
 
 def share(*parts: str) -> Path:

@@ -3,8 +3,10 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -17,6 +19,8 @@ Popen = subprocess.Popen[bytes]
 Completed = subprocess.CompletedProcess[bytes]
 Stream = int | IO[bytes] | None
 OnLine = Callable[[str], None]
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+PR_SET_PDEATHSIG = 1  # Linux: which signal tells of the parent's end
 
 
 def run(
@@ -178,6 +182,67 @@ def foreground(argv: Sequence[str]) -> int:
     if signal.SIGINT in received:
         raise KeyboardInterrupt
     return 128 + received[0] if received else code if code >= 0 else 128 - code
+
+
+def fork(work: Callable[[], None], stdout: int, stderr: int) -> int:
+    """Start a copy of this process that does one thing and ends; return its id. No other thread may run here.
+
+    It has no stdin, is the head of a process group of its own, so that Ctrl-C here doesn't reach it by itself, and is
+    interrupted when this process ends in any way.
+
+    Args:
+        work: what it does; what that raises ends it with exit code 1, an interruption with 130.
+        stdout, stderr: descriptors that it prints to.
+    """
+    import ctypes
+
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        if pid := os.fork():
+            with suppress(PermissionError, ProcessLookupError):  # it has done so itself, and maybe ended
+                os.setpgid(pid, pid)
+            return pid
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+        _redirect(stdout, stderr)
+        _leave(_done(work, before) if os.getppid() == parent else INTERRUPTED)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _done(work: Callable[[], None], mask: Collection[int]) -> int:
+    """Do it, open to signals as we were before, and return the exit code that it comes to."""
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        work()
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BaseException as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return 1
+
+
+def _redirect(stdout: int, stderr: int) -> None:
+    """Read from nothing, and print to these, also what programs that we start print."""
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    for number, descriptor in ((1, stdout), (2, stderr)):
+        os.dup2(descriptor, number)
+    sys.stdout = open(1, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="replace", closefd=False)  # noqa: SIM115
+
+
+def _leave(code: int) -> NoReturn:
+    """End this copy, without what only the original has to do at its end."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def replace(argv: Sequence[str]) -> NoReturn:

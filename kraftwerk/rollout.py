@@ -23,6 +23,10 @@ SECONDS = "{seconds}"  # in a phase's note: how long it took
 SHOWN_AS = {"gate": "boot"}  # what a phase is called when its tick is printed
 
 
+def unheard(text: str) -> None:
+    """Tell nobody what is being done."""
+
+
 @dataclass
 class Rollout:
     """One deploy or rollback on its way through the phases; each phase adds what it found.
@@ -64,7 +68,7 @@ class Rollout:
     locks: ExitStack = field(default_factory=ExitStack)
     wheels: Path | None = None
     cargo: Cargo | None = None
-    progress: Callable[[str], None] = lambda text: None
+    progress: Callable[[str], None] = unheard
 
     @property
     def left(self) -> Release:

@@ -15,6 +15,7 @@ from kraftwerk.paths import config_home, master_sockets, private, reactor_home, 
 from kraftwerk.transport import ssh_options
 
 ON_NODES = ("modules", "states")
+NOT_FOR_NODES = ("pytest-salt-factories",)  # it extends Salt, too, where kraftwerk is developed
 EXTENSIONS = (*ON_NODES, "pillar", "clouds", "runners", "engines")
 
 
@@ -65,7 +66,7 @@ def master(folder: Path, extensions: Path) -> dict[str, Any]:
         "known_hosts_file": str(known_hosts_file()),
         "ssh_options": ssh_options(),
         "ssh_minion_opts": minion_options(),
-        "thin_saltext_blocklist": ["pytest-salt-factories"],
+        "thin_saltext_blocklist": list(NOT_FOR_NODES),
         "job_cache": False,
     }
 

@@ -1,6 +1,5 @@
 """YAML read into frozen dataclasses: every mistake at once, each with its file, line, key and a suggestion."""
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -61,10 +60,11 @@ def shown(file: Path) -> str:
     return str(file.relative_to(here)) if file.is_relative_to(here) else str(file)
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
+def suggestion(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return `; did you mean X?`, or nothing when no known word is near."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    from difflib import get_close_matches  # late: only mistakes need it
+
+    return "".join(f"; did you mean {near}?" for near in get_close_matches(word, list(known), 1, cutoff))
 
 
 def load(file: Path, problems: list[str], text: str | None = None) -> Value | None:
@@ -128,7 +128,7 @@ def given(schema: Any, value: Value | None, *, foreign: bool = False) -> dict[st
     result: dict[str, Any] = {}
     for name, child in pairs(value):
         if name not in parsers:
-            if not foreign or difflib.get_close_matches(name, parsers, cutoff=MISSPELT):
+            if not foreign or suggestion(name, parsers, MISSPELT):
                 child.wrong(f"unknown key{suggestion(name, parsers)}")
         elif not is_null(child.node):
             _collect(parsers[name], child, result, name)

@@ -26,7 +26,7 @@ class Settings:
 settings = Settings()
 _spinning: list[Any] = []  # the console of the spinner that turns just now
 OnProgress = Callable[[str], None]
-CONTROL = re.compile(r"\x1b(?!\[[\d;]*m)|[^\x1b\n\t\x20-\x7e\xa0-\U0010ffff]")  # but colours, and ends of lines
+CONTROL = re.compile(r"\x1b(?!\[[\d;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")  # but colours, and ends of lines
 
 
 def harmless(text: str) -> str:

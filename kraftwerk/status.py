@@ -1,7 +1,6 @@
-"""How an instance is on its node right now."""
+"""How instances are on their node right now."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,16 +57,14 @@ class Status:
         return {"node": self.node, "instance": self.instance, "ok": self.ok, "checks": checks}
 
 
-def look(places: Sequence[tuple[Node, Instance]]) -> list[Status]:
-    """Look at instances on their nodes, all nodes at the same time; what can't be reached is a check, too.
+def look(node: Node, instances: Sequence[Instance]) -> list[Status]:
+    """Look at instances on their node; what can't be reached is a check, too.
 
     Raises:
-        KraftwerkError: our own configuration is broken, not a node (code 2).
+        KraftwerkError: our own configuration is broken, not the node (code 2).
     """
-    nodes = list({node.name: node for node, _ in places}.values())
-    with ThreadPoolExecutor(max_workers=32) as pool:
-        looks = {each.node: each for each in pool.map(lambda node: health.look(node, deep=True), nodes)}
-    return [judge(node, instance, looks[node.name]) for node, instance in places]
+    seen = health.look(node, deep=True)
+    return [judge(node, instance, seen) for instance in instances]
 
 
 def judge(node: Node, instance: Instance, seen: Look) -> Status:

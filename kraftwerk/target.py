@@ -85,20 +85,20 @@ def is_obvious(project: Project, environment: str, node: Node) -> bool:
         return False
 
 
-def places(project: Project | None, environment: str, node_name: str | None = None) -> list[tuple[Node, Instance]]:
+def places(project: Project | None, environment: str, node_names: Sequence[str] = ()) -> list[tuple[Node, Instance]]:
     """Return where a project's instance is, or should be, to look at; without a project, all instances everywhere.
 
     Args:
-        node_name: only there.
+        node_names: only there.
 
     Raises:
         KraftwerkError: no such node (code 2).
     """
-    nodes = {node_name: get_node(node_name)} if node_name else all_nodes()
+    given = list(dict.fromkeys(node_names))
     if project is None:
-        return [(node, instance) for node in nodes.values() for instance in _present(node).values()]
-    wanted = (node_name,) if node_name else names(project, environment)
-    return [(get_node(each), project.instance(environment, each)) for each in wanted]
+        nodes = [get_node(each) for each in given] or all_nodes().values()
+        return [(node, instance) for node in nodes for instance in _present(node).values()]
+    return [(get_node(each), project.instance(environment, each)) for each in given or names(project, environment)]
 
 
 def names(project: Project, environment: str) -> list[str]:

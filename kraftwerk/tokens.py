@@ -1,6 +1,10 @@
-"""Phases as they pass, one word for each: on a terminal one growing line, in a pipe a line for each."""
+"""Phases as they pass, one word for each: on a terminal one growing line, in a pipe a line for each.
+
+Where several nodes share the screen, it is a growing line that is handed on, and a whole one in the end.
+"""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,15 +15,20 @@ SEPARATOR = " · "
 
 
 class Tokens:
-    """Prints `lock ✓ · node ✓ 38s · …`; used as a context manager around the phases."""
+    """Prints `lock ✓ · node ✓ 38s · …`; used as a context manager around the phases.
 
-    def __init__(self) -> None:
+    Args:
+        shown: takes the line as it grows, in place of the screen.
+    """
+
+    def __init__(self, shown: Callable[[str], None] | None = None) -> None:
         self.words: list[str] = []
+        self._shown = shown
         self._status: Any = None
         self._current = ""
 
     def __enter__(self) -> "Tokens":
-        if sys.stdout.isatty() and settings.verbosity >= 0:
+        if self._shown is None and sys.stdout.isatty() and settings.verbosity >= 0:
             from rich.console import Console
 
             self._status = Console(highlight=False).status("")
@@ -31,6 +40,7 @@ class Tokens:
             self._add(f"{self._current} {click.style('✗', fg='red')}")
         if self._status is not None:
             self._status.stop()
+        if self._status is not None or self._shown is not None:
             say(SEPARATOR.join(self.words))
 
     def begin(self, name: str) -> None:
@@ -40,9 +50,12 @@ class Tokens:
 
     def progress(self, text: str) -> None:
         """Show what the phase is doing right now; in a pipe only with -v."""
-        if self._status is None:
+        if self._status is not None:
+            self._show(f"{self._current} … [dim]{text[:80].replace('[', '(')}[/dim]")
+        elif self._shown is not None:
+            self._show(f"{self._current} … {text}")
+        else:
             detail(f"  {text}")
-        self._show(f"{self._current} … [dim]{text[:80].replace('[', '(')}[/dim]")
 
     def done(self, name: str, note: str | None) -> None:
         """Show that a phase has passed; one without a note (None) is nothing to speak of."""
@@ -52,9 +65,12 @@ class Tokens:
 
     def _add(self, word: str) -> None:
         self.words.append(word)
-        if self._status is None:
+        if self._status is None and self._shown is None:
             say(word)
 
     def _show(self, last: str) -> None:
+        line = SEPARATOR.join([*map(click.unstyle, self.words), last])
         if self._status is not None:
-            self._status.update(SEPARATOR.join([*map(click.unstyle, self.words), last]))
+            self._status.update(line)
+        elif self._shown is not None:
+            self._shown(line)

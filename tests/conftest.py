@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-from kraftwerk import localbase, privilege, screen, snapshot
+from kraftwerk import localbase, privilege, saltway, screen, snapshot
 from kraftwerk.errors import KraftwerkError
 from tests.browser import browser  # noqa: F401 - a fixture for all tests
 
@@ -15,10 +15,11 @@ from tests.browser import browser  # noqa: F401 - a fixture for all tests
 def pytest_configure(config):
     """Give the whole run an empty KRAFTWERK_HOME; tests that write take one of their own.
 
+    KRAFTWERK_TRANSPORT=salt stays: it runs everything once more through Salt's stock program.
     A shell starts what runs in the background deaf to Ctrl-C, and all its children are: tests press it.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for name in [name for name in os.environ if name.startswith("KRAFTWERK_")]:
+    for name in [name for name in os.environ if name.startswith("KRAFTWERK_") and name != saltway.VARIABLE]:
         del os.environ[name]
     folder = tempfile.mkdtemp(prefix="kw-tests-")
     os.environ["KRAFTWERK_HOME"] = folder

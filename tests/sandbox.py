@@ -13,8 +13,8 @@ from pathlib import Path
 
 from kraftwerk.paths import cache_home
 
-# How this machine reaches its network, which has nothing to do with what is tested.
-KEPT = re.compile(r"LANG|LC_\w+|\w+_proxy|\w+_PROXY|(PIP|UV|SSL|CURL|REQUESTS)_\w+")
+# How this machine reaches its network, which has nothing to do with what is tested; and the way that all tests take.
+KEPT = re.compile(r"KRAFTWERK_TRANSPORT|LANG|LC_\w+|\w+_proxy|\w+_PROXY|(PIP|UV|SSL|CURL|REQUESTS)_\w+")
 SCRIPTS = sysconfig.get_path("scripts")
 
 

@@ -2,27 +2,29 @@
 
 import click
 
-from kraftwerk import project, screen, status, target
-from kraftwerk.options import environment_option, json_option, optional_node_argument
+from kraftwerk import project, screen, target
+from kraftwerk.fleet import choice, looking
+from kraftwerk.options import at_once_option, environment_option, json_option, nodes_argument
 
 
 @click.command("status")
-@optional_node_argument
+@nodes_argument
+@click.option("--all", "everything", is_flag=True, help="All projects on all nodes, also inside a project.")
 @environment_option
+@at_once_option
 @json_option
-def command(node: str | None, environment: str, as_json: bool) -> int:
+def command(nodes: tuple[str, ...], everything: bool, environment: str, at_once: int | None, as_json: bool) -> int:
     """Show how the project is on its nodes: processes, services, disk and release.
 
-    Outside of a project: all projects on all nodes. The exit code is 1 if anything is wrong, and the line says what to
-    do about it.
+    Outside of a project: all projects on all nodes, or on each NODE. The exit code is 1 if anything is wrong, and the
+    line says what to do about it.
     """
-    here = project.find_or_none()
-    places = target.places(here, environment, node)
-    found = status.look(places)
+    choice.check(nodes, everything)
+    here = None if everything else project.find_or_none()
+    places = target.places(here, environment, nodes)
+    found = looking.look(places, named=here is None, at_once=at_once, as_json=as_json)
     if as_json:
         screen.emit_json([each.as_dict() for each in found])
-    for each in () if as_json else found:
-        screen.say(each.line(named=here is None))
-    if not found and not as_json:
+    elif not found:
         screen.hint("Nothing is deployed yet.", "kraftwerk deploy NODE, in a project")
     return 0 if all(each.ok for each in found) else 1

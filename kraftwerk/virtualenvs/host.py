@@ -7,9 +7,8 @@ from functools import lru_cache
 from kraftwerk import argv, foreignserver, process
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, all_nodes, known_hosts_file, pin_host_keys
-from kraftwerk.paths import private, socket_home
 from kraftwerk.remote import script
-from kraftwerk.transport import GUEST, Connection
+from kraftwerk.transport import GUEST, Connection, control_socket
 from kraftwerk.virtualenvs.virtualenv import Virtualenv
 
 UNKNOWN = "host key is known for"  # what ssh says of a host that it never met
@@ -69,7 +68,7 @@ def _guest(virtualenv: Virtualenv) -> Connection:
     # ssh itself finds the address by its configuration; kraftwerk's own known_hosts stands beside the admin's.
     there = Node(virtualenv.host, virtualenv.host, GUEST, user=virtualenv.user, port=int(settings["port"]))
     files = [str(known_hosts_file()), *shlex.split(settings.get("userknownhostsfile", ""))]
-    return Connection(there, argv.guest_options(known_hosts=files, socket=private(socket_home()) / "%C"))
+    return Connection(there, argv.guest_options(known_hosts=files, socket=control_socket(there)))
 
 
 def _meet(connection: Connection, accept: Accept) -> None:

@@ -1,10 +1,8 @@
-"""salt-ssh in process against a real sshd on loopback: values, failures, progress, and what is left behind.
-
-This is the guard of kraftwerk/saltssh.py: when a release of Salt changes what it leans on, it fails here first.
-"""
+"""Salt by the engine through a real sshd on loopback: values, failures, progress, and what is left behind."""
 
 import getpass
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, pin_host_keys, roster_file, save_node
 from kraftwerk.paths import private
 from kraftwerk.process import run
-from kraftwerk.transport import Connection
+from kraftwerk.transport import Connection, engine, enginefile, saltinternals
 
 SSHD = privilege.which("sshd")  # it is where an ordinary user's PATH doesn't look
 pytestmark = pytest.mark.skipif(SSHD is None, reason="needs sshd")
@@ -87,8 +85,8 @@ def test_a_state_changes_then_does_not_and_leaves_no_archive(node, tmp_path):
         (result,) = highstate.parse(node, value)
         assert (result.result, result.changed) == (True, changes)
     assert any(highstate.COMPLETED.search(line) for line in lines)
-    saltssh.clean(Connection(node))
     assert not (Path(node.salt_folder) / "salt_state.tgz").exists()
+    assert not list(Path("/dev/shm").glob("kraftwerk-salt-*"))
 
 
 def test_a_node_that_does_not_listen_is_unreachable(home):
@@ -98,24 +96,83 @@ def test_a_node_that_does_not_listen_is_unreachable(home):
         saltssh.call(nobody, "test.ping")
 
 
+def test_a_call_is_not_mistaken_for_text_of_states(node):
+    value, code = saltssh.execute(node, "cmd.run", "echo out; echo err >&2")
+    assert (value, code) == ("out\nerr", 0)
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(node):
+    left = Path("/dev/shm/kraftwerk-salt-4194305-0")
+    private(left)
+    (left / "pillar.json").write_text("hush")
+    (private(Path(node.salt_folder)) / "salt_state.tgz").write_text("hush")  # of a plain salt-ssh
+    saltssh.call(node, "test.ping")
+    assert not left.exists()
+    assert not (Path(node.salt_folder) / "salt_state.tgz").exists()
+
+
+def test_an_engine_that_was_killed_is_started_again(node):
+    saltssh.call(node, "test.ping")
+    (program,) = engines(node)
+    os.kill(program, signal.SIGKILL)
+    assert saltssh.call(node, "test.ping") is True
+    assert program not in engines(node)
+
+
+def test_a_call_whose_process_is_killed_says_so_and_the_engine_stays(node):
+    before = engines(node)
+    with pytest.raises(KraftwerkError, match="ended by signal 9"):
+        saltssh.call(node, "cmd.run_all", "kill -9 $PPID")
+    assert saltssh.call(node, "test.ping") is True
+    assert engines(node) == before
+
+
+def test_another_engine_takes_the_place_of_an_old_one(node, monkeypatch):
+    saltssh.call(node, "test.ping")
+    monkeypatch.setattr(enginefile, "LEVEL", 1)
+    monkeypatch.setattr(enginefile, "key", lambda: "0" * 24)
+    assert saltssh.call(node, "test.ping") is True
+    assert [path.name for path in Path(engine.folder(node)).glob("0*")] == ["0" * 24]
+    assert len([path for path in Path(engine.folder(node)).iterdir() if path.is_dir()]) == 1
+
+
+def test_all_that_is_left_is_its_owner_s_alone(node):
+    saltssh.call(node, "test.ping")
+    folder = Path(engine.folder(node))
+    assert folder.stat().st_mode & 0o077 == 0
+    assert [path for path in folder.glob("*") if path.is_dir() and path.stat().st_mode & 0o077] == []
+
+
+def engines(node):
+    """Return the numbers of the engines that run for a node; their children don't count."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        words = (folder / "cmdline").read_bytes().split(b"\0") if (folder / "cmdline").exists() else []
+        if any(word.startswith(str(engine.folder(node)).encode()) and word.endswith(b"engine.py") for word in words):
+            found.append(int(folder.name))
+    return found
+
+
 def test_stock_salt_is_restored_after_a_call(node):
     from salt.client.ssh import Single
     from salt.client.ssh.shell import Shell
+    from salt.utils.optsdict import OptsDict
 
-    before = Shell._run_cmd, Single.cmd_block, Single.deploy_ext
+    before = Shell._run_cmd, Shell.send, Single.cmd_block
     saltssh.call(node, "test.ping")
-    assert (Shell._run_cmd, Single.cmd_block, Single.deploy_ext) == before
+    assert (Shell._run_cmd, Shell.send, Single.cmd_block) == before
+    assert "__bool__" not in vars(OptsDict)
 
 
 def test_the_archive_with_the_pillar_is_gone_from_here_whatever_happens(node, home):
     import salt.client.ssh.state as states
 
-    sent = saltconf.root() / "sent"
-    private(sent / "4194305")  # of a process that was killed: no process has so high a number
-    (sent / "4194305" / "left").write_text("hush")
-    with pytest.raises(KeyboardInterrupt), saltssh._patched(node, None):
+    archives = saltconf.root() / "sent"
+    private(archives / "4194305")  # of a process that was killed: no process has so high a number
+    (archives / "4194305" / "left").write_text("hush")
+    with pytest.raises(KeyboardInterrupt), saltinternals._patched(node, None, None):
         path = Path(states.prep_trans_tar(None, [], {}, {"secret": "hush"}))
-        assert path.is_relative_to(sent / str(os.getpid()))
+        assert path.is_relative_to(archives / str(os.getpid()))
         raise KeyboardInterrupt
-    assert [path for path in sent.rglob("*") if path.is_file()] == []
-    assert not (sent / "4194305").exists()
+    assert [path for path in archives.rglob("*") if path.is_file()] == []
+    assert not (archives / "4194305").exists()

@@ -1,5 +1,6 @@
 """The builders of argv against literal lists; nothing is started, nothing stands in for anything."""
 
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -23,8 +24,8 @@ def test_ssh_options():
         "StrictHostKeyChecking=yes",
         "CheckHostIP=no",
         "ConnectTimeout=8",
-        "ServerAliveInterval=5",
-        "ServerAliveCountMax=3",
+        "ServerAliveInterval=3",
+        "ServerAliveCountMax=4",
         "ControlMaster=auto",
         "ControlPersist=600",
         "ControlPath=/s/%C",
@@ -39,8 +40,8 @@ def test_a_guest_is_reached_by_the_admins_own_configuration():
         "UserKnownHostsFile=/c/known_hosts /home/me/.ssh/known_hosts",
         "StrictHostKeyChecking=yes",
         "ConnectTimeout=8",
-        "ServerAliveInterval=5",
-        "ServerAliveCountMax=3",
+        "ServerAliveInterval=3",
+        "ServerAliveCountMax=4",
         "ControlMaster=auto",
         "ControlPersist=600",
         "ControlPath=/s/%C",
@@ -70,9 +71,21 @@ def test_ssh_without_words_is_a_login():
     assert argv.ssh(WEB1, OPTIONS, [], tty=True) == [*HEAD, "2222", "-tt", "debian@web1.example.com"]
 
 
-@pytest.mark.parametrize("verb", ["check", "exit"])
+@pytest.mark.parametrize("verb", ["stop", "exit"])
 def test_ssh_control(verb):
     assert argv.ssh_control(BLUE, OPTIONS, verb) == [*HEAD, "22", "-O", verb, "root@10.77.0.11"]
+
+
+def test_the_shared_connection_is_opened_into_the_background():
+    assert argv.ssh_open(WEB1, OPTIONS) == [*HEAD, "2222", "-fN", "debian@web1.example.com"]
+
+
+def test_each_address_has_a_socket_of_its_own_and_a_short_name_for_it():
+    others = [BLUE, WEB1, replace(WEB1, port=22), replace(WEB1, user="root"), replace(WEB1, host="web2.example.com")]
+    names = {argv.control_name(node) for node in others}
+    assert len(names) == len(others) and {len(name) for name in names} == {16}
+    assert argv.control_name(replace(BLUE, name="green")) == argv.control_name(BLUE) == "06bc192094b563ca"
+    assert argv.control_path(["ControlMaster=auto", "ControlPath=/a=b/c"]) == Path("/a=b/c")
 
 
 def test_ssh_forward_is_a_connection_of_its_own():
@@ -173,6 +186,10 @@ def test_programs_beside_this_python(monkeypatch):
     monkeypatch.setattr("sys.executable", "/venv/bin/python")
     assert argv.kraftwerk(["deploy", "--yes"]) == ["/venv/bin/python", "-m", "kraftwerk", "deploy", "--yes"]
     assert argv.salt_master(Path("/r")) == ["/venv/bin/salt-master", "-c", "/r", "--log-level=warning"]
+    assert argv.salt_ssh(Path("/r"), BLUE, ["test.arg", "-x"]) == [
+        *["/venv/bin/salt-ssh", "--saltfile=", "--config-dir=/r"],
+        *["--out=json", "--out-indent=-1", "--static", "--no-color", "--list", "--", BLUE.name, "test.arg", "-x"],
+    ]
 
 
 def test_every_builder_is_tested():

@@ -12,7 +12,7 @@ import textwrap
 import click
 import pytest
 
-from kraftwerk import cli, screen
+from kraftwerk import cli, saltway, screen
 from kraftwerk.errors import KraftwerkError
 
 VERB = '''"""A verb."""
@@ -378,3 +378,14 @@ def test_what_others_wrote_gives_a_terminal_no_orders(capsys):
     assert capsys.readouterr().out == "\\x1b]0;title\\x07 table\\x9b2J red ümläut ☃\nline\ttab\\r\n"
     screen.warn("left out: \x1bc")
     assert "\x1bc" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("--transport", "salt", "nodes"), ("nodes", "--transport", "salt")])
+def test_the_transport_is_taken_before_or_after_the_verb(monkeypatch, words):
+    monkeypatch.setenv(saltway.VARIABLE, saltway.ENGINE)  # is what it was again afterwards
+    assert cli._run(list(words)) == 0 and saltway.is_stock()
+
+
+def test_an_unknown_transport_is_bad_usage(monkeypatch, capsys):
+    monkeypatch.setenv(saltway.VARIABLE, "pigeon")
+    assert cli._run(["nodes"]) == 2 and "'pigeon' is not one of" in capsys.readouterr().err

@@ -59,6 +59,7 @@ def test_the_cli_imports_commands_by_name_only():
         "kraftwerk.screen",
         "kraftwerk.screen.harmless",
         "kraftwerk.screen.settings",
+        "kraftwerk.saltway",
     }
 
 

@@ -37,7 +37,7 @@ def test_several_or_none_is_a_clear_error(named, deployed, roster, message):
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (["deploy"], "kraftwerk deploy NODE"),
+        (["deploy"], "kraftwerk deploy NODE or --all"),
         (["dump"], "kraftwerk dump NODE"),
         (["destroy"], "kraftwerk destroy NODE"),
         (["releases"], "kraftwerk releases NODE"),
@@ -46,8 +46,8 @@ def test_several_or_none_is_a_clear_error(named, deployed, roster, message):
         (["inspect"], "kraftwerk inspect NODE"),
         (["inspect", "postgres"], "kraftwerk inspect postgres NODE"),
         (["console", "postgres"], "kraftwerk console postgres --node NODE"),
-        (["run", "--", "true"], "kraftwerk run --node NODE"),
-        (["rollback"], "kraftwerk rollback --node NODE"),
+        (["run", "--", "true"], "kraftwerk run --node NODE or --all"),
+        (["rollback"], "kraftwerk rollback --node NODE or --all"),
         (["backup", "create"], "kraftwerk backup create NODE"),
         (["copy", "--to", "staging"], "kraftwerk copy --from production --to staging --from-node NODE"),
     ],

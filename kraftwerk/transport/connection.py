@@ -12,23 +12,30 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, known_hosts_file, machine_id, private_key_file
 from kraftwerk.paths import private, socket_home
 from kraftwerk.process import Completed, Stream
+from kraftwerk.transport import shared
+from kraftwerk.transport.unreachable import UNREACHABLE, unreachable
 
-GUEST = "guest"  # the provider of a host that is no node: it is reached by the admin's own ssh configuration
-UNREACHABLE = 255  # ssh's own exit code when the connection failed
+
+def control_socket(node: Node | None = None) -> Path:
+    """Return where the shared connection to a node listens; without one, ssh's own pattern for any host."""
+    return private(socket_home()) / (argv.control_name(node) if node else "%C")
 
 
-def ssh_options() -> list[str]:
-    """Return the options of every ssh connection that kraftwerk makes."""
-    socket = private(socket_home()) / "%C"
-    return argv.ssh_options(key=private_key_file(), known_hosts=known_hosts_file(), socket=socket)
+def ssh_options(node: Node | None = None) -> list[str]:
+    """Return the options of every ssh connection to a node; without one, those for Salt's own programs."""
+    key, known_hosts = private_key_file(), known_hosts_file()
+    return argv.ssh_options(key=key, known_hosts=known_hosts, socket=control_socket(node))
 
 
 class Connection:
-    """A node to talk to. Opened by the first command and kept for ten minutes by ssh itself."""
+    """A node to talk to. Opened by the first command and kept for ten minutes by ssh itself.
+
+    Each command asks first whether the node answers, and opens the connection anew where it went stale (shared.py).
+    """
 
     def __init__(self, node: Node, options: Sequence[str] | None = None) -> None:
         self.node = node
-        self.options = ssh_options() if options is None else options
+        self.options = ssh_options(node) if options is None else options
 
     def run(
         self,
@@ -52,11 +59,13 @@ class Connection:
         Raises:
             KraftwerkError: the node can't be reached or its host key changed; or (with check) the program failed.
         """
+        self.ready()
         command = self._command(words)
         source = process.DEVNULL if stdin is None else stdin
         completed = process.run(command, input=input, stdin=source, stdout=stdout, timeout=timeout, check=False)
         if completed.returncode == UNREACHABLE and not self.node.is_here:
             raise unreachable(self.node, completed.stderr.decode(errors="replace"))
+        shared.answered(self.options)
         if check and completed.returncode:
             raise KraftwerkError(f"{self.node.name}: {process.failure(words, completed)}")
         return completed
@@ -74,7 +83,12 @@ class Connection:
         return self.run(["sh", "-seu", "--", *arguments], input=body.encode(), timeout=timeout, check=check)
 
     def popen(self, words: Sequence[str], *, stdin: Stream, stdout: Stream, stderr: Stream = None) -> process.Popen:
-        """Start a program on the node, to read or feed it while it runs."""
+        """Start a program on the node, to read or feed it while it runs.
+
+        Raises:
+            KraftwerkError: the node can't be reached.
+        """
+        self.ready()
         return process.popen(self._command(words), stdin=stdin, stdout=stdout, stderr=stderr)
 
     def interactive(self, words: Sequence[str]) -> NoReturn:
@@ -83,21 +97,31 @@ class Connection:
         Without a terminal Ctrl-C ends the ssh here, which says 255 then; so that one stays our child.
         """
         tty = sys.stdin.isatty() and sys.stdout.isatty()
-        self.check()
+        self.ready()
         command = self._command(words, tty=tty)
         if tty:
             process.replace(command)
         sys.exit(process.foreground(argv.ending_with_us(command) if shutil.which("setpriv") else command))
 
-    def check(self) -> None:
-        """Make sure that the node answers.
+    def ready(self) -> None:
+        """Make sure that the node answers, before something begins on it; it costs nothing if it just did.
 
         Raises:
             KraftwerkError: it doesn't, with the reason.
         """
-        alive = process.run(argv.ssh_control(self.node, self.options, "check"), check=False, timeout=5)
-        if alive.returncode:
-            self.run(["true"], timeout=2 * argv.CONNECT_TIMEOUT)
+        shared.ready(self.node, self.options)
+
+    def check(self) -> None:
+        """Make sure that the node answers now, whatever it did a moment ago.
+
+        Raises:
+            KraftwerkError: it doesn't, with the reason.
+        """
+        shared.ready(self.node, self.options, fresh=0)
+
+    def is_open(self) -> bool:
+        """Tell whether the node answers over a connection that is open already; this computer always does."""
+        return shared.is_open(self.node, self.options)
 
     def rsync(
         self,
@@ -117,6 +141,7 @@ class Connection:
         Raises:
             KraftwerkError: rsync failed; what it sent is completed by the next call.
         """
+        self.ready()
         command = argv.rsync(
             self.node,
             self.options,
@@ -137,8 +162,8 @@ class Connection:
         return as_root_here(self.node, argv.ssh(self.node, self.options, words, tty=tty))
 
     def close(self) -> None:
-        """End the multiplexed connection, if there is one."""
-        process.run(argv.ssh_control(self.node, self.options, "exit"), check=False, timeout=5)
+        """End the shared connection, if there is one."""
+        shared.close(self.node, self.options)
 
 
 def as_root_here(node: Node, command: list[str]) -> list[str]:
@@ -156,43 +181,3 @@ def as_root_here(node: Node, command: list[str]) -> list[str]:
         )
     privilege.obtain()
     return privilege.words(command)
-
-
-def unreachable(node: Node, words: str) -> KraftwerkError:
-    """Return the error for what ssh said when it could not connect."""
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
-    if node.is_here:
-        return KraftwerkError(f"{node.name}: {lines[-1] if lines else 'a program ended without a word'}")
-    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in words or "Host key verification failed" in words:
-        return KraftwerkError(
-            f"{node.name} shows another host key than the pinned one in {known_hosts_file()}: "
-            "it was reinstalled, or somebody stands in between",
-            next_command=_after_change(node),
-        )
-    if "Permission denied" in words and node.provider != GUEST:
-        return _refused(node, private_key_file())
-    reason = lines[-1] if lines else "ssh could not connect"
-    start = {"local": f"kraftwerk start-node {node.name}", "ssh": f"ping {node.host}"}
-    start[GUEST] = f"ssh {node.user}@{node.host} must work without a password"
-    next_command = start.get(node.provider, "kraftwerk nodes")
-    return KraftwerkError(f"{node.name} can't be reached: {reason}", next_command=next_command)
-
-
-def _after_change(node: Node) -> str:
-    if node.provider == GUEST:
-        return f"ssh-keygen -R {node.host}, if it really is a new machine"
-    if node.provider in ("local", "ssh"):
-        return f"kraftwerk destroy-node {node.name}, if it really is a new machine"
-    return f"look at it in the console of {node.provider}; kraftwerk destroy-node {node.name} ends the machine"
-
-
-def _refused(node: Node, key: Path) -> KraftwerkError:
-    if not key.exists():
-        lost = f"{key}, the key that {node.name} lets in, is missing"
-        return KraftwerkError(lost, next_command="put it back from a backup or another computer of yours")
-    if key.stat().st_mode & 0o077:
-        return KraftwerkError(f"{key} is open to others, so that ssh leaves it alone", next_command=f"chmod 600 {key}")
-    return KraftwerkError(
-        f"{node.name} does not accept {key} for {node.user}",
-        next_command=f"ssh-copy-id -i {key}.pub {node.user}@{node.host}",
-    )

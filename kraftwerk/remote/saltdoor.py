@@ -1,0 +1,164 @@
+"""Runs on a node, as an argument of python3: leads the connection to the engine, which it takes in and starts at need.
+
+Its arguments are the engine's folder, its key, the folder of plain salt-ssh and the settings of Salt, as JSON. What is
+asked for (`{"need": "engine"}`) comes on stdin after a line with its size. Then stdin, stdout and stderr are handed to
+the engine (saltengine.py), over a socket that root alone reaches; its exit code becomes ours.
+"""
+
+import array
+import fcntl
+import json
+import os
+import socket
+import sys
+from io import TextIOWrapper
+
+FOLDER, KEY, STOCK, SETTINGS = sys.argv[1:5]
+SHM = "/dev/shm"  # noqa: S108 - memory, where each run has a 0700 folder of its own
+MARK = "kraftwerk-salt-"
+
+
+def exactly(size: int) -> bytes:
+    """Read that many bytes, unbuffered, so that nothing behind them is taken away."""
+    pieces = []
+    while size:
+        piece = os.read(0, min(size, 1 << 20))
+        if not piece:
+            sys.exit("the connection broke before anything was done")
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def line() -> bytes:
+    """Read up to the end of the line."""
+    found = b""
+    while not found.endswith(b"\n"):
+        found += exactly(1)
+    return found
+
+
+def take_in() -> None:
+    """Ask for the engine, and lay it into its folder in one step; other versions of it go."""
+    os.write(1, b'{"need": "engine"}\n')
+    import io
+    import tarfile
+
+    place = new_folder(FOLDER, ".")
+    with tarfile.open(fileobj=io.BytesIO(exactly(int(line()))), mode="r:*") as archive:
+        if hasattr(tarfile, "data_filter"):
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(place)  # noqa: S202 - made by kraftwerk on the admin's computer
+    for name in os.listdir(FOLDER):
+        if name not in ("lock", os.path.basename(place)):
+            remove(os.path.join(FOLDER, name))
+    os.rename(place, os.path.join(FOLDER, KEY))
+
+
+def locked() -> TextIOWrapper:
+    """Return the open file whose lock one process at a time has, to take in and to start."""
+    file = open(os.path.join(FOLDER, "lock"), "w")  # noqa: SIM115 - held until we close it
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def connected() -> socket.socket | None:
+    """Return a connection to the engine that runs, or None."""
+    door = socket.socket(socket.AF_UNIX)
+    try:
+        os.chdir(os.path.join(FOLDER, KEY))  # a short path: a socket's may have 107 characters
+        door.connect("socket")
+    except OSError:
+        return None
+    return door
+
+
+def start() -> None:
+    """Start the engine, which ends itself when nobody needs it."""
+    os.chdir(os.path.join(FOLDER, KEY))
+    if os.path.exists("socket"):
+        os.unlink("socket")
+    server = socket.socket(socket.AF_UNIX)
+    server.bind("socket")
+    server.listen(64)
+    if os.fork():
+        server.close()
+        return
+    os.setsid()
+    log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for source, target in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2), (server.fileno(), 3)):
+        os.dup2(source, target)
+    os.closerange(4, 256)
+    words = [sys.executable, "-I", os.path.join(FOLDER, KEY, "saltengine.py")]
+    os.execve(sys.executable, words, {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"})  # noqa: S606
+
+
+def engine() -> socket.socket | None:
+    """Return a connection to the engine, which is taken in and started at need."""
+    door = connected()
+    if door is None:
+        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+        with locked():
+            door = connected()
+            if door is None:
+                if not os.path.isfile(os.path.join(FOLDER, KEY, "saltengine.py")):
+                    take_in()
+                start()
+                door = connected()
+    return door
+
+
+def work() -> str:
+    """Return a new folder in memory for what a run needs, after removing those of runs that were killed."""
+    for name in os.listdir(SHM) if os.path.isdir(SHM) else ():
+        path, number = os.path.join(SHM, name), name[len(MARK) :].split("-")[0]
+        if name.startswith(MARK) and os.lstat(path).st_uid == os.getuid() and not os.path.exists("/proc/" + number):
+            remove(path)
+    if os.path.exists(os.path.join(STOCK, "salt_state.tgz")):  # of a plain salt-ssh that was killed
+        os.unlink(os.path.join(STOCK, "salt_state.tgz"))
+    where = SHM if os.access(SHM, os.W_OK) else FOLDER
+    return new_folder(where, MARK)
+
+
+def new_folder(where: str, prefix: str) -> str:
+    """Make a folder of our own (0700), whose name has our number in it and can't be foreseen."""
+    path = os.path.join(where, f"{prefix}{os.getpid()}-{os.urandom(8).hex()}")
+    os.mkdir(path, 0o700)
+    return path
+
+
+def remove(folder: str) -> None:
+    """Remove a folder, which is most often gone."""
+    if os.path.isdir(folder):
+        import shutil  # takes a while
+
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def hand_over(door: socket.socket, hello: dict[str, object]) -> bool:
+    """Hand our streams to the engine; return False where it ended before it took them."""
+    streams = array.array("i", [0, 1, 2])
+    try:
+        door.sendmsg([json.dumps(hello).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
+        return door.recv(1) == b"T"
+    except OSError:
+        return False
+
+
+def main() -> int:
+    """Have the engine do what comes on stdin, and leave nothing of it."""
+    umask = os.umask(0o077)
+    folder = work()
+    try:
+        hello = {"umask": umask, "environment": dict(os.environ), "work": folder, "settings": json.loads(SETTINGS)}
+        for _ in range(2):  # the first may just have ended, idle
+            door = engine()
+            if door is not None and hand_over(door, hello):
+                return ord(door.recv(1) or b"\x01")
+        with open(os.path.join(FOLDER, KEY, "log"), errors="replace") as log:
+            sys.exit("the engine doesn't start: " + (log.read()[-2000:].strip() or "it says nothing"))
+    finally:
+        remove(folder)
+
+
+sys.exit(main())

@@ -1,0 +1,92 @@
+"""What the engine on a node changes in Salt, for speed alone: it goes along with saltengine.py.
+
+Each stands for something that Salt does many times over, or in vain. A test fails when a release of Salt changes them.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+OURS = "kw_"  # how the names of our own modules begin, none of which goes by another name
+
+
+def install() -> None:
+    """Put our ways in the place of Salt's, in this process."""
+    import salt.loader.lazy
+    import salt.state
+    import salt.utils.optsdict
+
+    salt.utils.optsdict.OptsDict.__bool__ = has_any
+    salt.loader.lazy.LazyLoader._load = only_what_may_be(salt.loader.lazy.LazyLoader._load)
+    salt.state.State._gather_pillar = given_pillar(salt.state.State._gather_pillar)
+
+
+def has_any(self: Any) -> bool:
+    """Tell whether options have any key; without it Python counts them all, each time that Salt copies them."""
+    return any(key in self for key in self._get_all_keys())
+
+
+def only_what_may_be(stock: Any) -> Any:
+    """Look for a function where it may be.
+
+    States ask for functions that only other systems' modules have, such as `pkg.resolve_capabilities`. When Salt has
+    loaded what stands for `pkg` here, it loads each of its other modules to find out that none has that function. No
+    two of Salt's modules stand for one name on one system; those of others may, so they are still looked into.
+    """
+
+    def load(self: Any, key: Any) -> Any:
+        name = key.partition(".")[0] if isinstance(key, str) else ""
+        if not name or self.whitelist or self.loaded:
+            return stock(self, key)
+        with self._lock:
+            try:
+                load_until(self, name)
+                if name in self.loaded_modules and key not in self._dict:
+                    others = [file for file in self._iter_files(name) if not known(self, file)]
+                    return any(self._load_module(file) and key in self._dict for file in others)
+            except OSError:
+                pass  # a module that went away meanwhile: Salt looks at the folders again
+        return stock(self, key)
+
+    return load
+
+
+def load_until(loader: Any, name: str) -> None:
+    """Load modules, the likeliest first, until one stands for that name."""
+    for file in loader._iter_files(name):
+        if name in loader.loaded_modules:
+            return
+        if file not in loader.loaded_files:
+            loader._load_module(file)
+
+
+def known(loader: Any, file: str) -> bool:
+    """Tell whether a module is loaded, or Salt's, or ours."""
+    if file in loader.loaded_files or file.startswith(OURS):
+        return True
+    import salt
+
+    return str(loader.file_mapping[file][0]).startswith(os.path.dirname(salt.__file__) + os.sep)
+
+
+def given_pillar(stock: Any) -> Any:
+    """Make no pillar on the node, where it has none of its own: Salt lays the one that came with the states over it."""
+
+    def gather(self: Any) -> Any:
+        roots = [folder for folders in self.opts["pillar_roots"].values() for folder in folders]
+        own = self.opts.get("ext_pillar") or any(os.path.isdir(folder) for folder in roots)
+        return stock(self) if own or not isinstance(self._pillar_override, dict) else {}
+
+    return gather
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON can hold of a value that it can't."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    try:
+        return list(value)
+    except TypeError:
+        return repr(value)

@@ -1,0 +1,6 @@
+"""The way to a node: one multiplexed OpenSSH connection that commands, streams, rsync and Salt share."""
+
+from kraftwerk.transport.connection import Connection, as_root_here, control_socket, ssh_options
+from kraftwerk.transport.unreachable import GUEST, UNREACHABLE, unreachable
+
+__all__ = ["GUEST", "UNREACHABLE", "Connection", "as_root_here", "control_socket", "ssh_options", "unreachable"]

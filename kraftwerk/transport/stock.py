@@ -1,0 +1,67 @@
+"""Salt's calls by its stock program: salt-ssh as Salt ships it, on the configuration that kraftwerk generates.
+
+It uses nothing of Salt that isn't public, so it works with any release, and is what the engine is compared with. It is
+slower, and silent until it is done; secrets are treated the same, as far as it lets us (docs/transport.md).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kraftwerk import argv, process, saltcall, saltconf
+from kraftwerk.errors import KraftwerkError
+from kraftwerk.node import Node
+from kraftwerk.transport import Connection, sent
+
+
+def execute(
+    node: Node,
+    function: str,
+    arguments: Sequence[Any],
+    keywords: Mapping[str, Any],
+    options: Mapping[str, Any],
+    *,
+    exact: bool,
+) -> tuple[Any, int]:
+    """Call an execution function of Salt on a node, and return its value and Salt's exit code.
+
+    Args:
+        node, function, arguments, keywords, options, exact: as `saltssh.execute` takes them.
+
+    Raises:
+        KraftwerkError: the node can't be reached; or there is no value, since the function is unknown or raised.
+    """
+    connection = Connection(node)
+    connection.check()  # the program itself would ask for a password, and put its reasons less well
+    said = json.dumps if exact else str
+    words = [function, *map(said, arguments), *(f"{name}={said(value)}" for name, value in keywords.items())]
+    with sent.folder() as folder:
+        shared = {"ssh_options": connection.options}
+        master = {**yaml.safe_load(saltconf.write().read_text()), **shared, **options}
+        Path(folder, "master").write_text(yaml.safe_dump(master, sort_keys=False))
+        try:
+            done = process.run(argv.salt_ssh(folder, node, words), env={"TMPDIR": str(folder)}, check=False)
+        finally:
+            forget(connection)
+    return _value(node, function, done), done.returncode
+
+
+def forget(connection: Connection) -> None:
+    """Remove what a state run of salt-ssh leaves on the node: the archive with the whole pillar."""
+    connection.run(["rm", "-f", f"{connection.node.salt_folder}/salt_state.tgz"], check=False)
+
+
+def _value(node: Node, function: str, done: process.Completed) -> Any:
+    """Return the value of the function from what the program printed."""
+    output, errors = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    try:
+        value = json.loads(output[output.index("{") :])[node.name]
+    except (KeyError, TypeError, ValueError) as error:
+        reason = saltcall.reason({"stderr": errors, "stdout": output})
+        raise KraftwerkError(f"{node.name}: {function} failed: {reason}") from error
+    if isinstance(value, dict) and "_error" in value:
+        raise KraftwerkError(f"{node.name}: {function} failed: {saltcall.reason(value)}")
+    return value

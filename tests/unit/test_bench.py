@@ -1,0 +1,77 @@
+"""What `make bench` concludes from seconds, and that every tool is told all of the work."""
+
+import subprocess
+
+import pytest
+
+from tests.benchmarks import work
+from tests.benchmarks.goals import Goal
+from tests.benchmarks.growth import Point, worst
+from tests.benchmarks.memory import Peak
+from tests.benchmarks.peers import ansible, pyinfra, saltssh
+from tests.benchmarks.rows import ROWS
+
+TIMES = {"kraftwerk": [1.0, 3.0, 2.0], "pyinfra": [4.0, 4.0, 8.0]}
+KINDS = {resource.kind for each in (work.fifteen(), work.hundred()) for resource in each.resources}
+
+
+@pytest.mark.parametrize(
+    ("goal", "value", "spread", "text"),
+    [
+        (Goal(0.5, "pyinfra"), 0.5, (0.25, 0.75), "≤ 0.5 × pyinfra"),
+        (Goal(1.5), 2.0, (1.0, 3.0), "≤ 1.5 s"),
+        (Goal(0.1, "pyinfra", minus=True), -2.0, (-6.0, -1.0), "≤ 0.1 s over pyinfra"),
+        (Goal(3, "kraftwerk", ours="pyinfra"), 2.0, (4 / 3, 4.0), "pyinfra: ≤ 3 × kraftwerk"),
+    ],
+)
+def test_a_goal(goal, value, spread, text):
+    assert goal.value(TIMES) == value and goal.spread(TIMES) == spread and goal.text == text
+
+
+def test_a_goal_is_met_by_the_medians():
+    assert Goal(0.5, "pyinfra").met(TIMES) and not Goal(0.49, "pyinfra").met(TIMES)
+
+
+def test_growth_is_compared_with_a_straight_line():
+    points = [Point(1, 1.0, 50), Point(2, 1.6, 120), Point(4, 3.0, 160)]
+    assert worst(points, "seconds") == 0.8 and worst(points, "megabytes") == 1.2
+
+
+@pytest.mark.parametrize("words", [ansible.TASKS, pyinfra.OPERATIONS, saltssh.STATES, work.LOOKS, work.WANTED])
+def test_every_kind_of_resource_has_its_words(words):
+    assert set(words) == KINDS
+
+
+def test_fifteen_and_hundred_resources():
+    assert len(work.fifteen().resources) == 15 and len(work.hundred().resources) == 100
+
+
+def test_a_node_is_looked_at(tmp_path):
+    """By the same script, here on a file of this machine; its owner is whoever runs the tests."""
+    file = tmp_path / "a b"
+    file.write_text("text\n")
+    file.chmod(0o644)
+    what = work.Work("here", (work.Resource("file", str(file), "text\n"), work.Resource("once", str(tmp_path / "no"))))
+    done = subprocess.run(["sh", "-s"], input=work.look(what), capture_output=True, text=True, check=True)
+    found, missing = done.stdout.splitlines()
+    assert found == work.wanted(what)[0].replace("root", file.owner()) and missing == ""
+
+
+def test_what_tools_print():
+    parts = ["Succeeded: 15\nFailed:     0\n", "Succeeded: 15 (changed=2)\nFailed:     0\n"]
+    assert [saltssh.unchanged(part, 1) for part in parts] == [True, False]
+    assert ansible.unchanged("bench-01    : ok=15   changed=0    unreachable=0    failed=0    skipped=0", 1)
+    assert not ansible.unchanged("bench-01    : ok=15   changed=1    unreachable=0    failed=0    skipped=0", 1)
+    assert pyinfra.unchanged("    Grand total     14      -         -       14  ")
+    assert not pyinfra.unchanged("    Grand total     14      2         -       12  ")
+
+
+def test_the_memory_of_what_was_started():
+    with Peak() as peak, subprocess.Popen(["sleep", "60"]) as child:
+        peak.seen.wait(30)
+        child.terminate()
+    assert peak.megabytes > 0
+
+
+def test_every_row_of_the_table_has_a_goal():
+    assert all(row.goals for row in ROWS) and len({row.key for row in ROWS}) == len(ROWS)

@@ -1,0 +1,144 @@
+"""The guard of what leans on Salt's non-public parts: when a release of Salt changes one, it is named here.
+
+Those parts are used in kraftwerk/transport/saltinternals.py, and on nodes in kraftwerk/remote/saltparts.py and
+saltengine.py.
+"""
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from kraftwerk.transport import enginefile
+
+# Each function that is called or replaced, with the first arguments that it must take.
+PARTS = {
+    "salt.cli.caller:Caller.factory": ["opts"],
+    "salt.cli.caller:ZeroMQCaller.call": ["self"],
+    "salt.client.ssh.client:SSHClient._prep_ssh": ["self", "tgt", "fun", "arg", "timeout", "tgt_type", "kwarg"],
+    "salt.client.ssh.shell:Shell._run_cmd": ["self", "cmd"],
+    "salt.client.ssh.shell:Shell._split_cmd": ["self", "cmd"],
+    "salt.client.ssh.shell:Shell.send": ["self", "local", "remote", "makedirs"],
+    "salt.client.ssh.state:prep_trans_tar": ["file_client", "chunks", "file_refs", "pillar", "id_", "roster_grains"],
+    "salt.client.ssh.wrapper:parse_ret": ["stdout", "stderr", "retcode", "result_only"],
+    "salt.client.ssh:Single.cmd_block": ["self", "is_retry"],
+    "salt.client.ssh:Single.run": ["self", "deploy_attempted"],
+    "salt.client.ssh:_convert_args": ["args"],
+    "salt.client.ssh:mod_data": ["fsclient"],
+    "salt.config:apply_minion_config": ["overrides", "defaults"],
+    "salt.fileserver:FSChan.__init__": ["self", "opts"],
+    "salt.fileserver:FSChan.close": ["self"],
+    "salt.loader.lazy:LazyLoader._iter_files": ["self", "mod_name"],
+    "salt.loader.lazy:LazyLoader._load": ["self", "key"],
+    "salt.loader.lazy:LazyLoader._load_module": ["self", "name"],
+    "salt.loader:utils": ["opts", "whitelist"],
+    "salt.state:State._gather_pillar": ["self"],
+    "salt.utils.entrypoints:iter_entry_points": ["group", "name"],
+    "salt.utils.optsdict:OptsDict._get_all_keys": ["self"],
+    "jinja2:Environment.compile": ["self", "source", "name", "filename", "raw"],
+}
+# What stands in the text of a function that our ways count on.
+WORDS = {
+    "salt.client.ssh.wrapper.state:highstate": ["{}/salt_state.tgz", "single.shell.send(trans_tar", "cmd_block()"],
+    "salt.client.ssh.wrapper.state:sls": ["{}/salt_state.tgz", "single.shell.send(trans_tar", "cmd_block()"],
+    "salt.state:State.__init__": ["self._pillar_override,", "dictupdate.merge("],
+    "salt.loader.lazy:LazyLoader._load_module": ["self.loaded_modules.add(tgt_mod)", "self.loaded_files.add("],
+}
+
+
+def part(name):
+    """Return what stands under a name in Salt."""
+    module, _, path = name.partition(":")
+    found = importlib.import_module(module)
+    for each in path.split("."):
+        assert hasattr(found, each), f"this release of Salt has no {name}; see kraftwerk/transport/saltinternals.py"
+        found = getattr(found, each)
+    return found
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_salt_has_what_is_leant_on(name):
+    taken = list(inspect.signature(part(name)).parameters)
+    wanted = PARTS[name][1:] if name.endswith(".factory") else PARTS[name]
+    assert taken[: len(wanted)] == wanted or taken == PARTS[name], f"{name} takes other arguments now: {taken}"
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_salt_does_what_is_leant_on(name):
+    text = inspect.getsource(part(name))
+    assert [words for words in WORDS[name] if words not in text] == [], f"{name} works otherwise now"
+
+
+def test_options_have_no_truth_of_their_own():
+    assert "__bool__" not in vars(part("salt.utils.optsdict:OptsDict")), "saltparts.has_any is needed no more"
+
+
+LOAD = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import salt.config, salt.loader
+opts = salt.config.apply_minion_config({"file_client": "local", "root_dir": sys.argv[2], "id": "x"})
+opts["grains"] = {"os": "Debian", "os_family": "Debian", "kernel": "Linux", "osmajorrelease": 12, "virtual": "physical"}
+mods = salt.loader.minion_mods(opts)
+states = salt.loader.states(opts, mods, None, None)
+found = {}
+for loader, kind in ((mods, "modules"), (states, "states")):
+    loader._load_all()
+    for name, function in loader._dict.items():
+        found.setdefault(f"{kind} {name.split('.')[0]}", set()).add(function.__module__.rpartition(".")[2])
+print(json.dumps({name: sorted(files) for name, files in found.items()}))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """Return what a node's Python loads from the engine's archive: modules and states, with the files they are in."""
+    import io
+    import json
+    import tarfile
+
+    folder = tmp_path_factory.mktemp("engine")
+    with tarfile.open(fileobj=io.BytesIO(enginefile._tar())) as archive:
+        archive.extractall(folder, filter="data")
+    words = [sys.executable, "-IS", "-c", LOAD, str(folder / "code"), str(folder / "root")]
+    answer = subprocess.run(words, capture_output=True, text=True, check=False, timeout=100)
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def test_the_engine_has_all_that_states_need(loaded):
+    wanted = [
+        "file",
+        "pkg",
+        "cmd",
+        "user",
+        "group",
+        "service",
+        "git",
+        "pip",
+        "state",
+        "cp",
+        "saltutil",
+        "slsutil",
+    ]
+    assert [name for name in wanted if f"modules {name}" not in loaded] == []
+    wanted = ["file", "pkg", "cmd", "user", "group", "service", "git", "pip", "module", "postgres_user"]
+    assert [name for name in wanted if f"states {name}" not in loaded] == []
+
+
+def test_no_two_of_salts_modules_stand_for_one_name(loaded):
+    """So `only_what_may_be` needn't look into others, once one is loaded."""
+    several = {name for name, files in loaded.items() if len(files) > 1}
+    assert several <= {"modules service"}  # one is for systemd, which may not run here
+
+
+def test_the_engine_s_programs_need_nothing_but_python():
+    for name in ("saltdoor", "saltengine", "saltparts"):
+        tree = ast.parse(enginefile.program(name))
+        names = {
+            alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+        }
+        assert names <= {*sys.stdlib_module_names, "salt"}
