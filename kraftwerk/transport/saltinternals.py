@@ -124,8 +124,10 @@ def _patched(node: Node, engine: Engine, on_line: OnLine | None) -> Iterator[Non
     import jinja2
     import salt.client.ssh as ssh
     import salt.client.ssh.state as states
+    import salt.fileclient
     import salt.fileserver
     import salt.loader
+    import salt.loader.lazy
     import salt.utils.entrypoints
     import salt.utils.optsdict
     import salt.version
@@ -142,6 +144,8 @@ def _patched(node: Node, engine: Engine, on_line: OnLine | None) -> Iterator[Non
             (states, "prep_trans_tar"): _prep_trans_tar(states.prep_trans_tar, folder),
             (salt.utils.optsdict.OptsDict, "__bool__"): saltparts.has_any,
             (salt.fileserver, "FSChan"): _channels(salt.fileserver.FSChan),
+            (salt.fileclient.FSClient, "get_file"): _get_file(salt.fileclient.FSClient.get_file),
+            (salt.loader.lazy.LazyLoader, "_load"): saltparts.only_what_may_be(salt.loader.lazy.LazyLoader._load),
             (salt.loader, "utils"): _once(salt.loader.utils),
             (salt.utils.entrypoints, "iter_entry_points"): functools.cache(salt.utils.entrypoints.iter_entry_points),
             (jinja2.Environment, "compile"): templatecache.compiling(
@@ -231,6 +235,22 @@ def _channels(stock: Any) -> Any:
             """Stay open for the next one."""
 
     return _once(Kept)
+
+
+def _get_file(stock: Any) -> Any:
+    """Look only once whether a file of the state trees is in the cache as it is; templates ask for each they import."""
+    known: dict[tuple[Any, ...], str] = {}
+
+    def get_file(self: Any, path: str, dest: str = "", makedirs: bool = False, *more: Any, **named: Any) -> Any:
+        key = (self.channel, self.opts["cachedir"], path, more, *sorted(named.items()))  # the same options: one channel
+        if dest or not Path(known.get(key, "")).is_file():
+            found = stock(self, path, dest, makedirs, *more, **named)
+            if dest or not found:
+                return found
+            known[key] = found
+        return known[key]
+
+    return get_file
 
 
 def _subprocess(node: Node, words: list[str]) -> tuple[str, str, int]:

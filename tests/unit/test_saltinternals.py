@@ -12,7 +12,8 @@ import sys
 
 import pytest
 
-from kraftwerk.transport import enginefile
+from kraftwerk.remote import saltparts
+from kraftwerk.transport import enginefile, saltinternals
 
 # Each function that is called or replaced, with the first arguments that it must take.
 PARTS = {
@@ -29,6 +30,7 @@ PARTS = {
     "salt.client.ssh:_convert_args": ["args"],
     "salt.client.ssh:mod_data": ["fsclient"],
     "salt.config:apply_minion_config": ["overrides", "defaults"],
+    "salt.fileclient:FSClient.get_file": ["self", "path", "dest", "makedirs", "saltenv"],
     "salt.fileserver:FSChan.__init__": ["self", "opts"],
     "salt.fileserver:FSChan.close": ["self"],
     "salt.loader.lazy:LazyLoader._iter_files": ["self", "mod_name"],
@@ -74,6 +76,49 @@ def test_salt_does_what_is_leant_on(name):
 
 def test_options_have_no_truth_of_their_own():
     assert "__bool__" not in vars(part("salt.utils.optsdict:OptsDict")), "saltparts.has_any is needed no more"
+
+
+def test_a_function_of_ours_is_not_looked_for_in_others_modules(tmp_path):
+    """Templates ask for `kw_nginxconf.directives`, which nodes have; first among Salt's functions of this computer."""
+    from salt.loader.lazy import LazyLoader
+
+    for name in ("kw_here", "other"):
+        (tmp_path / f"{name}.py").write_text("def answer():\n    return 42\n")
+    loader = LazyLoader([str(tmp_path)], {"cachedir": str(tmp_path)}, tag="test")
+    load = saltparts.only_what_may_be(LazyLoader._load)
+    assert not load(loader, "kw_there.answer")
+    assert not loader.loaded_files
+    assert load(loader, "kw_here.answer")
+    assert loader["kw_here.answer"]() == 42
+
+
+def test_a_file_of_the_state_trees_is_looked_at_once(tmp_path):
+    import salt.config
+    import salt.fileclient
+
+    tree, cache = tmp_path / "tree", tmp_path / "cache"
+    tree.mkdir()
+    (tree / "a.sls").write_text("first")
+    roots = {"file_roots": {"base": [str(tree)]}, "cachedir": str(cache)}
+    opts = {**salt.config.DEFAULT_MASTER_OPTS, **roots, "file_client": "local", "fileserver_backend": ["roots"]}
+    client = salt.fileclient.FSClient(opts)
+    asked = []
+
+    def stock(self, path, *more, **named):
+        asked.append(path)
+        return type(client).get_file(self, path, *more, **named)
+
+    get_file = saltinternals._get_file(stock)
+    kept = get_file(client, "salt://a.sls", "", True, "base")
+    assert get_file(client, "salt://a.sls", "", True, "base") == kept
+    with open(kept) as file:
+        assert file.read() == "first"
+    assert not get_file(client, "salt://b.sls", "", True, "base")
+    (tree / "b.sls").write_text("second")  # what isn't there may come
+    assert get_file(client, "salt://b.sls", "", True, "base")
+    get_file(client, "salt://a.sls", str(tmp_path / "copy"))
+    assert (tmp_path / "copy").read_text() == "first"
+    assert asked == ["salt://a.sls", "salt://b.sls", "salt://b.sls", "salt://a.sls"]
 
 
 LOAD = """
@@ -141,4 +186,4 @@ def test_the_engine_s_programs_need_nothing_but_python():
         names = {
             alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
         }
-        assert names <= {*sys.stdlib_module_names, "salt"}
+        assert names <= {*sys.stdlib_module_names, "salt", *enginefile.PROGRAMS}
