@@ -47,6 +47,7 @@ def load(word: str) -> None:
 
 def main(word: str, ready: str, *words: str) -> None:
     """Load, wait for the word, and be that program."""
+    signal.signal(signal.SIGUSR1, lambda *_: None)  # may come once the word was found already: it shall not end us
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     program = shutil.which(words[0]) or words[0]
     sys.path[0] = os.path.dirname(program)

@@ -49,7 +49,7 @@ FILES = {
     "worker.py": "import time\nprint('working as one', flush=True)\ntime.sleep(600)\n",
     "assets/site.css": "p {}\n",
     "requirements.txt": "psycopg[binary]\n",
-    "kraftwerk.yaml": "wsgi: site_of_mine\nservices: [postgres]\nstatic: {/static/: collected}\n"
+    "kraftwerk.yaml": "wsgi: site_of_mine\nworkers: 4\nservices: [postgres]\nstatic: {/static/: collected}\n"
     "release: python tasks.py collectstatic\nprocesses: {worker: python worker.py}\n",
     "pillar/development.sls": "environ: {GREETING: hello}\n",
 }
@@ -117,7 +117,7 @@ def test_code_and_workers_follow_within_two_seconds(full):
     full.until(lambda: seen()[1].startswith("two"))
     assert time.monotonic() - began < 10  # it is 0.5 s on an idle machine: tests/benchmarks/test_serve_speed.py
     full.wait("site_of_mine.py → live in")
-    full.until(lambda: workers() == 2)
+    full.until(lambda: workers() == 4)
 
 
 def workers():

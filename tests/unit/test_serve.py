@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from threading import Event, Timer
 
 import pytest
 
@@ -189,10 +190,13 @@ def test_nothing_is_missed_that_is_saved_while_the_first_save_is_followed(tmp_pa
     (tmp_path / "app.py").write_text("print(1)\n")
     saved = Saved(tmp_path)
     (tmp_path / "app.py").write_text("print(12)\n")
-    seen = saved.watch()
+    patience = Timer(60, (stop := Event()).set)
+    patience.start()
+    seen = saved.watch(stop)
     assert next(seen) == ["app.py"]
     (tmp_path / "app.py").write_text("print(123)\n")
     assert next(seen) == ["app.py"]
+    patience.cancel()
 
 
 def test_a_save_waits_for_one_worker_whatever_the_project_says():

@@ -28,12 +28,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-def start(folder):
+def start(folder, **options):
     environ = {"PATH": f"{folder}/bin:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
     words = [sys.executable, str(STANDBY), str(folder / "word"), str(folder / "ready"), "serve-it", "--workers", "1"]
-    return subprocess.Popen(
-        words, env={**environ, "DJANGO_SETTINGS_MODULE": "no.such"}, stdout=subprocess.PIPE, text=True
-    )
+    environ["DJANGO_SETTINGS_MODULE"] = "no.such"
+    return subprocess.Popen(words, env=environ, stdout=subprocess.PIPE, text=True, **options)
 
 
 def expected(folder):
@@ -53,6 +52,16 @@ def test_it_waits_for_the_word_and_is_the_program_then(folder):
 def test_a_word_that_came_before_it_was_ready_is_enough(folder):
     (folder / "word").touch()
     assert start(folder).communicate(timeout=30)[0] == expected(folder)  # and nothing more is loaded
+
+
+def test_a_signal_that_comes_late_ends_nothing(folder):
+    (folder / "bin" / "serve-it").write_text("print('begun', flush=True)\nprint(input())\n")
+    (folder / "word").touch()
+    running = start(folder, stdin=subprocess.PIPE)
+    assert running.stdout.readline() == "begun\n"
+    running.send_signal(signal.SIGUSR1)
+    assert running.communicate("goes on\n", timeout=30)[0] == "goes on\n"
+    assert running.returncode == 0
 
 
 def test_it_can_be_stopped_while_it_waits(folder):
