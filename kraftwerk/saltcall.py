@@ -35,8 +35,7 @@ def execute(
     Raises:
         KraftwerkError: there is no value, since the function is unknown or raised; or root is not to be had.
     """
-    said = json.dumps if exact else str
-    words = [function, *map(said, arguments), *(f"{name}={said(value)}" for name, value in keywords.items())]
+    words = spoken(function, arguments, keywords, exact=exact)
     with tempfile.TemporaryDirectory(prefix="call-", dir=saltconf.root()) as folder:
         minion = yaml.safe_dump({**settings(node), **options}, sort_keys=False)
         Path(folder, "minion").write_text(minion)
@@ -47,6 +46,16 @@ def execute(
     except (KeyError, TypeError, ValueError) as error:
         cause = reason({"stderr": _without_log(errors), "stdout": output})
         raise KraftwerkError(f"{node.name}: {function} failed: {cause}") from error
+
+
+def spoken(function: str, arguments: Sequence[Any], keywords: Mapping[str, Any], *, exact: bool) -> list[str]:
+    """Return a call as the words that Salt's programs take.
+
+    Args:
+        function, arguments, keywords, exact: as `saltssh.execute` takes them.
+    """
+    said = json.dumps if exact else str
+    return [function, *map(said, arguments), *(f"{name}={said(value)}" for name, value in keywords.items())]
 
 
 def settings(node: Node) -> dict[str, Any]:

@@ -36,8 +36,7 @@ def execute(
     """
     connection = Connection(node)
     connection.check()  # the program itself would ask for a password, and put its reasons less well
-    said = json.dumps if exact else str
-    words = [function, *map(said, arguments), *(f"{name}={said(value)}" for name, value in keywords.items())]
+    words = saltcall.spoken(function, arguments, keywords, exact=exact)
     with sent.folder() as folder:
         shared = {"ssh_options": connection.options}
         master = {**yaml.safe_load(saltconf.write().read_text()), **shared, **options}
