@@ -1,4 +1,4 @@
-# Have gunicorn in a slot start more workers: one after the other, as the same signal twice may come as one.
+# Have gunicorn in a slot start more workers, one after the other: signals that wait become one.
 # grow.sh INSTANCE SLOT COUNT
 main() {
   pid=$(cat "/etc/service/$1-web-$2/supervise/pid")
