@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from kraftwerk import process
 
 AS_POSTGRES = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "psql", "-XqAt"]
-# Stands before the program itself on PATH. Whoever runs it may write here; it goes on when its hold is taken away.
+# Stands before the program itself on PATH. Whoever runs it may write here; it goes on when its hold is taken away,
+# or after five minutes: a test that waits for what never comes shall fail, not hang.
 WRAPPER = """#!/bin/sh
 case "$*" in *{word}*)
   echo $$ >{folder}/$$ && mv {folder}/$$ {folder}/pid
-  while [ -e {folder}/hold ]; do sleep 0.05; done;;
+  for _ in $(seq 6000); do [ -e {folder}/hold ] || break; sleep 0.05; done;;
 esac
 exec /usr/bin/{program} "$@"
 """
