@@ -8,6 +8,7 @@ server that is named by a URL is reached by what the URL says; its password goes
 
 import contextlib
 import functools
+import glob
 import json
 import os
 import platform
@@ -18,6 +19,7 @@ import urllib.parse
 
 __virtualname__ = "kw_pgserver"
 SOCKET = "%2Fvar%2Frun%2Fpostgresql"
+PROGRAMS = "/usr/lib/postgresql/*/bin/psql"  # not Debian's in PATH, which takes longer to choose one of them
 MAINTENANCE = ("postgres", "template1", "defaultdb")  # where to stand while an outside server's database is renamed
 # What a URL's query may say, and the variable by which libpq hears of it.
 QUERY = {
@@ -82,6 +84,7 @@ class Server:
         """A program of the server's that runs on, for ``with``; see ``_running``."""
         user, environment = self.login(database, admin)
         identity = __salt__["kw_process.identity"](user, without=["PG"])  # nothing of our own login goes along
+        options = {"executable": _newest() if command[0] == "psql" else None, **options}
         return _running(command, **{**identity, "env": {**identity["env"], **environment}}, **options)
 
     def run(self, command, database=None, *, admin=True, text="", **options):
@@ -187,6 +190,12 @@ class Outside(Server):
 def _psql(names):
     """The command of psql with variables; it ends at the first error."""
     return ["psql", "-XqAt", "--set=ON_ERROR_STOP=1", *(f"--set={key}={value}" for key, value in names.items())]
+
+
+def _newest():
+    """The newest psql, which knows all servers, as Debian's own choice is; None where it is elsewhere."""
+    versions = {float(path.split("/")[4]): path for path in glob.glob(PROGRAMS)}
+    return versions[max(versions)] if versions else None
 
 
 def _variables(url):

@@ -25,7 +25,7 @@ services/postgres/config/reload:
   cmd.run:
     - name: systemctl reload {{ postgres.unit }} && sleep 1
     - onlyif: >-
-        cd / && runuser -u postgres -- psql -XqAt -d postgres -c "SELECT name FROM
+        cd / && {{ postgres.psql }} -c "SELECT name FROM
         unnest(array['conf.d/kraftwerk.conf', 'pg_hba.conf']) AS name WHERE
         (pg_stat_file('{{ postgres.folder }}/' || name)).modification > pg_conf_load_time()" | grep -q .
     - require:
@@ -36,7 +36,7 @@ services/postgres/config/restart:
   cmd.run:
     - name: systemctl restart {{ postgres.unit }}
     - onlyif: >-
-        cd / && runuser -u postgres -- psql -XqAt -d postgres -c 'SELECT name FROM pg_settings WHERE pending_restart' | grep -q .
+        cd / && {{ postgres.psql }} -c 'SELECT name FROM pg_settings WHERE pending_restart' | grep -q .
     - require:
       - cmd: services/postgres/config/reload
 {%- endif %}
