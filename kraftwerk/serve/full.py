@@ -146,6 +146,8 @@ class Full:
         run.files = [name for name in names if name not in self.saved.aside]
         if not run.files:
             return
+        if self.followed and self.followed.ended:
+            self.follow()
         began = time.monotonic()
 
         def tell(_: Rollout) -> None:

@@ -32,6 +32,11 @@ class NodeLog:
         assert self._running.stdout is not None  # noqa: S101 - a pipe was asked for
         log.pump(self._running.stdout, self._tell)
 
+    @property
+    def ended(self) -> bool:
+        """Tell whether nothing comes any more: the node was restarted, or the connection broke."""
+        return self._running.poll() is not None
+
     def stop(self) -> None:
         """Follow it no more."""
         self._running.terminate()
