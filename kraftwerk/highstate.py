@@ -119,6 +119,7 @@ def converge(
         KraftwerkError: the node can't be reached, or the states don't render.
     """
     connection, start = Connection(node), time.monotonic()
+    saltssh.prepare(node)
     with lock.held(connection, LOCK, wait=WAIT):
         registry.sync(connection)
         before = _record(node, instance, part)

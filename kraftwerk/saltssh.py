@@ -10,6 +10,14 @@ from kraftwerk.process import OnLine
 from kraftwerk.transport import stock
 
 
+def prepare(node: Node) -> None:
+    """Import what a call needs, in the background, while something else is waited for."""
+    if not node.is_here and not saltway.is_stock():
+        from kraftwerk.transport import saltinternals
+
+        saltinternals.warm_meanwhile()
+
+
 def call(
     node: Node,
     function: str,

@@ -10,8 +10,9 @@ import importlib
 import json
 import logging
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from kraftwerk.remote import saltparts
 from kraftwerk.transport import UNREACHABLE, Connection, sent, templatecache, unreachable
 from kraftwerk.transport.engine import ARCHIVE, Engine, Settings
 
+_warming: list[threading.Thread] = []
 JOB_KEYS = {"return", "retcode", "jid", "id", "fun", "fun_args", "success", "out"}
 
 
@@ -46,6 +48,7 @@ def execute(
     """
     engine = Engine(Connection(node), on_line)  # it gets ready while Salt is imported here
     try:
+        _warmed()
         with _patched(node, engine, on_line):
             return _run(_single(node, function, arguments, keywords, options, exact))
     except (KeyboardInterrupt, SystemExit):
@@ -65,6 +68,23 @@ def warm() -> None:
         "jinja2",
     ):
         importlib.import_module(name)
+
+
+def warm_meanwhile() -> None:
+    """Do as `warm` in a thread, which `execute` waits for. What fails there fails again, and is told, in `execute`."""
+
+    def work() -> None:
+        with suppress(Exception):
+            warm()
+
+    _warming.append(threading.Thread(target=work))
+    _warming[-1].start()
+
+
+def _warmed() -> None:
+    """Wait for `warm_meanwhile`: of two threads that import the same modules one can get half of them."""
+    while _warming:
+        _warming.pop().join()
 
 
 def _single(node: Node, function: str, arguments: Any, keywords: Any, options: dict[str, Any], exact: bool) -> Any:

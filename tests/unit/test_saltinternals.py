@@ -78,6 +78,20 @@ def test_options_have_no_truth_of_their_own():
     assert "__bool__" not in vars(part("salt.utils.optsdict:OptsDict")), "saltparts.has_any is needed no more"
 
 
+MEANWHILE = """
+import sys, threading
+from kraftwerk.transport import saltinternals
+saltinternals.warm_meanwhile()
+saltinternals._warmed()
+print("salt.client.ssh.client" in sys.modules, threading.active_count())
+"""
+
+
+def test_salt_is_imported_meanwhile_and_waited_for():
+    answer = subprocess.run([sys.executable, "-c", MEANWHILE], capture_output=True, text=True, check=False, timeout=100)
+    assert (answer.stdout, answer.stderr) == ("True 1\n", "")
+
+
 def test_a_function_of_ours_is_not_looked_for_in_others_modules(tmp_path):
     """Templates ask for `kw_nginxconf.directives`, which nodes have; first among Salt's functions of this computer."""
     from salt.loader.lazy import LazyLoader
