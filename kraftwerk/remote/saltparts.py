@@ -41,13 +41,15 @@ def only_what_may_be(stock: Any) -> Any:
         with self._lock:
             if name.startswith(OURS) and name not in self.file_mapping:
                 return False  # such as a function for nodes, when a template asks for Salt's own of this computer first
-            try:
-                load_until(self, name)
-                if name in self.loaded_modules and key not in self._dict:
-                    others = [file for file in self._iter_files(name) if not known(self, file)]
-                    return any(self._load_module(file) and key in self._dict for file in others)
-            except OSError:
-                pass  # a module that went away meanwhile: Salt looks at the folders again
+            for _ in range(2):
+                try:
+                    load_until(self, name)
+                    if name in self.loaded_modules and key not in self._dict:
+                        others = [file for file in self._iter_files(name) if not known(self, file)]
+                        return any(self._load_module(file) and key in self._dict for file in others)
+                    break
+                except OSError:  # a module went away; asked now, Salt would take what isn't loaded yet for missing
+                    self._refresh_file_mapping()
         return stock(self, key)
 
     return load

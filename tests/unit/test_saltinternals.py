@@ -25,6 +25,8 @@ PARTS = {
     "salt.client.ssh.shell:Shell.send": ["self", "local", "remote", "makedirs"],
     "salt.client.ssh.state:prep_trans_tar": ["file_client", "chunks", "file_refs", "pillar", "id_", "roster_grains"],
     "salt.client.ssh.wrapper:parse_ret": ["stdout", "stderr", "retcode", "result_only"],
+    "salt.client.ssh.wrapper:SSHException.to_ret": ["self"],
+    "salt.client.ssh:Single.__init__": ["self", "opts", "argv", "id_"],
     "salt.client.ssh:Single.cmd_block": ["self", "is_retry"],
     "salt.client.ssh:Single.run": ["self", "deploy_attempted"],
     "salt.client.ssh:_convert_args": ["args"],
@@ -36,6 +38,7 @@ PARTS = {
     "salt.loader.lazy:LazyLoader._iter_files": ["self", "mod_name"],
     "salt.loader.lazy:LazyLoader._load": ["self", "key"],
     "salt.loader.lazy:LazyLoader._load_module": ["self", "name"],
+    "salt.loader.lazy:LazyLoader._refresh_file_mapping": ["self"],
     "salt.loader:utils": ["opts", "whitelist"],
     "salt.state:State._gather_pillar": ["self"],
     "salt.utils.entrypoints:iter_entry_points": ["group", "name"],
@@ -44,6 +47,19 @@ PARTS = {
 }
 # What stands in the text of a function that our ways count on.
 WORDS = {
+    "salt.client.ssh.wrapper:SSHException.__init__": ["self.retcode ="],
+    "salt.client.ssh:SSH.__init__": [f"self.{name} =" for name in ("targets", "defaults", "fsclient", "thin", "mods")],
+    "salt.client.ssh:Single.__init__": [
+        f"self.{name}" for name in ("argv =", "fun,", "id =", "mods =", "fsclient =", "minion_opts =", "wfuncs =")
+    ],
+    "salt.client.ssh:Single._run_wfunc_thin": ['["test.opts_pkg"]()'],
+    "salt.client.ssh.state:prep_trans_tar": ["tempfile.mkdtemp()", "mkstemp()"],
+    "salt.cli.caller:BaseCaller.__init__": ["self.opts = opts"],
+    "salt.cli.caller:BaseCaller.call": ['self.opts["fun"]', 'self.opts["arg"]', 'ret["retcode"] ='],
+    "salt.loader.lazy:LazyLoader.__init__": [
+        f"self.{name} =" for name in ("whitelist", "loaded_modules", "loaded_files", "_lock")
+    ],
+    "salt.loader.lazy:LazyLoader._refresh_file_mapping": ["self.file_mapping = {}"],
     "salt.client.ssh.wrapper.state:highstate": ["{}/salt_state.tgz", "single.shell.send(trans_tar", "cmd_block()"],
     "salt.client.ssh.wrapper.state:sls": ["{}/salt_state.tgz", "single.shell.send(trans_tar", "cmd_block()"],
     "salt.state:State.__init__": ["self._pillar_override,", "dictupdate.merge("],
@@ -104,6 +120,22 @@ def test_a_function_of_ours_is_not_looked_for_in_others_modules(tmp_path):
     assert not loader.loaded_files
     assert load(loader, "kw_here.answer")
     assert loader["kw_here.answer"]() == 42
+
+
+def test_a_module_that_goes_away_takes_no_other_with_it(tmp_path):
+    """Salt takes a name for missing once a module that stands for it on other systems was seen."""
+    from salt.loader.lazy import LazyLoader
+
+    elsewhere = "__virtualname__ = 'thing'\n\n\ndef __virtual__():\n    return False, 'another system'\n"
+    (tmp_path / "thing_a.py").write_text(elsewhere)
+    (tmp_path / "thing_b.py").write_text("gone")
+    (tmp_path / "thing_c.py").write_text(
+        "__virtualname__ = 'thing'\n\n\ndef __virtual__():\n    return 'thing'\n\n\ndef answer():\n    return 42\n"
+    )
+    loader = LazyLoader([str(tmp_path)], {"cachedir": str(tmp_path)}, tag="test")
+    (tmp_path / "thing_b.py").unlink()
+    assert saltparts.only_what_may_be(LazyLoader._load)(loader, "thing.answer")
+    assert loader._dict["thing.answer"]() == 42
 
 
 def test_a_file_of_the_state_trees_is_looked_at_once(tmp_path):
