@@ -6,6 +6,7 @@ the engine (saltengine.py), over a socket that root alone reaches; its exit code
 """
 
 import array
+import contextlib
 import fcntl
 import json
 import os
@@ -39,7 +40,7 @@ def line() -> bytes:
 
 
 def take_in() -> None:
-    """Ask for the engine, and lay it into its folder in one step; other versions of it go."""
+    """Ask for the engine, and lay it into its folder in one step."""
     os.write(1, b'{"need": "engine"}\n')
     import io
     import tarfile
@@ -49,10 +50,32 @@ def take_in() -> None:
         if hasattr(tarfile, "data_filter"):
             archive.extraction_filter = tarfile.data_filter
         archive.extractall(place)  # noqa: S202 - made by kraftwerk on the admin's computer
-    for name in os.listdir(FOLDER):
-        if name not in ("lock", os.path.basename(place)):
-            remove(os.path.join(FOLDER, name))
+    if os.path.isdir(os.path.join(FOLDER, KEY)):  # half of one
+        retire(os.path.join(FOLDER, KEY))
     os.rename(place, os.path.join(FOLDER, KEY))
+
+
+def sweep(*wanted: str) -> None:
+    """Remove engines of other versions, unless something runs in them, and what is left of those that were removed."""
+    for name in os.listdir(FOLDER):
+        if name.startswith("."):
+            remove(os.path.join(FOLDER, name))
+        elif name not in wanted and not name.startswith(MARK) and os.path.isdir(os.path.join(FOLDER, name)):
+            retire(os.path.join(FOLDER, name))
+
+
+def retire(folder: str) -> None:
+    """Remove an engine, under another name, so that none is ever found half; unless a run holds it (saltmodules.py)."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        aside = new_folder(FOLDER, ".")
+        os.rename(folder, os.path.join(aside, "engine"))
+        remove(aside)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(held)
 
 
 def locked() -> TextIOWrapper:
@@ -103,6 +126,7 @@ def engine() -> socket.socket | None:
             if door is None:
                 if not os.path.isfile(os.path.join(FOLDER, KEY, "saltengine.py")):
                     take_in()
+                sweep(KEY)
                 start()
                 door = connected()
     return door
@@ -110,14 +134,22 @@ def engine() -> socket.socket | None:
 
 def work() -> str:
     """Return a new folder in memory for what a run needs, after removing those of runs that were killed."""
-    for name in os.listdir(SHM) if os.path.isdir(SHM) else ():
-        path, number = os.path.join(SHM, name), name[len(MARK) :].split("-")[0]
-        if name.startswith(MARK) and os.lstat(path).st_uid == os.getuid() and not os.path.exists("/proc/" + number):
-            remove(path)
-    if os.path.exists(os.path.join(STOCK, "salt_state.tgz")):  # of a plain salt-ssh that was killed
-        os.unlink(os.path.join(STOCK, "salt_state.tgz"))
     where = SHM if os.access(SHM, os.W_OK) else FOLDER
+    for name in os.listdir(where) if os.path.isdir(where) else ():
+        path, number = os.path.join(where, name), name[len(MARK) :].split("-")[0]
+        if name.startswith(MARK) and not os.path.exists("/proc/" + number) and is_ours(path):
+            remove(path)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(STOCK, "salt_state.tgz"))  # of a plain salt-ssh that was killed
     return new_folder(where, MARK)
+
+
+def is_ours(path: str) -> bool:
+    """Tell whether something is there that is our user's: others may make folders beside it, and remove their own."""
+    try:
+        return os.lstat(path).st_uid == os.getuid()
+    except FileNotFoundError:
+        return False
 
 
 def new_folder(where: str, prefix: str) -> str:

@@ -7,7 +7,6 @@ line by line, JSON each: `{"call": [words], "size": bytes of an archive that fol
 
 import gc
 import importlib
-import io
 import json
 import logging
 import os
@@ -15,13 +14,15 @@ import select
 import shutil
 import socket
 import sys
-import tarfile
 import tempfile
 import time
 from typing import Any, cast
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "code"), HERE]
+
+import saltmodules  # type: ignore[import-not-found] # noqa: E402 - it lies beside us on the node
+
 IDLE = 600  # seconds without a run until it ends
 TICK = 5
 IMPORTED = ("salt.cli.caller", "salt.config", "salt.fileclient", "salt.state", "salt.utils.templates", "jinja2.sandbox")
@@ -99,6 +100,11 @@ class Frames:
         except OSError:
             pass
 
+    def fail(self, reason: str) -> None:
+        """Answer that there is no value."""
+        self.send({"err": reason})
+        self.send({"out": "", "code": 1})
+
     def flush(self) -> None:
         """Do nothing: nothing is kept."""
 
@@ -113,6 +119,8 @@ class Run:
     """One connection: its requests, each in a process of its own, with Salt's modules loaded before."""
 
     def __init__(self, door: socket.socket) -> None:
+        self.engine = saltmodules.hold(HERE)  # so that an engine of another version leaves it in its place
+        self.modules = saltmodules.Modules(HERE)
         data, streams, _, _ = socket.recv_fds(door, 1 << 20, 3)
         hello = json.loads(data)
         door.send(b"T")
@@ -145,9 +153,13 @@ class Run:
                 self.take_modules(request["modules"])
             else:
                 archive = self.exactly(request["size"])
-                self.load(request["settings"])
-                self.call(request, archive)
+                if self.load(request["settings"]):
+                    self.call(request, archive)
+                else:
+                    self.frames.fail("the custom modules are gone from the node\n")
         shutil.rmtree(self.work, ignore_errors=True)
+        self.modules.release()
+        os.close(self.engine)
         return 0
 
     def line(self) -> bytes:
@@ -171,38 +183,36 @@ class Run:
         return bytes(found)
 
     def take_modules(self, wanted: str) -> None:
-        """Make sure that the custom modules are those; another set of them goes."""
-        place = os.path.join(HERE, "modules-" + wanted)
-        if wanted and not os.path.isdir(place):
-            self.frames.send({"need": "modules"})
-            size = int(self.line())
-            data = self.exactly(size)
-            old = os.umask(0o077)
-            unpack(data, place)
-            os.umask(old)
-        else:
+        """Make sure that the custom modules are those, and stay as long as we do."""
+        if not wanted or self.modules.hold(wanted):
             self.frames.send({"have": "modules"})
-
-    def load(self, settings: dict[str, Any]) -> None:
-        """Load Salt with these settings, unless it is already."""
-        if self.loaded == settings:
             return
+        self.frames.send({"need": "modules"})
+        data = self.exactly(int(self.line()))
+        old = os.umask(0o077)
+        self.modules.take_in(data, wanted)
+        os.umask(old)
+
+    def load(self, settings: dict[str, Any]) -> bool:
+        """Load Salt with these settings, unless it is already; tell whether the modules are there that it needs."""
+        if self.loaded == settings:
+            return True
+        if settings["modules"] and not self.modules.hold(settings["modules"]):
+            return False
         import salt.cli.caller
         import salt.config
 
         overrides = {**settings["minion"], "file_client": "local", "local": True}
-        modules = os.path.join(HERE, "modules-" + settings["modules"])
-        if settings["modules"] and not os.path.isdir(modules):
-            return  # they are still to come
         old = os.umask(0o077)
         opts = salt.config.apply_minion_config(overrides)
-        opts["extension_modules"] = modules
+        opts["extension_modules"] = self.modules.path_of(settings["modules"])
         opts["cachedir"] = os.path.join(self.work, "cache")  # the files of states go with the run
         opts.update({"fun": "", "arg": [], "return": "", "local": True, "no_parse": [], "print_metadata": True})
         os.makedirs(opts["cachedir"], exist_ok=True)
         self.caller = salt.cli.caller.Caller.factory(opts)
         os.umask(old)
         self.loaded = settings
+        return True
 
     def call(self, request: dict[str, Any], archive: bytes) -> None:
         """Answer a call from a process of its own."""
@@ -211,14 +221,12 @@ class Run:
             try:
                 self.frames.send(self.answer(request, archive))
             except BaseException as error:
-                self.frames.send({"err": f"Traceback: {error!r}\n"})
-                self.frames.send({"out": "", "code": 1})
+                self.frames.fail(f"Traceback: {error!r}\n")
             finally:
                 os._exit(0)
         status = os.waitpid(number, 0)[1]
         if status:
-            self.frames.send({"err": f"it was ended by signal {status & 127}\n"})
-            self.frames.send({"out": "", "code": 1})
+            self.frames.fail(f"it was ended by signal {status & 127}\n")
 
     def answer(self, request: dict[str, Any], archive: bytes) -> dict[str, Any]:
         """Return the answer to a call, as salt-call gives it."""
@@ -263,22 +271,6 @@ def log_to(stream: Any, level: str) -> None:
     handler.setFormatter(logging.Formatter("[%(levelname)-8s] %(message)s"))
     root.addHandler(handler)
     root.setLevel(getattr(logging, level.upper()))
-
-
-def unpack(data: bytes, place: str) -> None:
-    """Unpack custom modules to a folder in one step; those that were there before go."""
-    folder = tempfile.mkdtemp(prefix=".", dir=HERE)
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:*") as archive:
-        if hasattr(tarfile, "data_filter"):
-            archive.extraction_filter = tarfile.data_filter
-        archive.extractall(folder)  # noqa: S202 - made by kraftwerk on the admin's computer
-    for name in os.listdir(HERE):
-        if name.startswith("modules-"):
-            shutil.rmtree(os.path.join(HERE, name), ignore_errors=True)
-    try:
-        os.rename(folder, place)
-    except OSError:  # another run was first
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:

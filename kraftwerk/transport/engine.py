@@ -149,23 +149,36 @@ class Engine:
     def _answer(self) -> dict[str, Any]:
         message = self._messages.get()
         if message is None:
+            self._messages.put(None)  # for who asks again
             raise self._ended()
         return message
 
     def _read_messages(self) -> None:
         """Read what comes; the engine itself is sent as soon as it is asked for, whatever is done here meanwhile."""
         assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
-        with self._process.stdout as stdout:
-            for line in stdout:
-                message = json.loads(line) if line.endswith(b"\n") else {}
-                if message.get("need") == "engine":
-                    content = enginefile.archive(self._key)
-                    if self._on_line is not None:
-                        self._on_line(f"{SENDING} ({screen.size(len(content))}, once)")
-                    self._give(content)
-                else:
-                    self._messages.put(message)
-        self._messages.put(None)
+        try:
+            with self._process.stdout as stdout:
+                for line in stdout:
+                    self._take(line)
+        except (OSError, ValueError) as error:  # the engine can't be made here, such as when the disk is full
+            self._words.append(str(error))
+            self._process.terminate()
+        finally:
+            self._messages.put(None)
+
+    def _take(self, line: bytes) -> None:
+        begin = line.find(b'{"')  # a login shell on the node may print something before
+        if begin < 0 or not line.endswith(b"\n"):
+            self._words.append(line.decode(errors="replace"))
+            return
+        message = json.loads(line[begin:])
+        if message != {"need": "engine"}:
+            self._messages.put(message)
+            return
+        content = enginefile.archive(self._key)
+        if self._on_line is not None:
+            self._on_line(f"{SENDING} ({screen.size(len(content))}, once)")
+        self._give(content)
 
     def _listen(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - a pipe was asked for

@@ -9,10 +9,11 @@ import io
 import os
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from kraftwerk import saltconf
-from kraftwerk.paths import private
+from kraftwerk.paths import private, write_atomic
 from kraftwerk.remote import program
 
 # Folders of Salt that only its master, its clouds and its daemons use, but for what modules import from them; and
@@ -38,41 +39,83 @@ PACKAGES = (
     *("salt", "distro", "jinja2", "yaml", "tornado", "msgpack", "certifi", "markupsafe", "looseversion", "packaging"),
     *("requests", "idna", "urllib3", "charset_normalizer", "contextvars", "immutables", "backports"),
 )
-PROGRAMS = ("saltengine", "saltparts")
+PROGRAMS = ("saltengine", "saltparts", "saltmodules")
 LEVEL = 3  # of gzip: xz makes 40 % less of it, in ten times the time, and takes four times as long to unpack
 
 
 def key() -> str:
-    """Return the name of the engine that this computer sends: it changes with anything that is in it."""
-    found = hashlib.sha256()
-    for name in sorted(path.name for path in _site().glob("*.dist-info")):
-        found.update(f"{name}\n".encode())
-    for text in (*map(program, PROGRAMS), Path(__file__).read_text()):
-        found.update(text.encode())
-    return found.hexdigest()[:24]
+    """Return the name of the engine that this computer sends: a hash of all that is in it.
+
+    Two computers with the same files send the same. Files are read again when one's size or time changed.
+    """
+    folder, now = private(saltconf.root() / "engine"), _state()
+    kept = folder / "key"
+    with suppress(OSError, ValueError):
+        state, found = kept.read_text().split()
+        if state == now:
+            return found
+    content = hashlib.sha256(Path(__file__).read_bytes())
+    for name, data in sorted(_contents()):
+        content.update(f"{name}\n{len(data)}\n".encode() + data)
+    found = content.hexdigest()[:24]
+    write_atomic(kept, f"{now} {found}")
+    return found
 
 
 def archive(name: str) -> bytes:
     """Return the archive of a key, made when it isn't there yet; that of another version goes."""
     folder = private(saltconf.root() / "engine")
     path = folder / f"{name}.tar.gz"
-    if not path.exists():
-        for old in folder.glob("*.tar.gz"):
-            old.unlink(missing_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(gzip.compress(_tar(), LEVEL))
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    for old in folder.glob("*.tar*"):
+        old.unlink(missing_ok=True)
+    made = gzip.compress(_tar(), LEVEL)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_bytes(made)
+    with suppress(FileNotFoundError):  # another process makes one, too
         temporary.replace(path)
-    return path.read_bytes()
+    return made
+
+
+def _state() -> str:
+    """Return what changes whenever a file does that the engine is made of, without reading any."""
+    found = hashlib.sha256("".join([*map(program, PROGRAMS), Path(__file__).read_text()]).encode())
+    site = _site()
+    for dist in sorted(site.glob("*.dist-info")):  # of packages that extend Salt, among others
+        found.update(f"{dist.name} {dist.stat().st_mtime_ns}\n".encode())
+    for path in sorted(each for package in PACKAGES for each in _below(f"{site}/{package}")):
+        found.update(f"{path}\n".encode())
+    return found.hexdigest()
+
+
+def _below(top: str) -> Iterator[str]:
+    """Yield each Python file below a folder, with its size and time."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(top) as entries:
+        for entry in entries:
+            if entry.name == "__pycache__":
+                continue
+            if entry.is_dir():
+                yield from _below(entry.path)
+            elif entry.name.endswith(".py"):
+                status = entry.stat()
+                yield f"{entry.path} {status.st_size} {status.st_mtime_ns}"
 
 
 def _tar() -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, name in _files():
-            _add(tar, f"code/{name}", path.read_bytes())
-        for name in PROGRAMS:
-            _add(tar, f"{name}.py", program(name).encode())
+        for name, content in _contents():
+            _add(tar, name, content)
     return buffer.getvalue()
+
+
+def _contents() -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the content of each file of the archive."""
+    for path, name in _files():
+        yield f"code/{name}", path.read_bytes()
+    for name in PROGRAMS:
+        yield f"{name}.py", program(name).encode()
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -3,14 +3,15 @@
 import getpass
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from kraftwerk import highstate, privilege, saltconf, saltssh
+from kraftwerk import highstate, localproc, privilege, saltconf, saltssh
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, pin_host_keys, roster_file, save_node
-from kraftwerk.paths import private
+from kraftwerk.paths import config_home, private
 from kraftwerk.process import run
 from kraftwerk.transport import Connection, engine, enginefile, saltinternals
 
@@ -52,6 +53,8 @@ def node(home, salt_factories, tmp_path_factory):
         pin_host_keys(loopback, [path.read_text() for path in daemon.config_dir.glob("*.pub")])
         yield loopback
         Connection(loopback).close()
+        for number in engines(loopback):
+            os.kill(number, signal.SIGKILL)
 
 
 def test_a_function_returns_its_value(node):
@@ -78,15 +81,29 @@ def test_our_modules_reach_the_node(node):
     assert saltssh.call(node, "sys.list_functions", "kw_runit")
 
 
+def test_states_of_a_tree_leave_nothing_in_memory(node, home, tmp_path):
+    """Neither there nor here, which are one computer in this test."""
+    before = set(Path("/dev/shm").glob("kraftwerk-salt-*"))
+    sls = f"tree:\n  file.recurse:\n    - name: {tmp_path}/copy\n    - source: salt://tree\n"
+    for name, text in (("tree.sls", sls), ("tree/one", "1")):
+        path = config_home() / "salt" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (result,) = highstate.parse(node, saltssh.call(node, "state.apply", "tree"))
+    assert result.result and (tmp_path / "copy" / "one").read_text() == "1"
+    assert not set(Path("/dev/shm").glob("kraftwerk-salt-*")) - before
+
+
 def test_a_state_changes_then_does_not_and_leaves_no_archive(node, tmp_path):
     file, lines = tmp_path / "file", []
+    before = set(Path("/dev/shm").glob("kraftwerk-salt-*"))
     for changes in (True, False):
         value = saltssh.call(node, "state.single", "file.managed", str(file), contents="hi", on_line=lines.append)
         (result,) = highstate.parse(node, value)
         assert (result.result, result.changed) == (True, changes)
     assert any(highstate.COMPLETED.search(line) for line in lines)
     assert not (Path(node.salt_folder) / "salt_state.tgz").exists()
-    assert not list(Path("/dev/shm").glob("kraftwerk-salt-*"))
+    assert not set(Path("/dev/shm").glob("kraftwerk-salt-*")) - before
 
 
 def test_a_node_that_does_not_listen_is_unreachable(home):
@@ -133,7 +150,50 @@ def test_another_engine_takes_the_place_of_an_old_one(node, monkeypatch):
     monkeypatch.setattr(enginefile, "key", lambda: "0" * 24)
     assert saltssh.call(node, "test.ping") is True
     assert [path.name for path in Path(engine.folder(node)).glob("0*")] == ["0" * 24]
-    assert len([path for path in Path(engine.folder(node)).iterdir() if path.is_dir()]) == 1
+    assert len(folders(node)) == 1
+
+
+def test_what_is_in_use_stays_when_another_engine_or_other_modules_come(node, tmp_path, monkeypatch):
+    """Two admins with different versions of Salt, or two projects with different modules, work on one node."""
+    go_on, begun = tmp_path / "go", tmp_path / "begun"
+    with ThreadPoolExecutor() as pool:
+        first = engine.Engine(Connection(node))
+        settings = engine.Settings(engine.expected(node).minion)
+        wait = f"touch {begun}; while [ ! -e {go_on} ]; do sleep 0.05; done"
+        running = pool.submit(first.call, ["cmd.run", wait], settings)
+        try:
+            assert localproc.wait_until(begun.exists, timeout=30)
+            monkeypatch.setattr(enginefile, "key", lambda: "1" * 24)
+            assert saltssh.call(node, "test.ping") is True
+            assert len(folders(node)) == 2
+        finally:
+            go_on.touch()
+            running.result()
+            first.close()
+    monkeypatch.setattr(enginefile, "key", lambda: "2" * 24)
+    assert saltssh.call(node, "test.ping") is True
+    assert folders(node) == ["2" * 24]
+
+
+def test_what_a_login_shell_prints_holds_nothing_up(node, monkeypatch):
+    command = Connection._command
+
+    def noisy(self, words, **options):
+        found = command(self, words, **options)
+        return [*found[:-1], f"printf 'a line\\nand a half'; {found[-1]}"] if "saltdoor" in str(found) else found
+
+    monkeypatch.setattr(Connection, "_command", noisy)
+    assert saltssh.call(node, "test.ping") is True
+
+
+def test_an_engine_that_cannot_be_made_is_an_error(node, monkeypatch):
+    def full(name):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(enginefile, "key", lambda: "3" * 24)
+    monkeypatch.setattr(enginefile, "archive", full)
+    with pytest.raises(KraftwerkError, match="No space left on device"):
+        saltssh.call(node, "test.ping")
 
 
 def test_all_that_is_left_is_its_owner_s_alone(node):
@@ -141,6 +201,11 @@ def test_all_that_is_left_is_its_owner_s_alone(node):
     folder = Path(engine.folder(node))
     assert folder.stat().st_mode & 0o077 == 0
     assert [path for path in folder.glob("*") if path.is_dir() and path.stat().st_mode & 0o077] == []
+
+
+def folders(node):
+    """Return the names of the engines that a node has."""
+    return sorted(path.name for path in Path(engine.folder(node)).iterdir() if path.is_dir())
 
 
 def engines(node):
