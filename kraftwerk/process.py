@@ -205,11 +205,14 @@ def fork(work: Callable[[], None], stdout: int, stderr: int) -> int:
             with suppress(PermissionError, ProcessLookupError):  # it has done so itself, and maybe ended
                 os.setpgid(pid, pid)
             return pid
-        os.setpgid(0, 0)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-        _redirect(stdout, stderr)
-        _leave(_done(work, before) if os.getppid() == parent else INTERRUPTED)
+        try:
+            os.setpgid(0, 0)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+            _redirect(stdout, stderr)
+            _leave(_done(work, before) if os.getppid() == parent else INTERRUPTED)
+        finally:  # interrupted on its way out: it must never go on as if it were the original
+            os._exit(INTERRUPTED)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

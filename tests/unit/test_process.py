@@ -67,3 +67,15 @@ def test_ctrl_c_is_an_interruption():
 def test_a_failure_is_told_by_its_reason(said, told):
     completed = subprocess.CompletedProcess(["git"], 128, b"", said.encode())
     assert process.failure(["/usr/bin/git"], completed) == f"git failed with exit code 128: {told}"
+
+
+def test_a_copy_that_is_interrupted_on_its_way_out_goes_no_further():
+    class Interrupted:
+        def flush(self):
+            raise KeyboardInterrupt
+
+    def work():
+        sys.stdout = Interrupted()
+
+    pid = process.fork(work, 1, 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == process.INTERRUPTED
