@@ -99,6 +99,8 @@ def main() -> None:
     whole = asked.repeat >= ENOUGH and not asked.only and not found.failed
     found.write(DOCS if whole else BENCH / "figures")
     print(f"{time.monotonic() - began:.0f} s in all")
+    for line in found.missed():
+        print(f"NOT MET  {line}")
     sys.exit(1 if found.failed else 0)
 
 

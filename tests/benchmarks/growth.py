@@ -10,8 +10,6 @@ from tests.benchmarks.measure import Job
 from tests.benchmarks.memory import Peak
 from tests.benchmarks.peers.peer import Peer
 
-ROUNDS = 3  # at most: the largest numbers take long, and what is to be seen is the curve
-
 
 @dataclass(frozen=True)
 class Point:
@@ -46,7 +44,7 @@ def curves(lab: Lab, ours: Peer, rounds: int, told: Callable[[str], object]) -> 
     rows.check(lab, lab.nodes, what, ours.name)
     jobs = {"one-off command": one_off, "no-op converge, 15 resources": converge}
     return {
-        title: [point(lab, make(lab, ours, count), count, min(rounds, ROUNDS), told) for count in counts(lab)]
+        title: [point(lab, make(lab, ours, count), count, rounds, told) for count in counts(lab)]
         for title, make in jobs.items()
     }
 

@@ -57,6 +57,21 @@ class Found:
                 print(f"  {title:<30} {point.nodes:>3} nodes {point.seconds:7.2f} s {point.megabytes:6.0f} MB")
             print(f"  {linear(points)}", flush=True)
 
+    def missed(self) -> list[str]:
+        """Return the goals that are not met, each with its row and what was reached."""
+        goals = [
+            f"{row.title.format(many=self.many)}: {goal.text}, reached {reached(goal, times)}"
+            for row, times in self.rows
+            for goal in row.goals
+            if not goal.met(times)
+        ]
+        curves = [
+            f"{title}, 1 to {points[-1].nodes} nodes: {linear(points).partition(' |')[0]} × linear"
+            for title, points in self.growth.items()
+            if not is_linear(points)
+        ]
+        return [*goals, *curves]
+
     def write(self, folder: Path) -> None:
         """Write the JSON, the plot and the page into a folder."""
         folder.mkdir(exist_ok=True)
@@ -154,7 +169,12 @@ def verdict(met: bool) -> str:
 def linear(points: list[Any]) -> str:
     """Return how time and memory grow beside a straight line, and whether that is good enough."""
     seconds, megabytes = worst(points, "seconds"), worst(points, "megabytes")
-    return f"time {seconds:.2f}, memory {megabytes:.2f} | {verdict(max(seconds, megabytes) <= LINEAR)}"
+    return f"time {seconds:.2f}, memory {megabytes:.2f} | {verdict(is_linear(points))}"
+
+
+def is_linear(points: list[Any]) -> bool:
+    """Tell whether neither time nor memory grows faster than a straight line from the first point."""
+    return max(worst(points, "seconds"), worst(points, "megabytes")) <= LINEAR
 
 
 def machine() -> str:

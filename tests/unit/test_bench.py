@@ -8,7 +8,8 @@ from tests.benchmarks import work
 from tests.benchmarks.goals import Goal
 from tests.benchmarks.growth import Point, worst
 from tests.benchmarks.memory import Peak
-from tests.benchmarks.peers import ansible, pyinfra, saltssh
+from tests.benchmarks.peers import ansible, kraftwerk, pyinfra, saltssh
+from tests.benchmarks.report import Found
 from tests.benchmarks.rows import ROWS
 
 TIMES = {"kraftwerk": [1.0, 3.0, 2.0], "pyinfra": [4.0, 4.0, 8.0]}
@@ -64,6 +65,23 @@ def test_what_tools_print():
     assert not ansible.unchanged("bench-01    : ok=15   changed=1    unreachable=0    failed=0    skipped=0", 1)
     assert pyinfra.unchanged("    Grand total     14      -         -       14  ")
     assert not pyinfra.unchanged("    Grand total     14      2         -       12  ")
+    assert not pyinfra.unchanged("")
+    assert kraftwerk.unchanged(
+        "a  ✓ 0 changed, 73 unchanged, 0 failed in 1s\na: 0 changed, 9 unchanged, 0 failed in 1s", 2
+    )
+    assert not kraftwerk.unchanged("blue: 10 changed, 63 unchanged, 0 failed in 1.6s", 1)
+    assert not kraftwerk.unchanged("blue: 0 changed, 63 unchanged, 10 failed in 1.6s", 1)
+
+
+def test_what_is_not_met_is_told():
+    row = next(row for row in ROWS if row.key == "help")
+    straight, steep = [Point(1, 1.0, 50), Point(2, 2.0, 100)], [Point(1, 1.0, 50), Point(2, 2.2, 90)]
+    found = Found(7, 8, {}, [(row, {"kraftwerk": [0.3], "python -c pass": [0.1]})], {"a": straight, "b": steep})
+    assert found.missed() == [
+        "`kraftwerk --help`: ≤ 0.15 s over python -c pass, reached 0.20 s (0.20 to 0.20)",
+        "b, 1 to 2 nodes: time 1.10, memory 0.90 × linear",
+    ]
+    assert not Found(7, 8, {}, [(row, {"kraftwerk": [0.2], "python -c pass": [0.1]})]).missed()
 
 
 def test_the_memory_of_what_was_started():

@@ -1,5 +1,6 @@
 """kraftwerk: the command line as its users type it."""
 
+import re
 from collections.abc import Sequence
 
 import yaml
@@ -8,6 +9,8 @@ from tests.benchmarks.lab import FILES, FULL, Lab
 from tests.benchmarks.peers.peer import Peer
 from tests.benchmarks.peers.saltssh import states
 from tests.benchmarks.work import Work
+
+SUMS = re.compile(r"\b(\d+) changed, \d+ unchanged, (\d+) failed\b")
 
 
 class Kraftwerk(Peer):
@@ -43,7 +46,12 @@ class Kraftwerk(Peer):
         return self.lab.kraftwerk("--version").split()[-1]
 
     def no_op(self, output: str, nodes: Sequence[str]) -> bool:
-        return sum("0 changed" in line and "0 failed" in line for line in output.splitlines()) == len(nodes)
+        return unchanged(output, len(nodes))
+
+
+def unchanged(output: str, count: int) -> bool:
+    """Tell whether so many nodes had nothing to change, nor failed."""
+    return SUMS.findall(output) == [("0", "0")] * count
 
 
 def disconnect(lab: Lab, nodes: Sequence[str]) -> None:

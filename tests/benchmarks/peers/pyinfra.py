@@ -53,7 +53,7 @@ class Pyinfra(Peer):
 
 def unchanged(output: str) -> bool:
     """Tell by the table at the end (hosts, success, error, no change) whether no node had anything to change."""
-    totals = next(line for line in reversed(output.splitlines()) if "Grand total" in line)
+    totals = next((line for line in reversed(output.splitlines()) if "Grand total" in line), "")
     return totals.split()[-3:-1] == ["-", "-"]
 
 
