@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 OURS = "kw_"  # how the names of our own modules begin, none of which goes by another name
+ASKING = ("status", "is-active", "is-enabled")  # what systemctl does that changes nothing
+units: dict[str, Any] = {}  # in a state of a service: what systemctl said of units, by their names
 
 
 def install() -> None:
@@ -18,6 +20,8 @@ def install() -> None:
 
     salt.utils.optsdict.OptsDict.__bool__ = has_any
     salt.loader.lazy.LazyLoader._load = only_what_may_be(salt.loader.lazy.LazyLoader._load)
+    salt.loader.lazy.LazyLoader._load_module = with_units_asked_once(salt.loader.lazy.LazyLoader._load_module)
+    salt.state.State.call = with_units_forgotten(salt.state.State.call)
     salt.state.State._gather_pillar = given_pillar(salt.state.State._gather_pillar)
 
 
@@ -71,6 +75,58 @@ def known(loader: Any, file: str) -> bool:
     import salt
 
     return str(loader.file_mapping[file][0]).startswith(os.path.dirname(salt.__file__) + os.sep)
+
+
+def with_units_forgotten(stock: Any) -> Any:
+    """Know nothing of units when a state begins, nor after it."""
+
+    def call(self: Any, low: Any, *arguments: Any, **keywords: Any) -> Any:
+        units.clear()
+        units[""] = low.get("state") == "service"
+        try:
+            return stock(self, low, *arguments, **keywords)
+        finally:
+            units.clear()
+
+    return call
+
+
+def with_units_asked_once(stock: Any) -> Any:
+    """Ask for a unit's status once in a state of a service, which asks thrice before it looks whether it runs.
+
+    What does anything but ask has it asked anew.
+    """
+
+    def load_module(self: Any, name: str) -> Any:
+        found = stock(self, name)
+        module = getattr(self._dict.get("service.available"), "__globals__", {}) if name == "systemd_service" else {}
+        if "_systemctl_status" in module:
+            ask_once(module)
+        return found
+
+    return load_module
+
+
+def ask_once(module: dict[str, Any]) -> None:
+    """Change Salt's module for systemd so."""
+    stock_status, stock_command = module["_systemctl_status"], module["_systemctl_cmd"]
+
+    def status(name: str) -> Any:
+        if not units.get(""):
+            return stock_status(name)
+        if name not in units:
+            said = stock_status(name)
+            units[name] = said
+        return units[name]
+
+    def command(action: Any, *arguments: Any, **keywords: Any) -> Any:
+        if action not in ASKING:
+            known = units.get("")
+            units.clear()
+            units[""] = known
+        return stock_command(action, *arguments, **keywords)
+
+    module["_systemctl_status"], module["_systemctl_cmd"] = status, command
 
 
 def given_pillar(stock: Any) -> Any:

@@ -40,6 +40,8 @@ PARTS = {
     "salt.loader.lazy:LazyLoader._load_module": ["self", "name"],
     "salt.loader.lazy:LazyLoader._refresh_file_mapping": ["self"],
     "salt.loader:utils": ["opts", "whitelist"],
+    "salt.modules.systemd_service:_systemctl_cmd": ["action"],
+    "salt.modules.systemd_service:_systemctl_status": ["name"],
     "salt.state:State._gather_pillar": ["self"],
     "salt.utils.entrypoints:iter_entry_points": ["group", "name"],
     "salt.utils.optsdict:OptsDict._get_all_keys": ["self"],
@@ -63,6 +65,9 @@ WORDS = {
     "salt.client.ssh.wrapper.state:highstate": ["{}/salt_state.tgz", "single.shell.send(trans_tar", "cmd_block()"],
     "salt.client.ssh.wrapper.state:sls": ["{}/salt_state.tgz", "single.shell.send(trans_tar", "cmd_block()"],
     "salt.state:State.__init__": ["self._pillar_override,", "dictupdate.merge("],
+    "salt.modules.systemd_service:_systemctl_status": ['_systemctl_cmd("status", name)'],
+    "salt.modules.systemd_service:systemctl_reload": ["_systemctl_cmd("],
+    "salt.state:State.call_chunk": ["self.call(low"],
     "salt.loader.lazy:LazyLoader._load_module": ["self.loaded_modules.add(tgt_mod)", "self.loaded_files.add("],
 }
 
@@ -92,6 +97,37 @@ def test_salt_does_what_is_leant_on(name):
 
 def test_options_have_no_truth_of_their_own():
     assert "__bool__" not in vars(part("salt.utils.optsdict:OptsDict")), "saltparts.has_any is needed no more"
+
+
+@pytest.mark.parametrize(
+    ("state", "wanted"),
+    [("service", ["web", "db", "daemon-reload", "web"]), ("file", ["web", "web", "db", "daemon-reload", "web"])],
+)
+def test_a_unit_s_status_is_asked_once_in_a_state_of_a_service(state, wanted):
+    asked = []
+
+    def status(name):
+        asked.append(name)
+        return {"stdout": f"{name} {len(asked)}"}
+
+    def reload(action, name=None):
+        asked.append(action)
+
+    module = {"_systemctl_status": status, "_systemctl_cmd": reload}
+    saltparts.ask_once(module)
+
+    def run(self, low):
+        first = module["_systemctl_status"]("web")
+        module["_systemctl_status"]("web")
+        module["_systemctl_status"]("db")
+        module["_systemctl_cmd"]("daemon-reload")
+        assert module["_systemctl_status"]("web") != first
+
+    call = saltparts.with_units_forgotten(run)
+    call(None, {"state": state})
+    assert asked == wanted
+    call(None, {"state": state})
+    assert asked == wanted * 2
 
 
 MEANWHILE = """
