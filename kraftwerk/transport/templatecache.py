@@ -3,12 +3,13 @@
 Salt makes an environment for each file that it renders, and compiles in it whatever that file imports, again and again.
 """
 
+import functools
 import hashlib
 import marshal
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -42,10 +43,39 @@ def compiling(stock: Callable[..., Any], folder: Path, versions: str) -> Callabl
         how = [getattr(self, option) for option in OPTIONS] + sorted(self.extensions) + sorted(self.filters)
         key = hashlib.sha256(repr((base, how, sorted(self.tests), source, name, filename)).encode()).hexdigest()
         if key not in known:
-            known[key] = _read(folder / key) or _write(folder / key, stock(self, source, name, filename))
+            kept = _read(folder / key)
+            if kept is None:
+                with _filters_asked_later(self):
+                    kept = _write(folder / key, stock(self, source, name, filename))
+            known[key] = kept
         return known[key]
 
     return compile
+
+
+@contextmanager
+def _filters_asked_later(environment: Any) -> Iterator[None]:
+    """Keep Jinja from computing what Salt's filters make of constants: `{{ 8 | random_str }}` is new each time."""
+    from jinja2.filters import FILTERS
+    from jinja2.tests import TESTS
+
+    before = environment.filters, environment.tests
+    environment.filters = {name: _own(name, each, FILTERS) for name, each in before[0].items()}
+    environment.tests = {name: _own(name, each, TESTS) for name, each in before[1].items()}
+    try:
+        yield
+    finally:
+        environment.filters, environment.tests = before
+
+
+def _own(name: str, stock: Any, own: Mapping[str, Any]) -> Any:
+    """Return a function that is Jinja's own; in place of another, one that gives no value."""
+
+    @functools.wraps(stock)
+    def later(*_: Any, **__: Any) -> None:
+        raise RuntimeError("it is known when the template is rendered")
+
+    return stock if own.get(name) is stock else later
 
 
 def _read(path: Path) -> CodeType | None:

@@ -37,6 +37,19 @@ def test_other_options_are_another_template(tmp_path):
     assert len(calls) == 2
 
 
+def test_what_a_filter_makes_of_a_constant_is_not_kept(tmp_path):
+    """Such as `{{ 8 | random_str }}`, or `{{ '/etc/hosts' | file_hashsum }}`."""
+    numbers = iter(range(9))
+    for _ in range(2):
+        each = environment(tmp_path, [])
+        each.filters["next"] = lambda text: f"{text}{next(numbers)}"
+        each.tests["odd_now"] = lambda _: next(numbers) % 2
+        text = "{% set a = 'a' | next %}{{ a }} {{ 'b' | next | upper }} {{ 'c' | upper }} {{ 1 is odd_now }}"
+        (first, second, upper, _) = each.from_string(text).render().split()
+        assert (first[0], second[0], upper) == ("a", "B", "C")
+    assert next(numbers) == 6
+
+
 def test_a_damaged_file_is_made_anew(tmp_path):
     environment(tmp_path, []).from_string("{{ a }}")
     for path in tmp_path.iterdir():
