@@ -95,17 +95,20 @@ def _to_several(runs: list[Rollout], plan_only: bool, yes: bool, at_once: int | 
     if as_json:
         screen.emit_json([run.plan.as_dict() for run in sound if run.plan])
     left = [each.name for each in checked if each.value is None]
+    environment = runs[0].instance.environment
     if plan_only or not sound:
-        return _ended(left, "can't be deployed to")
+        return _ended(left, "can't be deployed to", environment)
     if not screen.confirm(rolling.question(sound), yes=yes):
         screen.say("Nothing was changed.")
         return 1
     done = rolling.go(sound, at_once)
     live = [each.name for each in done if each.error is None]
-    return _ended([run.target.node.name for run in runs if run.target.node.name not in live], "not deployed")
+    left = [run.target.node.name for run in runs if run.target.node.name not in live]
+    return _ended(left, "not deployed", environment)
 
 
-def _ended(left: list[str], what: str) -> int:
+def _ended(left: list[str], what: str, environment: str) -> int:
     if left:
-        raise KraftwerkError(f"{', '.join(left)}: {what}", next_command=f"kraftwerk deploy {' '.join(left)}")
+        option = "" if environment == "production" else f" --env {environment}"
+        raise KraftwerkError(f"{', '.join(left)}: {what}", next_command=f"kraftwerk deploy {' '.join(left)}{option}")
     return 0

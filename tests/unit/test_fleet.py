@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 from kraftwerk import flock, node, process, project, rollout
+from kraftwerk.commands import deploy
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.fleet import bound, choice, foreman, rolling
 from kraftwerk.fleet.board import IN_MEMORY, Board
@@ -216,6 +217,13 @@ def test_names_and_all_of_them_is_bad_usage():
     with pytest.raises(KraftwerkError, match="either web1 or --all") as caught:
         choice.check(("web1",), True)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(("environment", "option"), [("production", ""), ("staging", " --env staging")])
+def test_what_is_left_of_a_deploy_is_deployed_to_the_same_environment(environment, option):
+    with pytest.raises(KraftwerkError, match="web1, web2: not deployed") as caught:
+        deploy._ended(["web1", "web2"], "not deployed", environment)
+    assert caught.value.next_command == f"kraftwerk deploy web1 web2{option}"
 
 
 def test_release_commands_run_on_one_node_at_a_time(three):
