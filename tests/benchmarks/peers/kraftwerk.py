@@ -1,6 +1,7 @@
 """kraftwerk: the command line as its users type it."""
 
 import re
+import time
 from collections.abc import Sequence
 
 import yaml
@@ -10,6 +11,7 @@ from tests.benchmarks.peers.peer import Peer
 from tests.benchmarks.peers.saltssh import states
 from tests.benchmarks.work import Work
 
+SETTLED = 0.5  # seconds until nodes, which share our cores, have ended their part of a connection, too
 SUMS = re.compile(r"\b(\d+) changed, \d+ unchanged, (\d+) failed\b")
 
 
@@ -59,3 +61,4 @@ def disconnect(lab: Lab, nodes: Sequence[str]) -> None:
     code = "import sys; from kraftwerk.node import get_node; from kraftwerk.transport import Connection\n"
     code += "for name in sys.argv[1:]: Connection(get_node(name)).close()"
     lab.python(code, *nodes)
+    time.sleep(SETTLED)
