@@ -23,7 +23,10 @@ PATIENCE = 5  # seconds that a process may take to end by itself
 
 def of_a_run(path: str) -> bool:
     """Tell whether a temporary folder is one that a run of Salt left."""
-    if os.path.islink(path) or not os.path.isdir(path) or os.stat(path).st_uid != os.geteuid():
+    try:
+        if os.path.islink(path) or not os.path.isdir(path) or os.stat(path).st_uid != os.geteuid():
+            return False
+    except FileNotFoundError:  # of a program that ended just now
         return False
     return "kraftwerk-salt-" in path or any(os.path.exists(os.path.join(path, mark)) for mark in MARKS)
 

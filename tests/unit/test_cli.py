@@ -356,6 +356,7 @@ def test_screen_is_plain_in_a_pipe(capsys):
         (["dump", "--to", "local", "--freeze"], "--to local makes a copy and no archive"),
         (["dump", "--to", "local", "--json"], "--to local makes a copy and no archive"),
         (["migrate", "--from", "blue", "--to", "green", "--json"], "--json asks no question"),
+        (["clean-node", "blue", "--json"], "--json asks no question"),
         (["archive", "fetch", "today.kw"], "today.kw is not NODE:/PATH"),
         (["archive", "show", "blue:/web/today.kw"], "kraftwerk archive fetch blue:/web/today.kw"),
     ],
