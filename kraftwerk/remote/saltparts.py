@@ -20,6 +20,7 @@ def install() -> None:
 
     salt.utils.optsdict.OptsDict.__bool__ = has_any
     salt.loader.lazy.LazyLoader._load = only_what_may_be(salt.loader.lazy.LazyLoader._load)
+    salt.loader.lazy.LazyLoader._refresh_file_mapping = listed_once(salt.loader.lazy.LazyLoader._refresh_file_mapping)
     salt.loader.lazy.LazyLoader._load_module = with_units_asked_once(salt.loader.lazy.LazyLoader._load_module)
     salt.state.State.call = with_units_forgotten(salt.state.State.call)
     salt.state.State._gather_pillar = given_pillar(salt.state.State._gather_pillar)
@@ -40,7 +41,7 @@ def only_what_may_be(stock: Any) -> Any:
 
     def load(self: Any, key: Any) -> Any:
         name = key.partition(".")[0] if isinstance(key, str) else ""
-        if not name or self.whitelist or self.loaded:
+        if not name or self.loaded or (self.whitelist and name not in self.whitelist):
             return stock(self, key)
         with self._lock:
             if name.startswith(OURS) and name not in self.file_mapping:
@@ -57,6 +58,34 @@ def only_what_may_be(stock: Any) -> Any:
         return stock(self, key)
 
     return load
+
+
+def listed_once(stock: Any) -> Any:
+    """List folders of modules again only when they changed: each loader lists them twice, and many list the same."""
+    known: dict[Any, dict[str, Any]] = {}
+    kept = ("file_mapping", "suffix_map", "suffix_order")
+
+    def refresh(self: Any) -> None:
+        options = [repr(self.opts.get(name)) for name in ("cython_enable", "enable_zip_modules", "optimization_order")]
+        key = (tuple(map(changed, self.module_dirs)), tuple(self.static_modules), frozenset(self.disabled), *options)
+        if key not in known:
+            stock(self)
+            known[key] = {name: getattr(self, name).copy() for name in kept}
+        for name, value in known[key].items():
+            setattr(self, name, value.copy())
+
+    return refresh
+
+
+def changed(folder: str) -> tuple[Any, ...]:
+    """Return what is another one when something comes to a folder of modules, or goes."""
+    found: list[Any] = [str(folder)]
+    for path in (folder, os.path.join(folder, "__pycache__")):
+        try:
+            found.append(os.stat(path).st_mtime_ns)
+        except OSError:
+            found.append(None)
+    return tuple(found)
 
 
 def load_until(loader: Any, name: str) -> None:

@@ -147,11 +147,11 @@ def _patched(node: Node, engine: Engine, on_line: OnLine | None) -> Iterator[Non
     import salt.fileclient
     import salt.fileserver
     import salt.loader
-    import salt.loader.lazy
     import salt.utils.entrypoints
     import salt.utils.optsdict
     import salt.version
     from salt.client.ssh.shell import Shell
+    from salt.loader.lazy import LazyLoader
 
     logging.getLogger("salt").setLevel(logging.CRITICAL)  # what matters comes back as errors
     logging.raiseExceptions = False
@@ -165,7 +165,8 @@ def _patched(node: Node, engine: Engine, on_line: OnLine | None) -> Iterator[Non
             (salt.utils.optsdict.OptsDict, "__bool__"): saltparts.has_any,
             (salt.fileserver, "FSChan"): _channels(salt.fileserver.FSChan),
             (salt.fileclient.FSClient, "get_file"): _get_file(salt.fileclient.FSClient.get_file),
-            (salt.loader.lazy.LazyLoader, "_load"): saltparts.only_what_may_be(salt.loader.lazy.LazyLoader._load),
+            (LazyLoader, "_load"): saltparts.only_what_may_be(LazyLoader._load),
+            (LazyLoader, "_refresh_file_mapping"): saltparts.listed_once(LazyLoader._refresh_file_mapping),
             (salt.loader, "utils"): _once(salt.loader.utils),
             (salt.utils.entrypoints, "iter_entry_points"): functools.cache(salt.utils.entrypoints.iter_entry_points),
             (jinja2.Environment, "compile"): templatecache.compiling(

@@ -7,6 +7,7 @@ saltengine.py.
 import ast
 import importlib
 import inspect
+import os
 import subprocess
 import sys
 
@@ -61,7 +62,10 @@ WORDS = {
     "salt.loader.lazy:LazyLoader.__init__": [
         f"self.{name} =" for name in ("whitelist", "loaded_modules", "loaded_files", "_lock")
     ],
-    "salt.loader.lazy:LazyLoader._refresh_file_mapping": ["self.file_mapping = {}"],
+    "salt.loader.lazy:LazyLoader._refresh_file_mapping": [
+        *("self.file_mapping = {}", "self.module_dirs", "self.static_modules", "self.disabled", "self.suffix_map["),
+        "self.suffix_order.append(",
+    ],
     "salt.client.ssh.wrapper.state:highstate": ["{}/salt_state.tgz", "single.shell.send(trans_tar", "cmd_block()"],
     "salt.client.ssh.wrapper.state:sls": ["{}/salt_state.tgz", "single.shell.send(trans_tar", "cmd_block()"],
     "salt.state:State.__init__": ["self._pillar_override,", "dictupdate.merge("],
@@ -172,6 +176,31 @@ def test_a_module_that_goes_away_takes_no_other_with_it(tmp_path):
     (tmp_path / "thing_b.py").unlink()
     assert saltparts.only_what_may_be(LazyLoader._load)(loader, "thing.answer")
     assert loader._dict["thing.answer"]() == 42
+
+
+def test_folders_of_modules_are_listed_again_when_they_changed(tmp_path):
+    from salt.loader.lazy import LazyLoader
+
+    asked = []
+
+    def stock(self):
+        asked.append(self)
+        LazyLoader._refresh_file_mapping(self)
+
+    (tmp_path / "one.py").write_text("")
+    refresh = saltparts.listed_once(stock)
+    opts = {"cachedir": str(tmp_path / "cache"), "optimization_order": [0, 1, 2]}
+    first, second = (LazyLoader([str(tmp_path)], opts, tag="test") for _ in range(2))
+    refresh(first)
+    second.file_mapping = {}
+    refresh(second)
+    assert asked == [first]
+    assert second.file_mapping == first.file_mapping == {"one": (str(tmp_path / "one.py"), ".py", 0)}
+    assert second.file_mapping is not first.file_mapping
+    (tmp_path / "two.py").write_text("")
+    os.utime(tmp_path, ns=(1, 1))  # however coarse the clock of the file system is
+    refresh(second)
+    assert (asked, set(second.file_mapping)) == ([first, second], {"one", "two"})
 
 
 def test_a_file_of_the_state_trees_is_looked_at_once(tmp_path):
