@@ -177,6 +177,16 @@ def hand_over(door: socket.socket, hello: dict[str, object]) -> bool:
         return False
 
 
+def last_words() -> str:
+    """Return what an engine said that doesn't start, and remove it: after a power cut files may be empty."""
+    folder, said = os.path.join(FOLDER, KEY), ""
+    with contextlib.suppress(OSError), locked():
+        with open(os.path.join(folder, "log"), errors="replace") as log:
+            said = log.read()[-2000:].strip()
+        retire(folder)
+    return said
+
+
 def main() -> int:
     """Have the engine do what comes on stdin, and leave nothing of it."""
     umask = os.umask(0o077)
@@ -187,8 +197,7 @@ def main() -> int:
             door = engine()
             if door is not None and hand_over(door, hello):
                 return ord(door.recv(1) or b"\x01")
-        with open(os.path.join(FOLDER, KEY, "log"), errors="replace") as log:
-            sys.exit("the engine doesn't start: " + (log.read()[-2000:].strip() or "it says nothing"))
+        sys.exit("the engine doesn't start: " + (last_words() or "it says nothing"))
     finally:
         remove(folder)
 

@@ -175,6 +175,17 @@ def test_what_is_in_use_stays_when_another_engine_or_other_modules_come(node, tm
     assert folders(node) == ["2" * 24]
 
 
+def test_an_engine_that_a_power_cut_damaged_is_sent_anew(node):
+    saltssh.call(node, "test.ping")
+    (program,) = engines(node)
+    os.kill(program, signal.SIGKILL)
+    (path,) = Path(engine.folder(node)).glob("*/saltparts.py")
+    path.write_text("")
+    with pytest.raises(KraftwerkError, match="has no attribute .install."):
+        saltssh.call(node, "test.ping")
+    assert saltssh.call(node, "test.ping") is True
+
+
 def test_what_a_login_shell_prints_holds_nothing_up(node, monkeypatch):
     command = Connection._command
 
