@@ -181,7 +181,7 @@ def test_an_engine_that_a_power_cut_damaged_is_sent_anew(node):
     os.kill(program, signal.SIGKILL)
     (path,) = Path(engine.folder(node)).glob("*/saltparts.py")
     path.write_text("")
-    with pytest.raises(KraftwerkError, match="has no attribute .install."):
+    with pytest.raises(KraftwerkError, match="has no attribute 'install'"):
         saltssh.call(node, "test.ping")
     assert saltssh.call(node, "test.ping") is True
 
