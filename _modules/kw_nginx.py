@@ -39,6 +39,22 @@ def known(name):
     return bool(_recall(name)["site"])
 
 
+def remembered(name):
+    """
+    Whether anything is remembered of a site, be it only what stands aside.
+
+    name
+        The instance.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_nginx.remembered mysite
+    """
+    return os.path.isfile(_memory(name))
+
+
 def paths(name):
     """
     The paths of a site: its file, and its link in sites-enabled. Empty where kraftwerk put none there.

@@ -29,7 +29,7 @@ project/site/{{ name }}/other:
     - name: {{ nginx.sites }}/{{ name }}.conf
     - require_in:
       - sls: nginx.config
-  {%- elif salt["file.file_exists"](nginx.memory ~ "/" ~ name ~ ".json") %}
+  {%- elif salt["kw_nginx.remembered"](name) %}
 
 project/site/{{ name }}/other:
   kw_nginx.absent:

@@ -125,6 +125,15 @@ def test_absent_has_nothing_to_do_where_there_is_none(absent):
     assert (absent()["result"], absent()["changes"]) == (True, {})
 
 
+def test_what_is_remembered_of_a_site_goes_with_it(loaders, present, absent):
+    remembered = loaders.modules["kw_nginx.remembered"]
+    assert not remembered("shop")
+    present()
+    assert remembered("shop") and not remembered("other")
+    absent()
+    assert not remembered("shop")
+
+
 def test_what_the_owner_wrote_into_the_site_is_kept_when_it_goes(present, absent, nginx, tmp_path):
     present()
     (nginx / "sites-available" / "shop").write_text("# mine\n")
