@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -170,7 +171,8 @@ def test_clean_node_shows_then_removes_and_the_next_command_works(site):
     site.run("--transport", "salt", "salt", NODE, "test.ping")
     site.run("salt", NODE, "test.ping")
     told = site.run("clean-node", NODE, "--test")
-    assert "/var/lib/kraftwerk/engine (" in told and "/var/lib/kraftwerk/salt (" in told and "1 process of it" in told
+    assert "/var/lib/kraftwerk/engine (" in told and "/var/lib/kraftwerk/salt (" in told
+    assert re.search(r"[12] process(es)? of it", told), told  # the call before may still be ending
     assert "Remove it? [y/N]" in site.run("clean-node", NODE)
     assert site.run("clean-node", NODE, "--test") == told
     site.run("clean-node", NODE, "--yes")
