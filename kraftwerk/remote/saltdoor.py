@@ -66,16 +66,14 @@ def sweep(*wanted: str) -> None:
 
 def retire(folder: str) -> None:
     """Remove an engine, under another name, so that none is ever found half; unless a run holds it (saltmodules.py)."""
-    held = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        aside = new_folder(FOLDER, ".")
-        os.rename(folder, os.path.join(aside, "engine"))
-        remove(aside)
-    except BlockingIOError:
-        return
-    finally:
-        os.close(held)
+    with contextlib.suppress(BlockingIOError):
+        held = hold(folder)
+        try:
+            aside = new_folder(FOLDER, ".")
+            os.rename(folder, os.path.join(aside, "engine"))
+            remove(aside)
+        finally:
+            os.close(held)
 
 
 def locked() -> TextIOWrapper:
@@ -132,16 +130,38 @@ def engine() -> socket.socket | None:
     return door
 
 
-def work() -> str:
-    """Return a new folder in memory for what a run needs, after removing those of runs that were killed."""
+def work() -> tuple[str, int]:
+    """Return a new folder in memory for what a run needs, and its lock; folders of runs that were killed go.
+
+    The lock is held as long as we or the run have it open: whoever gets that of another folder may remove it.
+    """
     where = SHM if os.access(SHM, os.W_OK) else FOLDER
     for name in os.listdir(where) if os.path.isdir(where) else ():
-        path, number = os.path.join(where, name), name[len(MARK) :].split("-")[0]
-        if name.startswith(MARK) and not os.path.exists("/proc/" + number) and is_ours(path):
-            remove(path)
+        path = os.path.join(where, name)
+        if name.startswith(MARK) and is_ours(path):
+            with contextlib.suppress(OSError):
+                held = hold(path)
+                remove(path)
+                os.close(held)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(os.path.join(STOCK, "salt_state.tgz"))  # of a plain salt-ssh that was killed
-    return new_folder(where, MARK)
+    while True:
+        folder = new_folder(where, MARK)
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):  # another door took it for a killed run's
+            held = hold(folder)
+            if os.path.isdir(folder):
+                return folder, held
+
+
+def hold(folder: str) -> int:
+    """Return the open folder, with its lock; OSError where somebody has that, or it is gone."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        raise
+    return held
 
 
 def is_ours(path: str) -> bool:
@@ -167,9 +187,9 @@ def remove(folder: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def hand_over(door: socket.socket, hello: dict[str, object]) -> bool:
-    """Hand our streams to the engine; return False where it ended before it took them."""
-    streams = array.array("i", [0, 1, 2])
+def hand_over(door: socket.socket, hello: dict[str, object], held: int) -> bool:
+    """Hand our streams and the lock to the engine; return False where it ended before it took them."""
+    streams = array.array("i", [0, 1, 2, held])
     try:
         door.sendmsg([json.dumps(hello).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
         return door.recv(1) == b"T"
@@ -190,12 +210,12 @@ def last_words() -> str:
 def main() -> int:
     """Have the engine do what comes on stdin, and leave nothing of it."""
     umask = os.umask(0o077)
-    folder = work()
+    folder, held = work()
     try:
         hello = {"umask": umask, "environment": dict(os.environ), "work": folder, "settings": json.loads(SETTINGS)}
         for _ in range(2):  # the first may just have ended, idle
             door = engine()
-            if door is not None and hand_over(door, hello):
+            if door is not None and hand_over(door, hello, held):
                 return ord(door.recv(1) or b"\x01")
         sys.exit("the engine doesn't start: " + (last_words() or "it says nothing"))
     finally:

@@ -121,7 +121,8 @@ class Run:
     def __init__(self, door: socket.socket) -> None:
         self.engine = saltmodules.hold(HERE)  # so that an engine of another version leaves it in its place
         self.modules = saltmodules.Modules(HERE)
-        data, streams, _, _ = socket.recv_fds(door, 1 << 20, 3)
+        data, (*streams, self.held), _, _ = socket.recv_fds(door, 1 << 20, 4)
+        os.set_inheritable(self.held, False)
         hello = json.loads(data)
         door.send(b"T")
         self.work = hello["work"]

@@ -119,7 +119,7 @@ def test_a_call_is_not_mistaken_for_text_of_states(node):
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(node):
-    left = Path("/dev/shm/kraftwerk-salt-4194305-0")
+    left = Path(f"/dev/shm/kraftwerk-salt-{os.getpid()}-0")  # its number is that of another process by now
     private(left)
     (left / "pillar.json").write_text("hush")
     (private(Path(node.salt_folder)) / "salt_state.tgz").write_text("hush")  # of a plain salt-ssh
