@@ -1,5 +1,6 @@
 """kraftwerk deploy: put a new release live."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -95,20 +96,21 @@ def _to_several(runs: list[Rollout], plan_only: bool, yes: bool, at_once: int | 
     if as_json:
         screen.emit_json([run.plan.as_dict() for run in sound if run.plan])
     left = [each.name for each in checked if each.value is None]
-    environment = runs[0].instance.environment
     if plan_only or not sound:
-        return _ended(left, "can't be deployed to", environment)
+        return _ended(left, "can't be deployed to", runs[0])
     if not screen.confirm(rolling.question(sound), yes=yes):
         screen.say("Nothing was changed.")
         return 1
     done = rolling.go(sound, at_once)
     live = [each.name for each in done if each.error is None]
     left = [run.target.node.name for run in runs if run.target.node.name not in live]
-    return _ended(left, "not deployed", environment)
+    return _ended(left, "not deployed", runs[0])
 
 
-def _ended(left: list[str], what: str, environment: str) -> int:
+def _ended(left: list[str], what: str, run: Rollout) -> int:
     if left:
-        option = "" if environment == "production" else f" --env {environment}"
-        raise KraftwerkError(f"{', '.join(left)}: {what}", next_command=f"kraftwerk deploy {' '.join(left)}{option}")
+        environment = run.instance.environment
+        words = [*left, *([] if environment == "production" else ["--env", environment])]
+        words += [] if run.wheels is None else ["--wheels", str(run.wheels)]
+        raise KraftwerkError(f"{', '.join(left)}: {what}", next_command=f"kraftwerk deploy {shlex.join(words)}")
     return 0
