@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -219,11 +220,16 @@ def test_names_and_all_of_them_is_bad_usage():
     assert caught.value.code == 2
 
 
-@pytest.mark.parametrize(("environment", "option"), [("production", ""), ("staging", " --env staging")])
-def test_what_is_left_of_a_deploy_is_deployed_to_the_same_environment(environment, option):
+@pytest.mark.parametrize(
+    ("environment", "wheels", "options"),
+    [("production", None, ""), ("staging", None, " --env staging"), ("production", Path("/w"), " --wheels /w")],
+)
+def test_what_is_left_of_a_deploy_is_deployed_in_the_same_way(three, environment, wheels, options):
+    run = Rollout(three, choice.targets(three, environment, ("web1",), False, by="")[0])
+    run.wheels = wheels
     with pytest.raises(KraftwerkError, match="web1, web2: not deployed") as caught:
-        deploy._ended(["web1", "web2"], "not deployed", environment)
-    assert caught.value.next_command == f"kraftwerk deploy web1 web2{option}"
+        deploy._ended(["web1", "web2"], "not deployed", run)
+    assert caught.value.next_command == f"kraftwerk deploy web1 web2{options}"
 
 
 def test_release_commands_run_on_one_node_at_a_time(three):
