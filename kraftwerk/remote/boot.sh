@@ -20,7 +20,7 @@ main() {
   rm -f "/run/kraftwerk/$1/$slot.sock"
   # `once`, not `up`: a release that exits isn't started again and again, and the gate sees it at once.
   sv once "$service" >/dev/null
-  wait_for 40 running "$service" || true
+  wait_for 120 running "$service" || true # runsv sleeps for a second after what ended within its first one
 }
 watched() {
   case $(sv status "$1") in run:* | down:* | finish:*) ;; *) pkill -CHLD -x runsvdir; return 1 ;; esac

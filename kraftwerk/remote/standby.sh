@@ -9,9 +9,14 @@ main() {
   ln -sfn "../releases/$3" "/web/$1/slots/$2"
   rm -f "/web/$1/slots/$2.go" "/run/kraftwerk/$1/$2.ready"
   printf '%s\n' "$4" >"/web/$1/slots/$2.standby"
-  sv once "$service" >/dev/null || rm "/web/$1/slots/$2.standby" # it only would have been quicker
+  sv once "$service" >/dev/null || { rm "/web/$1/slots/$2.standby"; return 0; } # it only would have been quicker
+  # runsv sleeps for a second after what ended within its first one: what it is told meanwhile it would do all at once.
+  tries=120
+  while ! running && [ "$tries" -gt 0 ]; do
+    tries=$((tries - 1))
+    sleep 0.025
+  done
 }
-stands_by() {
-  [ -e "$1.standby" ] && [ ! -e "$1.go" ] && case $(sv status "$service") in run:*) ;; *) return 1 ;; esac
-}
+stands_by() { [ -e "$1.standby" ] && [ ! -e "$1.go" ] && running; }
+running() { case $(sv status "$service") in run:*) ;; *) return 1 ;; esac; }
 main "$@" </dev/null
