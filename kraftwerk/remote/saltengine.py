@@ -31,10 +31,10 @@ SHORT = 96 << 20  # bytes of free memory below which it ends as soon as nothing 
 
 def serve(server: socket.socket) -> None:
     """Take connections, a process for each, until nobody needs us."""
-    program, last, runs = status_of(sys.executable), time.monotonic(), set()
+    there, last, runs = in_place(), time.monotonic(), set()
     while True:
         ready = select.select([server], [], [], TICK)[0]
-        if ready and status_of(sys.executable) == program and os.path.exists(os.path.join(HERE, "saltengine.py")):
+        if ready and in_place() == there:
             door = server.accept()[0]
             number = os.fork()
             if not number:
@@ -46,9 +46,13 @@ def serve(server: socket.socket) -> None:
         elif ready:
             return  # Python or we were replaced: who knocks starts a new one
         runs = {number for number in runs if not os.waitpid(number, os.WNOHANG)[0]}
-        gone = not os.path.exists(os.path.join(HERE, "saltengine.py"))
-        if not runs and (gone or time.monotonic() - last > IDLE or free_memory() < SHORT):
+        if not runs and (in_place() != there or time.monotonic() - last > IDLE or free_memory() < SHORT):
             return
+
+
+def in_place() -> tuple[object, object]:
+    """Return what changes when Python or we are replaced, or removed: another engine may be where we were."""
+    return status_of(sys.executable), status_of(os.path.join(HERE, "saltengine.py"))
 
 
 def status_of(path: str) -> tuple[int, int] | None:

@@ -4,6 +4,7 @@ import getpass
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from kraftwerk.node import Node, pin_host_keys, roster_file, save_node
 from kraftwerk.paths import config_home, private
 from kraftwerk.process import run
 from kraftwerk.transport import Connection, engine, enginefile, saltinternals
+from tests.waiting import wait_for
 
 SSHD = privilege.which("sshd")  # it is where an ordinary user's PATH doesn't look
 pytestmark = pytest.mark.skipif(SSHD is None, reason="needs sshd")
@@ -130,6 +132,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(node):
 
 def test_an_engine_that_was_killed_is_started_again(node):
     saltssh.call(node, "test.ping")
+    wait_for(lambda: len(engines(node)) == 1, 30)
     (program,) = engines(node)
     os.kill(program, signal.SIGKILL)
     assert saltssh.call(node, "test.ping") is True
@@ -177,6 +180,7 @@ def test_what_is_in_use_stays_when_another_engine_or_other_modules_come(node, tm
 
 def test_an_engine_that_a_power_cut_damaged_is_sent_anew(node):
     saltssh.call(node, "test.ping")
+    wait_for(lambda: len(engines(node)) == 1, 30)  # one that was replaced ends when it looks for its files
     (program,) = engines(node)
     os.kill(program, signal.SIGKILL)
     (path,) = Path(engine.folder(node)).glob("*/saltparts.py")
@@ -221,12 +225,13 @@ def folders(node):
 
 def engines(node):
     """Return the numbers of the engines that run for a node; their children don't count."""
-    found = []
+    parents, ours = {}, str(engine.folder(node)).encode()
     for folder in Path("/proc").glob("[0-9]*"):
-        words = (folder / "cmdline").read_bytes().split(b"\0") if (folder / "cmdline").exists() else []
-        if any(word.startswith(str(engine.folder(node)).encode()) and word.endswith(b"engine.py") for word in words):
-            found.append(int(folder.name))
-    return found
+        with suppress(OSError):  # it has ended meanwhile
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if any(word.startswith(ours) and word.endswith(b"engine.py") for word in words):
+                parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    return sorted(number for number, parent in parents.items() if parent not in parents)
 
 
 def test_stock_salt_is_restored_after_a_call(node):
