@@ -79,6 +79,10 @@ def ssh_settings(host: str, user: str = "") -> list[str]:
     return ["ssh", "-G", *(["-l", user] if user else []), "--", host]
 
 
+def _flags(options: Sequence[str]) -> list[str]:
+    return [flag for option in options for flag in ("-o", option)]
+
+
 def ssh(node: Node, options: Sequence[str], words: Sequence[str], *, tty: bool = False) -> list[str]:
     """Return the argv that runs words on a node, without ssh where it is this computer; they arrive exactly as given.
 
@@ -89,9 +93,8 @@ def ssh(node: Node, options: Sequence[str], words: Sequence[str], *, tty: bool =
     """
     if node.is_here:
         return here(words, tty=tty)
-    flags = [flag for option in options for flag in ("-o", option)]
     remote = [shlex.join(words)] if words else []
-    return ["ssh", *flags, "-p", str(node.port), "-tt" if tty else "-T", f"{node.user}@{node.host}", *remote]
+    return ["ssh", *_flags(options), "-p", str(node.port), "-tt" if tty else "-T", f"{node.user}@{node.host}", *remote]
 
 
 def here(words: Sequence[str], *, tty: bool = False) -> list[str]:
@@ -111,8 +114,7 @@ def ending_with_us(words: Sequence[str]) -> list[str]:
 
 def ssh_open(node: Node, options: Sequence[str]) -> list[str]:
     """Return the argv that opens the shared connection and leaves it in the background, once it is logged in."""
-    flags = [flag for option in options for flag in ("-o", option)]
-    return ["ssh", *flags, "-p", str(node.port), "-fN", f"{node.user}@{node.host}"]
+    return ["ssh", *_flags(options), "-p", str(node.port), "-fN", f"{node.user}@{node.host}"]
 
 
 def ssh_control(node: Node, options: Sequence[str], verb: str) -> list[str]:
@@ -122,8 +124,7 @@ def ssh_control(node: Node, options: Sequence[str], verb: str) -> list[str]:
     """
     if node.is_here:
         return ["true"]
-    flags = [flag for option in options for flag in ("-o", option)]
-    return ["ssh", *flags, "-p", str(node.port), "-O", verb, f"{node.user}@{node.host}"]
+    return ["ssh", *_flags(options), "-p", str(node.port), "-O", verb, f"{node.user}@{node.host}"]
 
 
 def ssh_forward(node: Node, options: Sequence[str], ends: Sequence[str]) -> list[str]:
@@ -134,10 +135,9 @@ def ssh_forward(node: Node, options: Sequence[str], ends: Sequence[str]) -> list
     """
     alone = ["ControlMaster=no", "ControlPath=none", "ExitOnForwardFailure=yes", "StreamLocalBindUnlink=yes"]
     kept = [option for option in options if not option.startswith("Control")]
-    flags = [flag for option in [*kept, *alone] for flag in ("-o", option)]
     ways = [flag for end in ends for flag in ("-L", end)]
     where = f"{node.user}@{node.host}"
-    return ["ssh", *flags, *ways, "-p", str(node.port), "-T", where, "echo open; exec cat >/dev/null"]
+    return ["ssh", *_flags([*kept, *alone]), *ways, "-p", str(node.port), "-T", where, "echo open; exec cat >/dev/null"]
 
 
 def rsync(
@@ -163,8 +163,7 @@ def rsync(
         files_from: send only the paths that come NUL-separated on stdin.
         missing: of these, delete there what is missing here, and send the others even if size and second are the same.
     """
-    flags = [flag for option in options for flag in ("-o", option)]
-    rsh = f"--rsh={shlex.join(['ssh', *flags, '-p', str(node.port)])}"
+    rsh = f"--rsh={shlex.join(['ssh', *_flags(options), '-p', str(node.port)])}"
     return [
         "rsync",
         "--archive",

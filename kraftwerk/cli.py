@@ -11,11 +11,10 @@ from typing import Any
 import click
 
 from kraftwerk import __version__, saltway
-from kraftwerk.errors import KraftwerkError
+from kraftwerk.errors import INTERRUPTED, KraftwerkError
 from kraftwerk.screen import harmless, settings
 
 COMMANDS = Path(__file__).resolve().parent / "commands"
-INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 HELP = re.compile(r'^def command\(.*?^    """(.+?)(?:"""|\n)', re.MULTILINE | re.DOTALL)
 
 _Callback = Callable[[click.Context, click.Parameter, Any], None]

@@ -11,6 +11,7 @@ from kraftwerk import configleaf, configtext, keypath, recipients, secret, targe
 from kraftwerk.configfile import BASE, ConfigFile
 from kraftwerk.deployment import FILE
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import environment_words
 from kraftwerk.keypath import KeyPath
 from kraftwerk.project import Project
 from kraftwerk.schema import shown
@@ -85,7 +86,7 @@ class Change:
 def deploy(environment: str, nodes: Sequence[str]) -> str:
     """Return the command that brings a change to nodes."""
     words = ["kraftwerk deploy", nodes[0] if len(nodes) == 1 else "NODE"]
-    return " ".join([*words, *([] if environment == "production" else ["--env", environment])])
+    return " ".join([*words, *environment_words(environment)])
 
 
 def plan(

@@ -26,6 +26,7 @@ from kraftwerk import plan as plans
 from kraftwerk import release as releases
 from kraftwerk import upload as uploads
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import environment_words
 from kraftwerk.release import FAILED, NEW
 from kraftwerk.remote import script
 from kraftwerk.rollout import SECONDS, Phase, Rollout
@@ -223,14 +224,14 @@ def _undo(run: Rollout, alone: bool) -> str:
     """Return the command that takes it back; the first deploy can only be removed."""
     environment, node = run.instance.environment, run.target.node
     name = "" if alone and target.is_obvious(run.project, environment, node) else node.name
-    at, env = name and f"--node {name}", "" if environment == "production" else f"--env {environment}"
+    at = name and f"--node {name}"
     if not run.history.live:
-        words = ["destroy", name, env]
+        words = ["destroy", name]
     elif run.back and run.left.served:
-        words = ["deploy", name, env]
+        words = ["deploy", name]
     else:
-        words = ["rollback", str(run.history.live) if run.back else "", at, env]
-    return " ".join(filter(None, ["kraftwerk", *words]))
+        words = ["rollback", str(run.history.live) if run.back else "", at]
+    return " ".join(filter(None, ["kraftwerk", *words, *environment_words(environment)]))
 
 
 def warn_of_migrations(run: Rollout) -> None:

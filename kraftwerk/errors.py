@@ -1,5 +1,7 @@
 """The one exception for what the user did or met."""
 
+INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
+
 
 class KraftwerkError(Exception):
     """Something that the user can understand and mend; caught once, in cli.py, and printed as one line.

@@ -8,6 +8,7 @@ from typing import Any
 from kraftwerk import dump, nodeprogram, screen
 from kraftwerk.counts import Counts, counted, flatten, headline
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import environment_words
 from kraftwerk.target import Target
 
 SHOWN = 5  # largest parts of each service, when all services are shown
@@ -100,8 +101,7 @@ class Inspection:
 
     def _more(self, service: str) -> str:
         """Return the command that shows more of a service."""
-        option = "" if self.environment == "production" else f" --env {self.environment}"
-        return f"kraftwerk inspect {service} {self.node}{option}"
+        return " ".join(["kraftwerk inspect", service, self.node, *environment_words(self.environment)])
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""

@@ -13,6 +13,11 @@ def instance_name(project: str, environment: str) -> str:
     return project if environment == "production" else f"{project}-{environment}"
 
 
+def environment_words(environment: str) -> list[str]:
+    """Return the words that name an environment for a command: none for production, which is meant without any."""
+    return [] if environment == "production" else ["--env", environment]
+
+
 @dataclass(frozen=True)
 class Instance:
     """What a node needs to know of a project; travels as pillar and as the node's registry file. Holds no secret."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, NoReturn
 
-from kraftwerk.errors import KraftwerkError
+from kraftwerk.errors import INTERRUPTED, KraftwerkError
 
 DEVNULL = subprocess.DEVNULL
 PIPE = subprocess.PIPE
@@ -19,7 +19,6 @@ Popen = subprocess.Popen[bytes]
 Completed = subprocess.CompletedProcess[bytes]
 Stream = int | IO[bytes] | None
 OnLine = Callable[[str], None]
-INTERRUPTED = 130  # what a shell reports for a program that Ctrl-C ended
 PR_SET_PDEATHSIG = 1  # Linux: which signal tells of the parent's end
 
 

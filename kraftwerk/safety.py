@@ -4,6 +4,7 @@ import shlex
 from datetime import UTC, datetime
 
 from kraftwerk import __version__, dump, nodeprogram, screen
+from kraftwerk.instance import environment_words
 from kraftwerk.replacement import Plan
 from kraftwerk.target import Target
 
@@ -56,8 +57,7 @@ def back(plan: Plan, saved: str) -> str:
         saved: where it is: a path here, or NODE:PATH.
     """
     environment = plan.instance.environment
-    words = ["kraftwerk", "load", saved, "--to", plan.node]
-    words += [] if environment == "production" else ["--env", environment]
+    words = ["kraftwerk", "load", saved, "--to", plan.node, *environment_words(environment)]
     if set(plan.instance.services) > set(plan.services):
         words += [word for service in plan.services for word in ("--only", service)]
     return shlex.join(words)

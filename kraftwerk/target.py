@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kraftwerk import neighbours, registry
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.instance import Instance, instance_name
+from kraftwerk.instance import Instance, environment_words, instance_name
 from kraftwerk.node import Node, all_nodes, get_node
 from kraftwerk.project import Project
 from kraftwerk.transport import Connection
@@ -59,8 +59,8 @@ def deployed(project: Project, environment: str, node_name: str | None = None, *
 def not_deployed(there: Target) -> KraftwerkError:
     """Return the error for a command that needs an instance where it isn't."""
     name, environment, node = there.instance.name, there.instance.environment, there.node.name
-    option = "" if environment == "production" else f" --env {environment}"
-    return KraftwerkError(f"{name} is not deployed on {node}", next_command=f"kraftwerk deploy {node}{option}")
+    words = ["kraftwerk", "deploy", node, *environment_words(environment)]
+    return KraftwerkError(f"{name} is not deployed on {node}", next_command=" ".join(words))
 
 
 def choose(project: Project, environment: str, by: str = "") -> str:

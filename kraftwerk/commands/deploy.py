@@ -8,6 +8,7 @@ import click
 from kraftwerk import deploy, project, rollout, screen
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.fleet import choice
+from kraftwerk.instance import environment_words
 from kraftwerk.node import all_nodes
 from kraftwerk.options import all_option, at_once_option, environment_option, json_option, nodes_argument, yes_option
 from kraftwerk.rollout import Rollout
@@ -109,8 +110,7 @@ def _to_several(runs: list[Rollout], plan_only: bool, yes: bool, at_once: int | 
 
 def _ended(left: list[str], what: str, run: Rollout) -> int:
     if left:
-        environment = run.instance.environment
-        words = [*left, *([] if environment == "production" else ["--env", environment])]
+        words = [*left, *environment_words(run.instance.environment)]
         words += [] if run.wheels is None else ["--wheels", str(run.wheels)]
         raise KraftwerkError(f"{', '.join(left)}: {what}", next_command=f"kraftwerk deploy {shlex.join(words)}")
     return 0

@@ -44,7 +44,7 @@ def command(
     else:
         done = converging.converge(chosen, test=test, only=only, project_root=root, at_once=at_once, as_json=as_json)
     if as_json:
-        screen.emit_json([converging.as_dict(each) for each in done])
+        screen.emit_json([each.as_dict() for each in done])
     if failed := converging.failed(done):
         raise KraftwerkError(f"{', '.join(failed)}: not converged", next_command=f"kraftwerk highstate {failed[0]}")
 

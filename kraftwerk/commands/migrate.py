@@ -6,6 +6,7 @@ import click
 
 from kraftwerk import migrate, moveplan, newplace, project, screen
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import environment_words
 from kraftwerk.options import complete_nodes, environment_option, json_option, yes_option
 
 
@@ -47,6 +48,6 @@ def command(
         return 0
     for line in [*move.lines(), *newplace.records(plan.into.instance.domains, plan.source.node, plan.into.node)]:
         screen.say(line)
-    env = "" if environment == "production" else f" --env {environment}"
-    screen.hint(f"{source} keeps its data until you are content.", f"kraftwerk destroy {source}{env}, in a week say")
+    words = ["kraftwerk destroy", source, *environment_words(environment)]
+    screen.hint(f"{source} keeps its data until you are content.", f"{' '.join(words)}, in a week say")
     return 0

@@ -79,6 +79,6 @@ def _on_several(
     finds = {node.name: command.find(node, words, here, environment, user or oneoff.PROJECT) for node in nodes}
     done = command.run(finds, at_once=at_once, as_json=as_json)
     if as_json:
-        screen.emit_json([command.as_dict(each) for each in done])
+        screen.emit_json([each.as_dict() for each in done])
     if failed := command.failed(done):
         raise KraftwerkError(f"it failed on {', '.join(failed)}")

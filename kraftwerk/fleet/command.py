@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from kraftwerk import leash, oneoff, process, target
 from kraftwerk.fleet import bound, foreman
@@ -82,10 +81,3 @@ def _told(ended: Ended) -> list[str]:
 def failed(done: Iterable[Done[Ended]]) -> list[str]:
     """Return the names of the nodes where it failed, or that weren't reached."""
     return [each.name for each in done if each.value is None or each.value.code]
-
-
-def as_dict(done: Done[Ended]) -> dict[str, Any]:
-    """Return what became of it on a node as plain JSON types."""
-    if done.value is not None:
-        return {"node": done.name, **asdict(done.value)}
-    return {"node": done.name, "error": done.error.cause if done.error else ""}

@@ -1,10 +1,8 @@
 """Converge several nodes at once."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from kraftwerk import highstate, saltconf, saltway, screen
 from kraftwerk.fleet import bound, foreman
@@ -53,13 +51,6 @@ def _told(outcome: Outcome) -> list[str]:
     *lines, sums = highstate.report(outcome, details=screen.settings.verbosity > 0)
     mark = "✗" if outcome.failed else "✓"
     return [*lines, f"{mark} {sums.removeprefix(f'{outcome.node}: ')}"]
-
-
-def as_dict(done: Done[Outcome]) -> dict[str, Any]:
-    """Return what became of a node as plain JSON types: its outcome, or why there is none."""
-    if done.value is not None:
-        return asdict(done.value)
-    return {"node": done.name, "error": done.error.cause if done.error else ""}
 
 
 def failed(done: Iterable[Done[Outcome]]) -> list[str]:

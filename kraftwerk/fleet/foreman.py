@@ -7,8 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypeVar, cast
 
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.fleet.board import Board
@@ -27,6 +27,12 @@ class Done(Generic[R]):
     value: R | None
     error: KraftwerkError | None
     seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON types: the node with the fields of the value, or with why there is none."""
+        if self.value is not None:
+            return {"node": self.name, **asdict(cast(Any, self.value))}
+        return {"node": self.name, "error": self.error.cause if self.error else ""}
 
 
 def work(tasks: Mapping[str, Task[R]], board: Board, at_once: int) -> list[Done[R]]:

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from kraftwerk import process, progress
-from kraftwerk.errors import KraftwerkError
+from kraftwerk.errors import INTERRUPTED, KraftwerkError
 from kraftwerk.screen import OnProgress, settings
 
 HEAD = struct.Struct(">I")  # the length of a message
@@ -74,7 +74,7 @@ class Worker:
         if self.last is not None:
             return self.last
         code = os.waitstatus_to_exitcode(status)
-        if code == process.INTERRUPTED:
+        if code == INTERRUPTED:
             return Kind.ERROR, KraftwerkError(f"{self.name}: interrupted", code=code)
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return Kind.ERROR, KraftwerkError(f"{self.name}: what worked on it {how}, without a result")

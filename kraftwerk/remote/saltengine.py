@@ -71,6 +71,13 @@ def free_memory() -> int:
     return int(found[0][1]) * 1024 if found else SHORT
 
 
+def weigh(score: str) -> None:
+    """Tell the kernel whom to end when memory runs out: with 1000 us before all others, with 0 us like any other."""
+    if os.access("/proc/self/oom_score_adj", os.W_OK):
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(score)
+
+
 def leave(door: socket.socket) -> None:
     """Be the process of a connection, to its end."""
     code = 1
@@ -142,9 +149,7 @@ class Run:
         os.environ.update(hello["environment"])
         os.chdir(os.environ.get("HOME", "/"))
         tempfile.tempdir = self.work
-        if os.access("/proc/self/oom_score_adj", os.W_OK):
-            with open("/proc/self/oom_score_adj", "w") as file:
-                file.write("0")
+        weigh("0")
         self.frames = Frames(self.answers, "err")
         self.loaded: dict[str, Any] | None = None
         self.frames.send({"ready": True})
@@ -282,9 +287,7 @@ def main() -> None:
     """Import Salt, and serve the socket that we were started with."""
     server = socket.socket(fileno=3)
     os.umask(0o077)
-    if os.access("/proc/self/oom_score_adj", os.W_OK):
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write("1000")  # the kernel ends us before anything else when memory runs out
+    weigh("1000")
     for name in IMPORTED:
         importlib.import_module(name)
     importlib.import_module("saltparts").install()

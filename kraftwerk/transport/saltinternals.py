@@ -109,7 +109,7 @@ def _single(node: Node, function: str, arguments: Any, keywords: Any, options: d
         ssh.opts, ssh.opts["argv"], node.name, mods=ssh.mods, fsclient=ssh.fsclient, thin=ssh.thin, **target
     )
     if exact and function not in single.wfuncs:
-        single.argv = [function, *map(json.dumps, arguments), *(f"{k}={json.dumps(v)}" for k, v in keywords.items())]
+        single.argv = saltcall.spoken(function, arguments, keywords, exact=True)
     return single
 
 

@@ -193,7 +193,8 @@ def test_programs_beside_this_python(monkeypatch):
 
 
 def test_every_builder_is_tested():
-    builders = [name for name, value in vars(argv).items() if getattr(value, "__module__", "") == argv.__name__]
+    here = [name for name, value in vars(argv).items() if getattr(value, "__module__", "") == argv.__name__]
+    builders = [name for name in here if not name.startswith("_")]
     text = Path(__file__).read_text()
     assert [name for name in builders if f"argv.{name}(" not in text] == []
 

@@ -55,6 +55,7 @@ def test_the_cli_imports_commands_by_name_only():
         "kraftwerk",
         "kraftwerk.__version__",
         "kraftwerk.errors",
+        "kraftwerk.errors.INTERRUPTED",
         "kraftwerk.errors.KraftwerkError",
         "kraftwerk.screen",
         "kraftwerk.screen.harmless",
