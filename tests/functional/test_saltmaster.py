@@ -13,12 +13,7 @@ from kraftwerk import admin, saltmaster
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.localproc import wait_until
 from kraftwerk.paths import master_sockets
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from tests.ports import free_port
 
 
 @pytest.fixture

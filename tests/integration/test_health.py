@@ -1,7 +1,6 @@
 """The reactor watches a real node: what is wrong with it is seen, mended where it can be, and told once."""
 
 import json
-import socket
 
 import pytest
 
@@ -9,6 +8,7 @@ from kraftwerk import events, health, local, localboot, localnet, lock, problem,
 from kraftwerk.machine import existing
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
+from tests.ports import free_port
 from tests.receivers import hook, port_of
 from tests.waiting import wait_for
 
@@ -25,12 +25,6 @@ workers: 1
 processes:
   clock: sleep 100000
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Watched:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from kraftwerk.instance import Instance
 from kraftwerk.node import get_node
 from kraftwerk.paths import state_home
 from kraftwerk.transport import Connection
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 SSH, MASTER = "twin-ssh", "twin-mas"  # as long as each other: what prints their names is as long, too
@@ -67,14 +67,6 @@ ASKED = [
 ]
 
 
-def free_ports():
-    """Return two ports of the bridge that nobody listens on."""
-    with socket.socket() as first, socket.socket() as second:
-        for probe in (first, second):
-            probe.bind((localargv.GATEWAY, 0))
-        return first.getsockname()[1], second.getsockname()[1]
-
-
 def highstates(*nodes):
     """Run `kraftwerk highstate` on nodes at the same time, and return the results by node."""
     command = [sys.executable, "-m", "kraftwerk", "highstate", "--json"]
@@ -101,10 +93,17 @@ def alike(value, node):
 
 
 @pytest.fixture(scope="module")
-def master(home):
+def pair(converged, make_shared_node):
+    """Make two clones of one converged node; the bridge is there as long as they are."""
+    for name in TWINS:
+        make_shared_node(name, base=converged)
+
+
+@pytest.fixture(scope="module")
+def master(home, pair):
     """Start a master on the bridge, which serves what kraftwerk serves, and return its folder."""
     folder = state_home() / "master"
-    publish, answers = free_ports()
+    publish, answers = free_port(localargv.GATEWAY), free_port(localargv.GATEWAY)
     saltmaster.write(folder, interface=localargv.GATEWAY, publish_port=publish, return_port=answers)
     saltmaster.start(folder)
     yield folder
@@ -145,10 +144,8 @@ def settings(home, master):
 
 
 @pytest.fixture(scope="module")
-def twins(settings, master, converged, make_shared_node):
-    """Make two clones of one converged node, both with a minion that the master accepted; what listened before."""
-    for name in TWINS:
-        make_shared_node(name, base=converged)
+def twins(settings, master):
+    """Give both nodes a minion that the master accepted; return what listened before."""
     listening = on(SSH, LISTENING)
     highstates(*TWINS)
     for name in TWINS:

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from kraftwerk.node import get_node
 from kraftwerk.paths import config_home, reactor_home
 from kraftwerk.transport import Connection
 from tests.integration.conftest import node_factory
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 NODE, PROJECT = "reactor-one", "parcel"
@@ -41,12 +41,6 @@ environments:
   production: {{nodes: [{NODE}]}}
   staging: {{nodes: [{NODE}]}}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(condition, seconds=60):
