@@ -125,14 +125,12 @@ class Lab:
         """Make the nodes that are missing, and deploy a Django project with PostgreSQL and files to the full one."""
         self.nodes = many(count)
         there = self.hosts() if self.roster.exists() else {}
+        if FULL not in there:
+            self._make(FULL)  # alone: it may have to make the base first
         with ThreadPoolExecutor(1) as pool:
-            deployed = None
-            if FULL not in there:
-                self._make(FULL)  # alone: it may have to make the base first
-                deployed = pool.submit(self._deploy)
+            deployed = pool.submit(self._deploy)
             self.everywhere([name for name in (FILES, *self.nodes) if name not in there], self._make)
-            if deployed:
-                deployed.result()
+            deployed.result()
         self._write_ssh_config()
 
     def _make(self, name: str) -> None:
@@ -142,7 +140,8 @@ class Lab:
         self.run(["kraftwerk", "destroy-node", name, "--yes"], check=False)
 
     def _deploy(self) -> None:
-        self.kraftwerk("init", "shop", "--template", "django", "--with", "postgres,files", "--defaults")
+        if not self.project.exists():
+            self.kraftwerk("init", "shop", "--template", "django", "--with", "postgres,files", "--defaults")
         self.kraftwerk("deploy", FULL, "--yes", cwd=self.project)
 
     def _write_ssh_config(self) -> None:
