@@ -190,8 +190,10 @@ def parse(node: Node, value: Any) -> tuple[StateResult, ...]:
     """Return the results, in the order in which they ran, from what Salt returned.
 
     Raises:
-        KraftwerkError: it isn't the return of states but a list of errors.
+        KraftwerkError: it isn't the return of states but a list of errors, or there is none in it.
     """
+    if value == {}:  # so stock salt-ssh answers when its archive is gone from the node
+        raise KraftwerkError(f"{node.name}: no state ran", next_command=f"kraftwerk highstate {node.name}")
     if not isinstance(value, dict):
         errors = "; ".join(str(error) for error in value) if isinstance(value, list) else str(value)
         raise KraftwerkError(f"{node.name}: the states don't render: {errors}")

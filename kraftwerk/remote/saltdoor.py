@@ -12,11 +12,13 @@ import json
 import os
 import socket
 import sys
+import time
 from io import TextIOWrapper
 
 FOLDER, KEY, STOCK, SETTINGS = sys.argv[1:5]
 SHM = "/dev/shm"  # noqa: S108 - memory, where each run has a 0700 folder of its own
 MARK = "kraftwerk-salt-"
+SOON = 60  # seconds
 
 
 def exactly(size: int) -> bytes:
@@ -143,8 +145,10 @@ def work() -> tuple[str, int]:
                 held = hold(path)
                 remove(path)
                 os.close(held)
+    archive = os.path.join(STOCK, "salt_state.tgz")  # of a plain salt-ssh that was killed, or will read it in a moment
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(os.path.join(STOCK, "salt_state.tgz"))  # of a plain salt-ssh that was killed
+        if abs(time.time() - os.stat(archive).st_mtime) > SOON:
+            os.unlink(archive)
     while True:
         folder = new_folder(where, MARK)
         with contextlib.suppress(BlockingIOError, FileNotFoundError):  # another door took it for a killed run's

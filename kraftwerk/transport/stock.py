@@ -11,10 +11,14 @@ from typing import Any
 
 import yaml
 
-from kraftwerk import argv, process, saltcall, saltconf
+from kraftwerk import argv, lock, process, saltcall, saltconf
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
+from kraftwerk.remote import script
 from kraftwerk.transport import Connection, sent
+
+LOCK = "salt-ssh"  # two of it on one node at a time take each other's archive away
+WAIT = 600  # seconds
 
 
 def execute(
@@ -37,7 +41,7 @@ def execute(
     connection = Connection(node)
     connection.check()  # the program itself would ask for a password, and put its reasons less well
     words = saltcall.spoken(function, arguments, keywords, exact=exact)
-    with sent.folder() as folder:
+    with lock.held(connection, LOCK, wait=WAIT), sent.folder() as folder:
         shared = {"ssh_options": connection.options}
         master = {**yaml.safe_load(saltconf.write().read_text()), **shared, **options}
         Path(folder, "master").write_text(yaml.safe_dump(master, sort_keys=False))
@@ -49,8 +53,8 @@ def execute(
 
 
 def forget(connection: Connection) -> None:
-    """Remove what a state run of salt-ssh leaves on the node: the archive with the whole pillar."""
-    connection.run(["rm", "-f", f"{connection.node.salt_folder}/salt_state.tgz"], check=False)
+    """Remove what a state run of salt-ssh leaves on the node, also one that was killed: the whole pillar."""
+    connection.script(script("saltleft"), connection.node.salt_folder, check=False)
 
 
 def _value(node: Node, function: str, done: process.Completed) -> Any:

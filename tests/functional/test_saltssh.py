@@ -124,10 +124,13 @@ def test_what_a_killed_run_left_is_removed_by_the_next(node):
     left = Path(f"/dev/shm/kraftwerk-salt-{os.getpid()}-0")  # its number is that of another process by now
     private(left)
     (left / "pillar.json").write_text("hush")
-    (private(Path(node.salt_folder)) / "salt_state.tgz").write_text("hush")  # of a plain salt-ssh
+    archive = private(Path(node.salt_folder)) / "salt_state.tgz"  # of a plain salt-ssh
+    archive.write_text("hush")
     saltssh.call(node, "test.ping")
-    assert not left.exists()
-    assert not (Path(node.salt_folder) / "salt_state.tgz").exists()
+    assert not left.exists() and archive.exists()  # which will read it in a moment, or was killed
+    os.utime(archive, (0, 0))
+    saltssh.call(node, "test.ping")
+    assert not archive.exists()
 
 
 def test_an_engine_that_was_killed_is_started_again(node):

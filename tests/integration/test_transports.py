@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -94,6 +95,13 @@ def test_a_function_says_the_same(run, words, code):
 def ours(printed):
     """Return what was printed but for the numbers that differ from call to call."""
     return [line for line in printed.splitlines() if not any(word in line for word in ("__pub_", '"pid"'))]
+
+
+def test_runs_at_once_leave_each_other_alone(run):
+    words = ("salt", NODE, "state.single", "test.succeed_without_changes", "name=here", "--json")
+    with ThreadPoolExecutor() as pool:
+        told = list(pool.map(lambda way: run(way, *words), (saltway.STOCK, saltway.ENGINE, saltway.STOCK)))
+    assert [[each["name"] for each in json.loads(one).values()] for one in told] == [["here"]] * 3
 
 
 def test_a_node_that_is_down_is_told_alike(run, make_node):

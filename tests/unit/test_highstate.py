@@ -45,6 +45,11 @@ def test_states_that_do_not_render_are_an_error(value, said):
         highstate.parse(BLUE, value)
 
 
+def test_no_state_at_all_is_an_error():
+    with pytest.raises(KraftwerkError, match="blue: no state ran"):
+        highstate.parse(BLUE, {})
+
+
 def test_the_report_names_id_file_time_and_sums():
     found = outcome(returned("nginx/config/x", 0, changes={"diff": "+a\n-b"}), returned("same", 1))
     title = "  changed  nginx/config/x  (nginx/config.sls, file.managed)  1.5s"
