@@ -152,8 +152,11 @@ class Run:
         weigh("0")
         self.frames = Frames(self.answers, "err")
         self.loaded: dict[str, Any] | None = None
+        settings = hello["settings"]
+        if settings.pop("offered") and not self.modules.hold(settings["modules"]):
+            self.take_modules(settings["modules"])
         self.frames.send({"ready": True})
-        self.load(hello["settings"])
+        self.load(settings)
 
     def serve(self) -> int:
         """Answer requests until the caller closes the stream."""
@@ -198,9 +201,8 @@ class Run:
             self.frames.send({"have": "modules"})
             return
         self.frames.send({"need": "modules"})
-        data = self.exactly(int(self.line()))
         old = os.umask(0o077)
-        self.modules.take_in(data, wanted)
+        self.modules.take_in(self.exactly(int(self.line())), wanted)
         os.umask(old)
 
     def load(self, settings: dict[str, Any]) -> bool:
@@ -291,7 +293,6 @@ def main() -> None:
     for name in IMPORTED:
         importlib.import_module(name)
     importlib.import_module("saltparts").install()
-
     gc.freeze()
     serve(server)
 

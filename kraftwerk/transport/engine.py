@@ -48,8 +48,9 @@ def expected(node: Node) -> Settings:
         **{"grains_cache": False, "log_file": "salt-call.log", "id": node.name, "sock_dir": "/"},
         **{"root_dir": f"{node.salt_folder}/running_data", "fileserver_list_cache_time": 3},
     }
-    with suppress(OSError):
-        return Settings(minion, _last().read_text())
+    with suppress(OSError, ValueError):
+        version, file = _last().read_text().split(" ", 1)
+        return Settings(minion, version, Path(file))
     return Settings(minion)
 
 
@@ -60,9 +61,11 @@ class Engine:
         self._on_line = on_line
         self.connection = connection
         self._key = enginefile.key()
-        self._modules = ""
+        self._modules, self._offered = "", b""
         settings = expected(connection.node)
-        hello = json.dumps({"minion": settings.minion, "modules": settings.modules})
+        with suppress(OSError):
+            self._offered = settings.file.read_bytes() if settings.file else b""
+        hello = json.dumps(_told(settings) | {"offered": bool(self._offered)})
         where = [str(folder(connection.node)), self._key, connection.node.salt_folder, hello]
         words = ["python3", "-ISc", program("saltdoor"), *where]
         self._process = connection.popen(words, stdin=process.PIPE, stdout=process.PIPE, stderr=process.PIPE)
@@ -96,8 +99,7 @@ class Engine:
             self._ready = bool(self._answer())
         if settings.modules != self._modules:
             self._send_modules(settings)
-        told = {"minion": settings.minion, "modules": settings.modules}
-        self._ask({"call": list(words), "settings": told, "size": len(archive), "level": level}, archive)
+        self._ask({"call": list(words), "settings": _told(settings), "size": len(archive), "level": level}, archive)
         errors: list[str] = []
         begun = ""
         while True:
@@ -134,7 +136,7 @@ class Engine:
             self._give(settings.file.read_bytes())
         self._modules = settings.modules
         with suppress(OSError):
-            _last().write_text(settings.modules)
+            _last().write_text(f"{settings.modules} {settings.file}")
 
     def _ask(self, message: dict[str, Any], more: bytes = b"") -> None:
         with suppress(OSError):  # why it ended is told by the answer
@@ -160,7 +162,11 @@ class Engine:
             with self._process.stdout as stdout:
                 for line in stdout:
                     self._take(line)
-        except (OSError, ValueError) as error:  # the engine can't be made here, such as when the disk is full
+        except (
+            OSError,
+            ValueError,
+            KraftwerkError,
+        ) as error:  # it can't be made here: a full disk
             self._words.append(str(error))
             self._process.terminate()
         finally:
@@ -172,13 +178,17 @@ class Engine:
             self._words.append(line.decode(errors="replace"))
             return
         message = json.loads(line[begin:])
-        if message != {"need": "engine"}:
-            self._messages.put(message)
+        if message.get("need") == "engine":
+            content = enginefile.archive(self._key, message["magic"])
+            if self._on_line is not None:
+                self._on_line(f"{SENDING} ({screen.size(len(content))}, once)")
+            self._give(content)
             return
-        content = enginefile.archive(self._key)
-        if self._on_line is not None:
-            self._on_line(f"{SENDING} ({screen.size(len(content))}, once)")
-        self._give(content)
+        offered, self._offered = self._offered, b""  # they are asked for first of all, if at all
+        if message.get("need") == "modules" and offered:
+            self._give(offered)
+        else:
+            self._messages.put(message)
 
     def _listen(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - a pipe was asked for
@@ -194,6 +204,11 @@ class Engine:
             return unreachable(node, said)
         last = said.strip().splitlines()[-1:] or [f"exit code {code}"]
         return KraftwerkError(f"{node.name}: Salt ended there: {last[0]}")
+
+
+def _told(settings: Settings) -> dict[str, Any]:
+    """Return what the engine is told of settings."""
+    return {"minion": settings.minion, "modules": settings.modules}
 
 
 def _last() -> Path:

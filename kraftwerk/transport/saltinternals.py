@@ -46,7 +46,8 @@ def execute(
     Raises:
         KraftwerkError: the node can't be reached; or there is no value, since the function is unknown or raised.
     """
-    engine = Engine(Connection(node), on_line)  # it gets ready while Salt is imported here
+    warm_meanwhile()  # while we log in, and while the engine gets ready
+    engine = Engine(Connection(node), on_line)
     try:
         _warmed()
         with _patched(node, engine, on_line):

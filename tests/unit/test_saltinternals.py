@@ -257,7 +257,7 @@ def loaded(tmp_path_factory):
     import tarfile
 
     folder = tmp_path_factory.mktemp("engine")
-    with tarfile.open(fileobj=io.BytesIO(enginefile._tar())) as archive:
+    with tarfile.open(fileobj=io.BytesIO(enginefile._tar({}))) as archive:
         archive.extractall(folder, filter="data")
     words = [sys.executable, "-IS", "-c", LOAD, str(folder / "code"), str(folder / "root")]
     answer = subprocess.run(words, capture_output=True, text=True, check=False, timeout=100)
