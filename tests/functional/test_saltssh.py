@@ -168,7 +168,7 @@ def test_what_is_in_use_stays_when_another_engine_or_other_modules_come(node, tm
         wait = f"touch {begun}; while [ ! -e {go_on} ]; do sleep 0.05; done"
         running = pool.submit(first.call, ["cmd.run", wait], settings)
         try:
-            assert localproc.wait_until(begun.exists, timeout=30)
+            assert localproc.wait_until(begun.exists, timeout=100)  # the engine is made and sent anew
             monkeypatch.setattr(enginefile, "key", lambda: "1" * 24)
             assert saltssh.call(node, "test.ping") is True
             assert len(folders(node)) == 2
