@@ -162,11 +162,7 @@ class Engine:
             with self._process.stdout as stdout:
                 for line in stdout:
                     self._take(line)
-        except (
-            OSError,
-            ValueError,
-            KraftwerkError,
-        ) as error:  # it can't be made here: a full disk
+        except (OSError, ValueError, KraftwerkError) as error:  # it can't be made here, such as when the disk is full
             self._words.append(str(error))
             self._process.terminate()
         finally:
