@@ -30,6 +30,8 @@ class Found:
         many: how many nodes the rows with several had.
         engine: MB that waits on a node for the next call.
         failed: the rows that could not be measured.
+        date: of the run.
+        apart: when rows of it were measured again, alone.
     """
 
     repeat: int
@@ -39,6 +41,8 @@ class Found:
     growth: Curves = field(default_factory=dict)
     engine: float = 0.0
     failed: list[str] = field(default_factory=list)
+    date: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%d}")
+    apart: dict[str, str] = field(default_factory=dict)
 
     def add(self, row: Row, times: Times) -> None:
         """Take a row in, and print it."""
@@ -97,14 +101,15 @@ class Found:
             for row, times in self.rows
         ]
         growth = {title: [asdict(point) for point in points] for title, points in self.growth.items()}
-        about = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine(), "repeat": self.repeat}
+        about = {"date": self.date, "machine": machine(), "repeat": self.repeat, "apart": self.apart}
         return {**about, "versions": dict(self.versions), "rows": rows, "growth": growth, "engine": self.engine}
 
     def page(self) -> str:
         """Return the page."""
         return PAGE.read_text().format(
             machine=machine(),
-            date=f"{datetime.now(UTC):%Y-%m-%d}",
+            date=self.date,
+            apart="".join(f" Measured again later, alone: {title} ({when})." for title, when in self.apart.items()),
             repeat=self.repeat,
             versions=", ".join(f"{name} {version}" for name, version in self.versions.items()),
             goals="\n".join(self._goals()),

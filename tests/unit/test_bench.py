@@ -1,10 +1,11 @@
 """What `make bench` concludes from seconds, and that every tool is told all of the work."""
 
+import json
 import subprocess
 
 import pytest
 
-from tests.benchmarks import work
+from tests.benchmarks import earlier, report, work
 from tests.benchmarks.goals import Goal
 from tests.benchmarks.growth import Point, worst
 from tests.benchmarks.memory import Peak
@@ -93,3 +94,21 @@ def test_the_memory_of_what_was_started():
 
 def test_every_row_of_the_table_has_a_goal():
     assert all(row.goals for row in ROWS) and len({row.key for row in ROWS}) == len(ROWS)
+
+
+def test_single_rows_take_their_place_on_the_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "machine", lambda: "here")
+    monkeypatch.setattr(earlier, "machine", lambda: "here")
+    by_key, page = {row.key: row for row in ROWS}, tmp_path / "benchmarks.json"
+    rows = [(by_key["help"], {"kraftwerk": [0.3], "python -c pass": [0.1]})]
+    rows += [(by_key["first"], {"kraftwerk": [2.0], "salt-ssh": [4.0]})]
+    whole = Found(7, 8, {"ssh": "9"}, rows, {"a": [Point(1, 1.0, 50), Point(2, 2.0, 100)]}, 48.0, date="2026-01-02")
+    page.write_text(json.dumps(whole.as_json()))
+    again = Found(7, 1, {"ssh": "9"}, [(by_key["first"], {"kraftwerk": [1.0], "salt-ssh": [4.0]})])
+    assert earlier.complete(again, page)
+    assert [times["kraftwerk"] for _, times in again.rows] == [[0.3], [1.0]]
+    assert (again.growth, again.engine, again.date) == (whole.growth, 48.0, "2026-01-02")
+    assert list(again.apart) == ["first contact with a node"] and "alone: first contact" in again.page()
+    for other in (Found(7, 1, {"ssh": "10"}), Found(3, 1, {"ssh": "9"})):
+        assert not earlier.complete(other, page)
+    assert not earlier.complete(Found(7, 1, {}), tmp_path / "none.json")
