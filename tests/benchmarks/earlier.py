@@ -1,4 +1,4 @@
-"""A run of single rows takes the others from the page of an earlier run: the same machine, the same tools."""
+"""A run of single rows takes the others from the page of an earlier run: the same machine, tools and nodes."""
 
 import json
 from datetime import UTC, datetime
@@ -18,7 +18,8 @@ def complete(found: Found, page: Path) -> bool:
     if not page.exists():
         return False
     old = json.loads(page.read_text())
-    if (old["machine"], old["versions"]) != (machine(), dict(found.versions)) or found.repeat < old["repeat"]:
+    same = (old["machine"], old["versions"], old["many"]) == (machine(), dict(found.versions), found.many)
+    if not same or found.repeat < old["repeat"]:
         return False
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     times = {row["key"]: row["times"] for row in old["rows"]}

@@ -104,11 +104,11 @@ def test_single_rows_take_their_place_on_the_page(tmp_path, monkeypatch):
     rows += [(by_key["first"], {"kraftwerk": [2.0], "salt-ssh": [4.0]})]
     whole = Found(7, 8, {"ssh": "9"}, rows, {"a": [Point(1, 1.0, 50), Point(2, 2.0, 100)]}, 48.0, date="2026-01-02")
     page.write_text(json.dumps(whole.as_json()))
-    again = Found(7, 1, {"ssh": "9"}, [(by_key["first"], {"kraftwerk": [1.0], "salt-ssh": [4.0]})])
+    again = Found(7, 8, {"ssh": "9"}, [(by_key["first"], {"kraftwerk": [1.0], "salt-ssh": [4.0]})])
     assert earlier.complete(again, page)
     assert [times["kraftwerk"] for _, times in again.rows] == [[0.3], [1.0]]
     assert (again.growth, again.engine, again.date) == (whole.growth, 48.0, "2026-01-02")
     assert list(again.apart) == ["first contact with a node"] and "alone: first contact" in again.page()
-    for other in (Found(7, 1, {"ssh": "10"}), Found(3, 1, {"ssh": "9"})):
+    for other in (Found(7, 8, {"ssh": "10"}), Found(3, 8, {"ssh": "9"}), Found(7, 1, {"ssh": "9"})):
         assert not earlier.complete(other, page)
-    assert not earlier.complete(Found(7, 1, {}), tmp_path / "none.json")
+    assert not earlier.complete(Found(7, 8, {}), tmp_path / "none.json")
