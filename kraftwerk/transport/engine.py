@@ -162,7 +162,7 @@ class Engine:
             with self._process.stdout as stdout:
                 for line in stdout:
                     self._take(line)
-        except (OSError, ValueError, KraftwerkError) as error:  # it can't be made here, such as when the disk is full
+        except Exception as error:  # it can't be made here, such as when the disk is full; nobody may wait for it
             self._words.append(str(error))
             self._process.terminate()
         finally:

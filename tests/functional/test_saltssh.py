@@ -205,7 +205,7 @@ def test_what_a_login_shell_prints_holds_nothing_up(node, monkeypatch):
 
 
 def test_an_engine_that_cannot_be_made_is_an_error(node, monkeypatch):
-    def full(name):
+    def full(name, magic):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(enginefile, "key", lambda: "3" * 24)
