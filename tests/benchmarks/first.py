@@ -7,10 +7,20 @@ from tests.benchmarks.peers.peer import Peers
 from tests.benchmarks.peers.saltssh import THIN, stock
 
 
+# For minutes after ext4 removed thousands of files it takes three times as long to make new ones, since it looks at each
+# inode that was freed. No node at first contact has that behind it: what was there is moved away, and not removed.
+ASIDE = f"""
+aside=$(mktemp -d /var/tmp/kraftwerk-bench.XXXXXX)
+for folder in /var/lib/kraftwerk/engine /var/lib/kraftwerk/salt {THIN}; do
+  [ ! -e "$folder" ] || mv "$folder" "$aside"
+done
+"""
+
+
 def forget(lab: Lab, node: str) -> None:
     """Make a node as if no Salt had ever been there, and end the connection to it."""
+    lab.node_script(node, ASIDE)
     lab.kraftwerk("clean-node", node, "--yes")
-    lab.node_script(node, f"rm -rf {THIN}\n")
     disconnect(lab, [node])
 
 
