@@ -6,8 +6,7 @@ from tests.benchmarks.peers.kraftwerk import disconnect
 from tests.benchmarks.peers.peer import Peers
 from tests.benchmarks.peers.saltssh import THIN, stock
 
-
-# For minutes after ext4 removed thousands of files it takes three times as long to make new ones, since it looks at each
+# For minutes after ext4 removed thousands of files it takes three times as long to make new ones, as it looks at each
 # inode that was freed. No node at first contact has that behind it: what was there is moved away, and not removed.
 ASIDE = f"""
 aside=$(mktemp -d /var/tmp/kraftwerk-bench.XXXXXX)
