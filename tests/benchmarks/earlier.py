@@ -25,7 +25,7 @@ def complete(found: Found, page: Path) -> bool:
     times = {row["key"]: row["times"] for row in old["rows"]}
     measured = {row.key: seconds for row, seconds in found.rows}
     found.date, found.repeat = old["date"], old["repeat"]
-    found.apart = old.get("apart", {}) | {row.title.format(many=found.many): now for row, _ in found.rows}
+    found.apart = old["apart"] | {row.title.format(many=found.many): now for row, _ in found.rows}
     found.rows = [(row, (times | measured)[row.key]) for row in ROWS if row.key in times | measured]
     if found.growth:
         found.apart["growth"] = now

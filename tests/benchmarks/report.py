@@ -101,9 +101,17 @@ class Found:
             for row, times in self.rows
         ]
         growth = {title: [asdict(point) for point in points] for title, points in self.growth.items()}
-        about = {"date": self.date, "machine": machine(), "repeat": self.repeat, "many": self.many}
-        about["apart"] = self.apart
-        return {**about, "versions": dict(self.versions), "rows": rows, "growth": growth, "engine": self.engine}
+        return {
+            "date": self.date,
+            "machine": machine(),
+            "repeat": self.repeat,
+            "many": self.many,
+            "apart": self.apart,
+            "versions": dict(self.versions),
+            "rows": rows,
+            "growth": growth,
+            "engine": self.engine,
+        }
 
     def page(self) -> str:
         """Return the page."""
