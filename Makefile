@@ -22,7 +22,7 @@ define virtualenv
 	@.ci/uv $(1)/bin pip install --quiet --python $(1)/bin/python $(2)
 endef
 
-.PHONY: test lint format docs demo install bench clean packages
+.PHONY: test lint format docs demo install bench proof clean packages
 
 test: lint ## lint, then all tests, those on real nodes included
 	@.ci/packages $(TEST_PACKAGES)
@@ -52,6 +52,9 @@ install: packages ## kraftwerk in a virtualenv of its own: PREFIX
 bench: $(READY) ## the same work by kraftwerk and its peers, then the bounds of the rest; BENCH="--help" says more
 	$(BIN)/python -m tests.benchmarks $(BENCH)
 	$(BIN)/pytest -s tests/benchmarks
+
+proof: $(READY) ## what is said of deploys, proven under load; PROOF="--help" says more
+	$(BIN)/python -m tests.proof $(PROOF)
 
 clean: ## remove what was made here; nodes stay (kraftwerk destroy-node)
 	rm -rf $(VENV) .bench build dist .mypy_cache .pytest_cache .ruff_cache

@@ -28,7 +28,7 @@ def __virtual__():
     return __virtualname__
 
 
-def create(instance, path=None, node=None, kraftwerk="unknown", frozen=False):
+def create(instance, path=None, node=None, kraftwerk="unknown", frozen=False, only=None):
     """
     Write an archive on the node. It appears under its name when it is complete.
 
@@ -42,6 +42,8 @@ def create(instance, path=None, node=None, kraftwerk="unknown", frozen=False):
         The version that asks for it, for the manifest.
     frozen
         Whether the caller holds whoever writes, for the manifest.
+    only
+        Services that it shall hold; all by default.
 
     Returns ``path``, ``size``, ``sha256``, ``manifest``, ``skipped`` (services that are a cache only) and ``seconds``.
     Raises ``RuntimeError`` where a service fails or there is no room.
@@ -57,12 +59,12 @@ def create(instance, path=None, node=None, kraftwerk="unknown", frozen=False):
         path = os.path.join(folder(instance), f"{instance}-{node}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.kw")
     if os.path.exists(path):
         raise RuntimeError(f"{path} exists already")
-    check_room(os.path.dirname(path), estimate(instance))
+    check_room(os.path.dirname(path), estimate(instance, only))
     # One name for each instance: the leftover of a killed dump is overwritten by the next one.
     part = os.path.join(os.path.dirname(path), f".{instance}.kw.part")
     try:
         with open(part, "wb+", buffering=0, opener=_private) as file:
-            done = _build(instance, "kw_tar.file", file.fileno(), node, kraftwerk, frozen)
+            done = _build(instance, "kw_tar.file", file.fileno(), node, kraftwerk, frozen, only)
         os.rename(part, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -129,12 +131,14 @@ def forget(instance, token):
     return __salt__["kw_receipt.forget"](instance, token)
 
 
-def estimate(instance):
+def estimate(instance, only=None):
     """
     How many bytes an archive will have, about: as many as the last one, else what the services hold.
 
     instance
         Name of the instance.
+    only
+        Services that it shall hold; all by default, of which alone the last one tells.
 
     CLI Example:
 
@@ -143,9 +147,10 @@ def estimate(instance):
         salt '*' kw_archive.estimate mysite
     """
     known = last(instance).get("size")
-    if known is not None:
+    if known is not None and only is None:
         return known
-    sizes = {service: __salt__[f"kw_{service}.inspect"](instance)["size"] for service in _services(instance)[0]}
+    services = [service for service in _services(instance)[0] if only is None or service in only]
+    sizes = {service: __salt__[f"kw_{service}.inspect"](instance)["size"] for service in services}
     # Uploads hardly shrink; databases do, to a quarter at least: their text is compressed, their indexes left out.
     return sum(size if service == LAST else size // 4 for service, size in sizes.items())
 

@@ -15,6 +15,7 @@ import shlex
 
 __virtualname__ = "kw_environ"
 SECRETS = "/etc/kraftwerk/secrets"
+FOLLOW = "/var/lib/kraftwerk/follow"  # names of instances whose live release lacks what changed (remote/follow.sh)
 GENERATED = ("SECRET_KEY",)
 ENCRYPTED = "-----BEGIN AGE ENCRYPTED FILE-----"
 
@@ -129,6 +130,9 @@ def write(name, instance, services=(), environ=None, hosts=(), static_root="", g
         changes["permissions"] = f"root:{group} 0640"
     if changes and not test:
         text = "".join(f"{key}={_quote(key, value)}\n" for key, value in sorted(wanted.items()))
+        if os.path.exists(os.path.join(os.path.dirname(name), "current", ".kraftwerk-env")):
+            # First: whoever is cut off behind it finds the mark, and can have the live release follow later.
+            __salt__["kw_textfile.replace"](os.path.join(FOLLOW, instance), "")
         __salt__["kw_textfile.replace"](name, text, mode=0o640, owner=(0, gid))
     return changes
 

@@ -4,8 +4,10 @@ The locks that kraftwerk holds over ssh (kraftwerk/lock.py), for what works on t
 
 import contextlib
 import fcntl
+import json
 import os
 import platform
+import secrets
 import time
 
 __virtualname__ = "kw_lock"
@@ -56,8 +58,7 @@ def held(name, owner, wait=0, descriptor=DESCRIPTOR):
             if not _taken(opened, fcntl.LOCK_EX, until):
                 raise _Busy(f"{name} is locked by {_holder(path)}")
         _await_hold(f"{path}.hold")
-        with open(f"{path}.owner", "w", encoding="utf-8", opener=_private) as file:
-            file.write(f"{owner} since {time.strftime('%H:%M:%S')}\n")
+        _write_down(path, opened, owner)
         yield
 
 
@@ -92,10 +93,19 @@ def _await_hold(path):
             _taken(file.fileno(), fcntl.LOCK_SH, time.monotonic() + 60)
 
 
+def _write_down(path, opened, command):
+    """Say who holds it, as kraftwerk/remote/lock.sh does: by what that can be seen, a ticket, and an owner."""
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    owner = {"user": "root", "host": platform.node(), "pid": os.getpid(), "command": command, "since": since}
+    with open(f"{path}.owner", "w", encoding="utf-8", opener=_private) as file:
+        file.write(f"{os.getpid()}/fd/{opened}\n{secrets.token_hex(8)}\n{json.dumps(owner)}\n")
+
+
 def _holder(path):
     """Who wrote down that they hold it."""
-    with contextlib.suppress(OSError), open(f"{path}.owner", encoding="utf-8") as file:
-        return file.read().strip()
+    with contextlib.suppress(OSError, ValueError, LookupError), open(f"{path}.owner", encoding="utf-8") as file:
+        owner = json.loads(file.read().splitlines()[2])
+        return "{user}@{host} ({command}) since {since}".format(**owner)
     return "somebody"
 
 

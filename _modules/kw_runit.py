@@ -164,14 +164,15 @@ def enable(name, timeout=10):
     return _wait(lambda: status(name) != "absent", timeout)
 
 
-def disable(name, timeout=20):
+def disable(name, timeout=None):
     """
     Stop a service for good, supervision and log included. Returns whether it is gone.
 
     name
         Name of the service.
     timeout
-        Seconds that it has to stop by itself before it is killed. Default: 20.
+        Seconds that it has to stop by itself before it is killed. Default: what its file ``stop`` says and five more,
+        else 20.
 
     CLI Example:
 
@@ -179,6 +180,7 @@ def disable(name, timeout=20):
 
         salt '*' kw_runit.disable mysite-mail
     """
+    timeout = _patience(name) if timeout is None else timeout
     link = os.path.join(ACTIVE, _plain(name))
     if os.path.lexists(link):
         os.unlink(link)
@@ -186,7 +188,7 @@ def disable(name, timeout=20):
         _sv("exit", name)
     if not _wait(lambda: status(name) == "absent", timeout):
         _sv("kill", name)
-    return _wait(lambda: status(name) == "absent", timeout)
+    return _wait(lambda: status(name) == "absent", 20)
 
 
 def remove(name):
@@ -210,6 +212,16 @@ def remove(name):
         raise RuntimeError(f"service {name} doesn't stop")
     shutil.rmtree(os.path.join(SERVICES, name))
     return True
+
+
+def _patience(name):
+    """Seconds until a service is killed that was told to stop; it kills itself before that, if it has a ``stop``."""
+    try:
+        with open(os.path.join(SERVICES, _plain(name), "stop"), encoding="ascii") as stream:
+            seconds = int(stream.read().split()[1])
+    except (OSError, ValueError, IndexError):
+        seconds = 0
+    return seconds + 5 if seconds else 20
 
 
 def _plain(name):

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from kraftwerk import __version__, admin, backupconfig, lock, nodeprogram, store, storekeys, target
+from kraftwerk import __version__, admin, backupconfig, lockowner, nodeprogram, store, storekeys, target
 from kraftwerk.counts import headline
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
@@ -183,7 +183,7 @@ def create(there: Target, on_progress: OnProgress) -> dict[str, Any]:
         there.instance.name,
         on_progress=on_progress,
         wait=0,
-        owner=lock.owner().rpartition(" since ")[0],
+        owner=f"kraftwerk backup for {lockowner.ours().who}",
         kraftwerk=__version__,
     )
     return made

@@ -14,6 +14,7 @@ LONGEST = 10 * 365 * SECONDS["d"]
 OFF, IMMUTABLE = "off", "immutable"
 MEANING = "a duration, such as 10s, 5m, 1h, 30d or 2w, or off"
 UPLOADS = "/uploads/"
+EARLIER = "30d"
 
 
 def seconds(duration: str) -> int:
@@ -49,6 +50,7 @@ class Caching:
     pages: Mapping[str, str] = setting(
         mapping_of(duration, r"/([\w.@~+-]+/)*[\w.@~+-]*", "a URL's path, such as / or /news/"), default_factory=dict
     )
+    earlier: str = setting(duration, default=EARLIER)
     size: str = setting(text(r"[1-9]\d{0,4}[mg]", "a size, such as 100m or 2g"), default="100m")
 
 

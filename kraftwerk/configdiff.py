@@ -12,7 +12,8 @@ from kraftwerk.project import Project
 from kraftwerk.transport import Connection
 
 ABSENT = object()
-OWN = ("name", "project", "environment", "present", "remove", "moved", "arriving")  # what it is, not how it is set up
+# What it is, and what somebody did on the node: not how it is set up.
+OWN = ("name", "project", "environment", "present", "remove", "moved", "arriving", "scale")
 RENAMED = {"domains": "domain"}  # what files call an instance's key
 
 

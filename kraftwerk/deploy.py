@@ -4,17 +4,21 @@ import re
 import time
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import PurePosixPath
 
-from kraftwerk import gate as gates
 from kraftwerk import (
-    highstate,
+    beside,
+    content,
+    diskroom,
+    handover,
+    hooks,
     hosts,
+    lead,
     migration,
     neighbours,
     nodevenv,
     places,
     pythons,
+    savepoint,
     screen,
     secret,
     slot,
@@ -25,11 +29,17 @@ from kraftwerk import lock as locks
 from kraftwerk import plan as plans
 from kraftwerk import release as releases
 from kraftwerk import upload as uploads
+from kraftwerk.cutover import boot, drain, gate, grow, stand_by, switch
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.hooks import Hooks
 from kraftwerk.instance import environment_words
+from kraftwerk.landing import configure, upload, virtualenv
+from kraftwerk.plan import Wanted
+from kraftwerk.planning import shown
 from kraftwerk.release import FAILED, NEW
-from kraftwerk.remote import script
 from kraftwerk.rollout import SECONDS, Phase, Rollout
+from kraftwerk.savepoint import Savepoint
+from kraftwerk.steady import workers
 from kraftwerk.wheels import cargo, store
 
 
@@ -37,14 +47,21 @@ def check(run: Rollout) -> None:
     """See that the project can be uploaded and what the node has, before anything is touched."""
     superuser.check(run.instance, run.project.is_django(run.instance.environment))
     places.check(run.instance, run.project.root)
-    run.source = uploads.source(run.project.root)
-    run.files = uploads.files(run.project.root, run.source.tracked)
+    run.programs = programs(run)
+    unread = not run.files
+    if unread:
+        run.source = uploads.source(run.folder)
+        run.files = uploads.files(run.folder, run.source.tracked)
+    hooks.check_sent(run.programs, run.files)
     _learn(run)
     pythons.check(run.requirements, run.instance, run.history, run.target.node.name)
     if folder := run.wheels or run.project.wheels(run.instance.environment):
         run.cargo = cargo.pack(folder, run.requirements, run.target.connection, run.instance, run.history.python)
-        _begin(run)
-    uploads.check_space(run.history.free, uploads.size(run.project.root, run.files))
+    if not run.history.surplus(run.instance.keep):
+        _check_room(run)
+    if unread:  # what doesn't fit, such as a forgotten image of a disk, would take minutes
+        run.looked, run.hashes = time.time() - 1, content.hashes(run.folder, run.files)  # clocks of disks are coarse
+    _begin(run)
     if lacking := secret.reveal(run.instance.as_dict())[1]:
         named = (re.sub(r"^options\.", "services.", path) for path in lacking)  # as files call them
         words = f"{', '.join(named)}: encrypted, but not for you; {run.target.node.name} keeps the values that it has"
@@ -53,26 +70,42 @@ def check(run: Rollout) -> None:
 
 def warn(run: Rollout) -> None:
     """Say what a plan would have to say at least, where nobody asks for one."""
-    for line in plans.staying(plans.left(run.history, run.instance, run.target.node.name)):
+    for line in shown.staying(plans.left(run.history, run.instance, run.target.node.name)):
         screen.warn(f"data of {line}")
 
 
 def plan(run: Rollout) -> None:
     """Work out what would change."""
-    found = (run.project, run.target, run.history, run.requirements, run.release)
-    run.plan = plans.make(*found, converged=run.converged, cargo=run.cargo, on_progress=run.progress)
+    wanted = Wanted(run.project.root, run.requirements, run.release, run.source, run.hashes, run.cargo)
+    run.plan = plans.make(
+        run.target, run.history, wanted, converged=run.is_converged(run.instance), on_progress=run.progress
+    )
 
 
 def lock(run: Rollout) -> str:
     """Keep others away, and look again: somebody may have deployed since."""
-    held = locks.held(run.target.connection, run.instance.name, wait=run.patience, last=script("idle"))
+    held = locks.held(
+        run.target.connection, run.instance.name, wait=run.patience, last=slot.idle(), on_progress=run.progress
+    )
     run.locks.enter_context(held)
+    before = run.history.live
     _learn(run)
+    if run.back and before != run.history.live:
+        cause = f"release {run.history.live} went live on {run.target.node.name} meanwhile"
+        raise KraftwerkError(cause, next_command="kraftwerk releases")
     begun = (old for old in run.history.releases.values() if old.state == NEW)
     lost = [replace(old, state=FAILED, reason="interrupted") for old in begun]
     if lost:
         releases.write(run.target.connection, run.instance, lost)
     return ""
+
+
+def disk(run: Rollout) -> None:
+    """See that the release fits on the node's disk, if need be without what is pruned anyway."""
+    if diskroom.lacking(run.history.room, uploads.size(run.folder, run.files), len(run.files)):
+        releases.prune(run.target.connection, run.instance, run.history)
+        run.history = replace(run.history, room=releases.read(run.target.connection, run.instance).room)
+        _check_room(run)
 
 
 def wheels(run: Rollout) -> str | None:
@@ -86,110 +119,57 @@ def wheels(run: Rollout) -> str | None:
 def node(run: Rollout) -> str:
     """Converge the node, unless that was done a short while ago or the plan just found nothing to change.
 
-    Other nodes that hold data of it come first.
+    Other nodes that hold data of it come first. Workers and cron jobs stay as they are until the switch.
     """
     places.converge(run.target, run.project.root, run.progress)
-    if run.converged or (run.plan is not None and not run.plan.states):
+    wanted = handover.before(run)
+    if run.is_converged(wanted) or (run.plan is not None and not run.plan.states):
         return "as it is"
-    outcome = highstate.converge(run.target.node, run.instance, project_root=run.project.root, on_progress=run.progress)
-    for note in outcome.notes:
-        screen.warn(note)
-    if outcome.failed:
-        if failed := pythons.failed(outcome, run.instance, run.history):
-            raise failed
-        raise KraftwerkError(highstate.failures(outcome), next_command=f"kraftwerk highstate {run.target.node.name}")
+    handover.converge(run, wanted)
     if not run.history.python:
         _learn(run)  # now that it is there, the virtualenv can be named
     return SECONDS
 
 
-def upload(run: Rollout) -> str:
-    """Send the project's files into the new release's folder."""
-    connection, instance, number = run.target.connection, run.instance, str(run.release.number)
-    connection.script(script("prepare"), instance.name, number)
-    before = instance.release_folder(run.history.live) if run.history.live else None
-    part = PurePosixPath(f"{instance.root}/releases/{number}.part")
-    uploads.send(connection, run.project.root, run.files, part, before)
-    connection.script(script("land"), instance.name, number, run.release.as_json())
-    run.landed = True
-    return SECONDS
-
-
-def virtualenv(run: Rollout) -> str:
-    """Make the virtualenv, unless an earlier release needed the same."""
-    number, name = run.release.number, run.release.virtualenv
-    made = nodevenv.build(run.target.connection, run.instance, run.requirements, number, name, run.cargo)
-    return SECONDS if made else "as it is"
-
-
-def configure(run: Rollout) -> None:
-    """Give the release its virtualenv and a place for static files."""
-    instance = run.instance
-    arguments = (str(run.release.number), run.release.virtualenv, instance.src, *instance.static.values())
-    run.target.connection.script(script("configure"), instance.name, *arguments)
+def dump(run: Rollout) -> str | None:
+    """Save the databases on the node, if the release may migrate them."""
+    live, number, names = run.history.live, run.release.number, savepoint.services(run.project, run.instance)
+    if run.undumped or run.served or run.follows or live is None or not names:
+        return None
+    if not savepoint.is_due(run.target.connection, run.instance, number, live, run.history.hosted):
+        return None
+    point = Savepoint(live, number)
+    size, run.saved = savepoint.make(run.target, point, names, run.progress), point.back(run.target)
+    return f"{screen.size(size)} in {SECONDS}"
 
 
 def migrate(run: Rollout) -> str | None:
-    """Run the release commands in the new release, once."""
-    if not run.instance.release:
-        return None
-    applied = migration.run(run.target.connection, run.instance, run.release.number)
+    """Run the release commands in the new release, once; then nothing that runs may change its static files."""
+    applied = lead.commands(run.target.connection, run.instance, run.release.number, run.lead)
     if not run.served:
         migration.seal(run.target.connection, run.instance, run.release.number)
+    if not run.instance.release:
+        return None
+    if run.lead is not None and run.follows:
+        return f"as on {run.lead.node}"
     run.release = replace(run.release, migrations=applied)
     return str(applied) if applied else ""
 
 
 def superusers(run: Rollout) -> str | None:
     """Make the superusers that are declared and missing."""
-    if not run.instance.superusers:
+    if not run.instance.superusers or run.follows:
         return None
     made = superuser.create(run.target.connection, run.instance, run.release.number)
     return f"{made} created" if made else "as it is"
 
 
-def boot(run: Rollout) -> None:
-    """Start the release beside the one that serves."""
-    run.slot, run.booting, run.booted = run.history.free_slot, time.monotonic(), True
-    run.log_size = slot.boot(run.target.connection, run.instance, run.slot, run.release.number)
-
-
-def gate(run: Rollout) -> str:
-    """Let nothing pass that doesn't answer."""
-    more = 0 if run.served else gates.SECOND_THOUGHTS  # whoever saves a mistake wants to hear of it at once
-    answer, reason = gates.check(run.target.connection, run.instance, run.slot, more)
-    if reason:
-        log = slot.log(run.target.connection, run.instance, run.slot, run.log_size)
-        raise KraftwerkError("\n".join([reason, *(f"  {line}" for line in log.splitlines())]))
-    return f"{answer} in {time.monotonic() - run.booting:.1f}s"
-
-
-def switch(run: Rollout) -> str:
-    """Make it the live one: a rename, so that no request fails; then workers follow."""
-    slot.switch(run.target.connection, run.instance, run.slot, run.release.number)
-    run.switched = True
-    slot.restart_workers(run.target.connection, run.instance)
-    return ""
-
-
-def drain(run: Rollout) -> None:
-    """Let the old one finish its requests, then stop it; a deploy leaves places that only the old one's data had."""
-    if run.history.live_slot:
-        slot.stop(run.target.connection, run.instance, run.history.live_slot)
-    if run.back:
-        return  # the node is as it was: kraftwerk.yaml may name other places by now
-    try:
-        places.leave_earlier(run.target, run.project.root, run.progress)
-    except KraftwerkError as error:  # the site is live all the same, and the next deploy tries again
-        screen.warn(error.cause)
-
-
 def record(run: Rollout) -> None:
     """Write down what became of the releases."""
     seconds = run.release.seconds if run.back else round(run.seconds, 1)
-    run.release = replace(run.release, seconds=seconds)
-    after = {**run.history.releases, run.release.number: run.release}
-    changed = releases.went_live(replace(run.history, releases=after), run.release.number, rolled_back=run.back)
+    had = run.release.beside if run.back else beside.of(run.instance)
+    run.release = replace(run.release, seconds=seconds, beside=had)
+    run.after, changed = releases.went_live(run.history, run.release, run.slot, rolled_back=run.back)
     releases.write(run.target.connection, run.instance, changed)
     with suppress(KraftwerkError):  # without privilege here, the site is live all the same
         hosts.follow(run.target.node.host, run.instance.domains)
@@ -197,8 +177,7 @@ def record(run: Rollout) -> None:
 
 def prune(run: Rollout) -> str:
     """Remove old releases, and virtualenvs that none needs."""
-    history = releases.read(run.target.connection, run.instance)
-    gone = releases.prune(run.target.connection, run.instance, history)
+    gone = releases.prune(run.target.connection, run.instance, run.after)
     if run.cargo is not None:
         store.prune(run.target.connection)
     return f"{gone} removed" if gone else ""
@@ -246,23 +225,37 @@ def find_earlier(run: Rollout, number: int | None) -> None:
     Raises:
         KraftwerkError: there is none, it is live already, or it never was healthy.
     """
+    run.programs = programs(run)
     run.back, run.history = True, releases.read(run.target.connection, run.instance)
     run.release = run.history.earlier(number)
 
 
 BEFORE: tuple[Phase, ...] = (check, plan)
 DEPLOY: tuple[Phase, ...] = (
-    lock, wheels, node, upload, virtualenv, configure, migrate, superusers, boot, gate, switch, drain, record, prune,
-    unlock,
+    lock, disk, wheels, node, upload, virtualenv, configure, stand_by, dump, migrate, superusers, boot, gate,
+    switch, workers, drain, grow, record, prune, unlock,
 )  # fmt: skip
-ROLLBACK: tuple[Phase, ...] = (lock, boot, gate, switch, drain, record, unlock)
+ROLLBACK: tuple[Phase, ...] = (lock, stand_by, boot, gate, switch, workers, drain, grow, record, unlock)
+
+
+def programs(run: Rollout) -> Hooks:
+    """Return the project's hooks, whatever phase they belong to."""
+    return hooks.find(run.project.root, [phase.__name__ for phase in DEPLOY])
+
+
+def _check_room(run: Rollout) -> None:
+    needed = uploads.size(run.folder, run.files)
+    if lack := diskroom.lacking(run.history.room, needed, len(run.files)):
+        raise diskroom.refused(run.target.connection, run.instance, lack)
 
 
 def _learn(run: Rollout) -> None:
     """Read the instance's state from the node, and number the release by it."""
     run.history = releases.read(run.target.connection, run.instance)
     if run.back:
+        run.target = replace(run.target, instance=handover.going_back(run))
         return
+    run.target = replace(run.target, instance=target.scaled(run.instance, run.history.hosted))
     neighbours.check(run.instance, run.history.hosted, run.target.node.name)
     _begin(run)
 
@@ -272,4 +265,5 @@ def _begin(run: Rollout) -> None:
     number = run.history.next_number
     venv = nodevenv.name(run.requirements, run.history.python or run.instance.python, number, run.cargo)
     begun = releases.begin(number, run.source.commit, run.source.dirty, venv)
-    run.release = replace(begun, served=run.served)
+    held = "" if run.served else content.digest(run.hashes)
+    run.release = replace(begun, served=run.served, content=held, mark=run.mark)

@@ -1,28 +1,27 @@
 """What a project may say of itself: the keys of kraftwerk.yaml and of its pillar files."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kraftwerk import backupconfig, caching, service, superuser
+from kraftwerk import backupconfig, caching, gaterule, service, superuser
 from kraftwerk.lockfiles import kinds
 from kraftwerk.node import HOSTNAME
 from kraftwerk.schema import Value, Wrong, anything, list_of, mapping_of, number, record, setting, text
 from kraftwerk.site import layout
+from kraftwerk.workers import parse as worker
+from kraftwerk.workers import shell_command
 
 FILE = "kraftwerk.yaml"
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 LABEL_MEANING = "a name: lower-case letters, digits and dashes"
 MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 CALLABLE = rf"{MODULE}(\([^()\x00-\x1f\x7f]*\))?"  # or a function that returns one, with its arguments
-SLOT = re.compile(r"(.*-)?web(-[ab])?")  # what runit calls the web processes
 
 hostname = text(HOSTNAME.pattern, "a domain, such as www.example.com")
 application = text(rf"{MODULE}(:{CALLABLE})?", "module or module:callable")
 package_part = text(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "the name of an extra or of a group")
 label = text(LABEL, LABEL_MEANING)
-shell_command = text(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", "a command on one line")
 schedule = text(
     r"@(hourly|daily|midnight|weekly|monthly|yearly|annually|reboot)|[\w*,/-]+( +[\w*,/-]+){4}",
     'five fields of cron, such as "17 3 * * *", or @daily',
@@ -43,14 +42,6 @@ def static_folder(value: Value) -> str:
     if not path.strip("./"):
         raise Wrong("serves the whole source, settings included; give a folder in it")
     return path
-
-
-def process_name(value: Value) -> str:
-    """Parse what a process of the project runs; its name must not be taken by web."""
-    name = value.key.rpartition(".")[2]
-    if SLOT.fullmatch(name):
-        raise Wrong(f"{name} is what kraftwerk calls the web process; give it another name")
-    return shell_command(value)
 
 
 def anonymizer(value: Value) -> str:
@@ -108,15 +99,19 @@ class Deployment:
     )
     python: str = setting(text(r"3(\.\d+)?", "a version of Python 3, such as 3 or 3.11"), default="3")
     workers: int | None = setting(number(1, 512), default=None)
+    preload: bool | None = setting(boolean, default=None)
+    timeout: int | None = setting(number(1, 86400), default=None)
+    drain: int = setting(number(0, 3600), default=30)
     services: Mapping[str, Mapping[str, Any]] = setting(service.parse, default_factory=dict)
-    processes: Mapping[str, str] = setting(mapping_of(process_name, LABEL, LABEL_MEANING), default_factory=dict)
+    processes: Mapping[str, Any] = setting(mapping_of(worker, LABEL, LABEL_MEANING), default_factory=dict)
     cron: Mapping[str, Cron] = setting(mapping_of(record(Cron), LABEL, LABEL_MEANING), default_factory=dict)
     release: tuple[str, ...] | None = setting(list_of(shell_command, or_one=True), default=None)
     static: Mapping[str, str] | None = setting(
         mapping_of(static_folder, r"/([\w.@+-]+/)+", "a URL that begins and ends with a slash, such as /static/"),
         default=None,
     )
-    health: str = setting(text(r"/[\w.~!$&'()*+,;=:@%/?-]*", "a URL's path, such as /"), default="/")
+    health: str = setting(gaterule.path, default="/")
+    gate: Mapping[str, Any] = setting(gaterule.parse, default_factory=dict)
     environ: Mapping[str, str] = setting(
         mapping_of(
             text(r"[^\x00-\x08\x0b-\x1f\x7f]*", "text without control characters"),
@@ -136,6 +131,7 @@ class Deployment:
     )
     backup: Mapping[str, Any] = setting(backupconfig.parse, default_factory=dict)
     anonymize: Mapping[str, str] = setting(mapping_of(anonymizer, LABEL, LABEL_MEANING), default_factory=dict)
+    keep: int = setting(number(1, 100), default=5)  # releases
 
 
 @dataclass(frozen=True)

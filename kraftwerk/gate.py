@@ -1,13 +1,14 @@
 """The gate: a booted release goes live only when it answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from kraftwerk import gaterule
+from kraftwerk.gaterule import Rule
 from kraftwerk.instance import Instance
 from kraftwerk.remote import script
 from kraftwerk.transport import Connection
 
-PATIENCE = 30  # seconds for an answer
 SECOND_THOUGHTS = 3  # seconds more for a good one, once it answers
 REDIRECTS = 5  # followed, to find loops
 
@@ -30,11 +31,6 @@ class Answer:
     url: str
     location: str = ""
 
-    @property
-    def good(self) -> bool:
-        """Tell whether the status is accepted."""
-        return 200 <= self.status <= 399
-
     def __str__(self) -> str:
         """Return it as in `GET / 302 → /login/`."""
         path = urlsplit(self.url).path
@@ -46,21 +42,28 @@ def ask(
     instance: Instance,
     slot: str,
     url: str,
+    rule: Rule,
     *,
-    seconds: int = PATIENCE,
     more: int = SECOND_THOUGHTS,
 ) -> Answer:
     """Ask a slot for a URL on the node, through its socket, until it answers well or the time is over.
 
     Args:
-        seconds: for any answer.
-        more: for a good one, once it answers.
+        rule: what is a good answer, and how long it may take.
+        more: seconds for a good one, once it answers.
     """
+    arguments = (instance.name, slot, *words(url, rule, more))
+    patience = rule.within + rule.each + 30
+    printed = connection.script(script("gate"), *arguments, timeout=patience).stdout.decode(errors="replace")
+    return parse(printed, url)
+
+
+def words(url: str, rule: Rule, more: int = SECOND_THOUGHTS) -> list[str]:
+    """Return the arguments of `gate.sh` after the slot."""
     parts = urlsplit(url)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    arguments = (instance.name, slot, parts.netloc, parts.scheme, path, str(seconds), str(more))
-    printed = connection.script(script("gate"), *arguments, timeout=seconds + 30).stdout.decode(errors="replace")
-    return parse(printed, url)
+    times = (str(rule.within), str(more), str(rule.each), str(rule.interval))
+    return [parts.netloc, parts.scheme, path, *times, *rule.ranges]
 
 
 def parse(printed: str, url: str) -> Answer:
@@ -77,27 +80,30 @@ def check(connection: Connection, instance: Instance, slot: str, more: int = SEC
     Args:
         more: seconds for a good answer, once it answers.
     """
-    answer = first = ask(connection, instance, slot, instance.url + instance.health, more=more)
-    asked = [answer.url]
-    while not refusal(answer, asked) and inside(answer.location, instance) and len(asked) < REDIRECTS:
+    rule = gaterule.of(instance)
+    answer = first = ask(connection, instance, slot, gaterule.url(instance, rule), rule, more=more)
+    asked, follow = [answer.url], replace(rule, within=rule.each)
+    while not refusal(answer, asked, rule) and inside(answer.location, instance) and len(asked) < REDIRECTS:
         asked.append(answer.location)
-        answer = ask(connection, instance, slot, answer.location, seconds=5, more=0)
-    return first, refusal(first, asked[:1]) or loop(answer, asked)
+        answer = ask(connection, instance, slot, answer.location, follow, more=0)
+    return first, refusal(first, asked[:1], rule) or loop(answer, asked)
 
 
-def refusal(answer: Answer, asked: list[str]) -> str:
+def refusal(answer: Answer, asked: list[str], rule: Rule) -> str:
     """Return why an answer is refused, or nothing.
 
     Args:
         asked: all URLs that were asked on the way, this one last.
+        rule: what is accepted.
     """
     path = urlsplit(answer.url).path
     if answer.word == "exited":
         return "the application exited instead of serving"
     if answer.word == "silent":
         return f"GET {path} was not answered within {answer.seconds:.0f} s"
-    if not answer.good:
-        return f"GET {path} answered {answer.status}{_explained(answer.status)}"
+    if not rule.accepts(answer.status):
+        wanted = "" if rule.accept == gaterule.ACCEPTED else f", and `gate:` accepts {', '.join(rule.accept)}"
+        return f"GET {path} answered {answer.status}{_explained(answer.status)}{wanted}{_leading(answer.location)}"
     return loop(answer, asked)
 
 
@@ -112,7 +118,12 @@ def loop(answer: Answer, asked: list[str]) -> str:
 
 def inside(location: str, instance: Instance) -> bool:
     """Tell whether a redirect leads to the same site by the same protocol; others can't be asked through the socket."""
-    return bool(location) and location.startswith(tuple(f"http://{domain}/" for domain in instance.domains))
+    names = filter(None, (*instance.domains, gaterule.of(instance).host))
+    return location.startswith(tuple(f"http://{name}/" for name in names))
+
+
+def _leading(location: str) -> str:
+    return f" (it redirects to {location})" if location else ""
 
 
 def _explained(status: int) -> str:

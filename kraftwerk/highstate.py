@@ -11,13 +11,15 @@ from kraftwerk import converged, lock, process, registry, saltconf, saltssh
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node
+from kraftwerk.remote import script
 from kraftwerk.screen import OnProgress
 from kraftwerk.transport import Connection
 from kraftwerk.transport.engine import SENDING
 from kraftwerk.webaddress import bare
 
 COMPLETED = re.compile(r"\[INFO\s*\] Completed state \[(?P<name>.*)\] at time \S+ \(duration_in_ms=(?P<ms>[\d.]+)\)")
-LOCK = "node"
+LOCK = lock.NODE
+ENVIRONMENT = "project/env/"  # how the ID of an instance's environment begins
 TRACEBACK = re.compile(r"An exception occurred in this state: Traceback.*:\n(?:[ \t].*\n)+")  # its last line tells
 REQUISITE = "One or more requisite failed"  # what Salt says of a state that never ran
 WAIT = 600  # seconds that a highstate waits for another one on the same node: they queue rather than fail
@@ -103,12 +105,14 @@ def converge(
     test: bool = False,
     only: tuple[str, ...] = (),
     project_root: Path | None = None,
+    deploying: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Outcome:
     """Apply the highstate to a node.
 
     Args:
         instance: one to add or change before; it is recorded for the node's registry, but not by a test.
+        deploying: it gets a release of its own for what changes, so that its live one keeps its environment.
         part: the same for the data of an instance on another node.
         test: change nothing, tell what would change.
         only: converge these projects' instances only, instead of all.
@@ -120,7 +124,7 @@ def converge(
     """
     connection, start = Connection(node), time.monotonic()
     saltssh.prepare(node)
-    with lock.held(connection, LOCK, wait=WAIT):
+    with lock.held(connection, LOCK, wait=WAIT, on_progress=on_progress or (lambda text: None)):
         registry.sync(connection)
         before = _record(node, instance, part)
         stamp = "" if test else converged.digest(node, registry.instances(node), project_root)
@@ -134,9 +138,17 @@ def converge(
             if test:
                 _restore(node, before)
         outcome = Outcome(node.name, parse(node, value), time.monotonic() - start, test)
+        if not test:
+            _follow(connection, outcome, instance.name if instance and deploying else "")
         if not (test or only or outcome.failed):
             converged.write(connection, stamp)
     return outcome
+
+
+def _follow(connection: Connection, outcome: Outcome, but: str) -> None:
+    """Give live releases the environment that their instances have by now, where that changed, now or before."""
+    changed = (each.id.removeprefix(ENVIRONMENT) for each in outcome.changed if each.id.startswith(ENVIRONMENT))
+    connection.script(script("follow"), but, *(name for name in changed if "/" not in name and name != but))
 
 
 Before = dict[tuple[str, str], Instance | None]  # what the mirror had, by kind and name

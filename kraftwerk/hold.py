@@ -5,12 +5,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
-from urllib.parse import urlsplit
 
-from kraftwerk import process, screen
+from kraftwerk import gate, gaterule, lock, maintenance, process, screen
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.gate import PATIENCE, SECOND_THOUGHTS
 from kraftwerk.instance import Instance
 from kraftwerk.remote import program, script
 from kraftwerk.screen import OnProgress
@@ -139,6 +138,7 @@ def held(
     if key in _holds:
         yield _holds[key]
         return
+    lock.check()
     hold = Hold(*key, _start(connection, instance, wait))
     threading.Thread(target=_beat, args=(hold,), daemon=True).start()
     try:
@@ -158,15 +158,16 @@ def held(
 
 
 def _start(connection: Connection, instance: Instance, wait: int) -> process.Popen:
-    parts = urlsplit(instance.url + instance.health)
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    rule = gaterule.of(instance)
     options = {
         "instance": instance.name,
-        "processes": list(instance.processes),
+        "processes": list(instance.units),
         "patience": wait,
         "running": RUNNING,
         "gate": script("gate"),
-        "asked": [parts.netloc, parts.scheme, path, str(PATIENCE), str(SECOND_THOUGHTS)],
+        "page": maintenance.page(),
+        "message": [maintenance.MESSAGE, escape(maintenance.USUAL)],
+        "asked": gate.words(gaterule.url(instance, rule), rule),
     }
     words = ["python3", "-ISc", program("hold"), json.dumps(options)]
     return connection.popen(words, stdin=process.PIPE, stdout=process.PIPE, stderr=process.DEVNULL)

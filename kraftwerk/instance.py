@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from kraftwerk import workers
+
 NAME_LIMIT = 27  # Linux user names end at 32 characters, and `web-` comes first
 
 
@@ -28,6 +30,9 @@ class Instance:
     wsgi: str
     asgi: str = ""  # in place of wsgi
     workers: int | None = None
+    preload: bool | None = None  # None, as for workers and timeout: from the node's cores and memory
+    timeout: int | None = None
+    drain: int = 30
     python: str = "3"
     requirements: tuple[str, ...] | None = None  # files; None: the first that is found
     extras: tuple[str, ...] = ()
@@ -35,11 +40,13 @@ class Instance:
     install: bool = False  # the project itself, into its virtualenv
     services: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of services; secrets are encrypted
-    processes: Mapping[str, str] = field(default_factory=dict)
+    processes: Mapping[str, Any] = field(default_factory=dict)  # a command, or run, count and stop (workers.py)
+    scale: Mapping[str, int] = field(default_factory=dict)  # how many of web and of workers, as `scale` said
     cron: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     release: tuple[str, ...] = ()
     static: Mapping[str, str] = field(default_factory=dict)
     health: str = "/"
+    gate: Mapping[str, Any] = field(default_factory=dict)  # gaterule.Rule
     environ: Mapping[str, str] = field(default_factory=dict)
     domains: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -50,6 +57,7 @@ class Instance:
     superusers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # passwords are encrypted
     backup: Mapping[str, Any] = field(default_factory=dict)  # backupconfig.plain; secrets are encrypted
     anonymize: Mapping[str, str] = field(default_factory=dict)  # script by service, and a command by `run`
+    keep: int = 5  # releases that can be gone back to, the live one among them
     pillar: Mapping[str, Any] = field(default_factory=dict)  # keys of pillar files that are the project's own states'
     present: bool = True
     remove: tuple[str, ...] = ()  # where it isn't present, what goes: processes, source, tables, database, owner
@@ -60,6 +68,15 @@ class Instance:
     def application(self) -> str:
         """Return what is served, as module:callable; empty where only data is kept."""
         return self.wsgi or self.asgi
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Return what runit keeps running beside web, as it is called after the instance's name: mail, mail.2 …"""
+        return tuple(unit for name in self.processes for unit in self.units_of(name))
+
+    def units_of(self, worker: str) -> list[str]:
+        """Return the same of one worker."""
+        return workers.units(worker, self.scale.get(worker, workers.count(self.processes[worker])))
 
     @property
     def user(self) -> str:

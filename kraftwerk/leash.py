@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Literal
 
+from kraftwerk import lock
 from kraftwerk.process import Completed
 from kraftwerk.remote import program
 from kraftwerk.transport import Connection
@@ -19,7 +20,15 @@ def words(
         watched: what tells that we are gone: nobody reads its output any more, or stdin (then not the program's) ends.
         python: the words that start a Python there.
     """
-    return [*python, "-ISc", program("leash"), watched, *command]
+    known = lock.tickets()  # by which the node finds and ends what works behind a lock that is lost
+    return [
+        *(["env", f"{lock.VARIABLE}={known}"] if known else []),
+        *python,
+        "-ISc",
+        program("leash"),
+        watched,
+        *command,
+    ]
 
 
 def run(

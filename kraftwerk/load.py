@@ -7,7 +7,7 @@ where we are killed in the middle of it (docs/decisions/0018).
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,10 +19,10 @@ from kraftwerk.counts import Comparison, Counts, compare, counts_of, headline
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.manifest import Manifest
 from kraftwerk.replacement import Plan, check_versions, holdings, of_archive
-from kraftwerk.screen import OnProgress, Step
+from kraftwerk.screen import OnProgress, OnStep
 from kraftwerk.target import Target
 
-OnStep = Callable[[str], AbstractContextManager[Step]]
+UNTOUCHED = "still has its old data, all of it"  # in the errors of a load that changed nothing
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ def load(
     back: str,
     hooks: Hooks | None = None,
     step: OnStep = screen.step,
+    then: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Replace the data of an instance by what arrives.
 
@@ -68,13 +69,14 @@ def load(
         back: the command that brings the old data back, for when something fails in the middle; empty if none does.
         hooks: what anonymizes it before anybody can reach it.
         step: shows a step of it by its name, for as long as it takes.
+        then: what is to be done once the data is swapped, before requests go on.
 
     Raises:
         KraftwerkError: somebody else works on the instance; it did not arrive, is of another kind than planned, can't
             be loaded or isn't what its manifest says, or a hook failed: then all is as it was. Or the swap failed:
             which services are old, which new, and how to go back.
     """
-    run = _Run(target, plan, secrets.token_hex(6), step, back)
+    run = _Run(target, plan, secrets.token_hex(6), step, back, then)
     with _watched(run, hooks), lock.held(target.connection, plan.instance.name), _tidy(run):
         with step("receive") as shown:
             manifest = run.untouched(lambda: arrive(run.token, shown.progress))
@@ -112,6 +114,7 @@ class _Run:
     token: str
     step: OnStep
     back: str
+    then: Callable[[], None]
     prepared: list[str] = field(default_factory=list)
     at_once: list[str] = field(default_factory=list)
     environ: dict[str, str] = field(default_factory=dict)
@@ -149,7 +152,7 @@ class _Run:
             return work()
         except KraftwerkError as error:
             raise KraftwerkError(
-                f"{error.cause}\n{self.place} still has its old data, all of it",
+                f"{error.cause}\n{self.place} {UNTOUCHED}",
                 next_command=error.next_command or "mend that and try again",
                 code=error.code,
             ) from error
@@ -224,6 +227,7 @@ def _switch(run: _Run, manifest: Manifest, on_progress: OnProgress) -> tuple[hol
         held = run.untouched(lambda: stack.enter_context(holding))
         comparisons = _load_at_once(run, manifest)
         _activate(run)
+        run.then()
     return held, comparisons
 
 
@@ -264,7 +268,7 @@ def _halfway(run: _Run, cause: str) -> KraftwerkError:
     """Return the error for a swap that failed: what is new, what is old, and the way back."""
     old = [service for service in run.plan.services if service not in run.done]
     if not run.done:
-        state, command = f"{run.place} still has its old data, all of it", "mend that and try again"
+        state, command = f"{run.place} {UNTOUCHED}", "mend that and try again"
     else:
         still = f", {', '.join(old)} still as before" if old else ""
         state = f"{', '.join(run.done)} on {run.target.node.name} already new{still}"
@@ -285,11 +289,7 @@ def _wrong(lines: Sequence[Comparison]) -> str:
 
 
 def tell(outcome: Outcome, back: str = "") -> None:
-    """Print how a load ended.
-
-    Args:
-        back: the command that brings the old data back.
-    """
+    """Print how a load ended, and `back`, the command that brings the old data back."""
     for line in outcome.later[:5]:
         screen.warn(f"{line.service}: {line} since; the site has written, or look into it")
     screen.say(f"loaded and checked against the manifest ✓ {outcome.told}".rstrip())

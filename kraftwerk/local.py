@@ -191,6 +191,7 @@ def _remove(name: str) -> None:
     if machine and machine.address:
         remains = str(localboot.remains(machine.address))
         privilege.run(["rm", "--recursive", "--force", "--one-file-system", remains], timeout=300)
+        localboot.forget_groups(machine.address)
     trash.discard(folder)
     localnet.release(folder)
     remove_node(name)

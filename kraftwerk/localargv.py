@@ -12,10 +12,15 @@ TABLE = "kraftwerk"
 PACKAGES = ("python3", "openssh-server", "systemd-sysv", "dbus", "iproute2", "sudo", "ca-certificates", "rsync")
 REBOOT = 133  # nspawn's exit code when the node wants to be started again
 
-# $1 overlay options, $2 the mount point, then the words of nspawn. The mount is in a namespace of its own, and
-# goes when the last process does.
+# Where the kernel's control groups are that systemd keeps its services in: alone, or beside those of the first version.
+CONTROL_GROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd")
+# $1 overlay options, $2 the mount point, $3 a control group, if any, then the words of nspawn. The mount is in a
+# namespace of its own, and goes when the last process does.
 SUPERVISE = f"""mount -t overlay overlay -o "$1" "$2" || exit 1
-shift 2
+for top in {" ".join(CONTROL_GROUPS)}; do
+  [ -n "$3" ] && [ -e "$top/cgroup.procs" ] && mkdir -p "$top/$3" && echo $$ >"$top/$3/cgroup.procs"
+done 2>/dev/null
+shift 3
 while :; do "$@"; [ $? -eq {REBOOT} ] || exit 0; done"""
 
 
@@ -90,22 +95,23 @@ def nspawn(name: str, address: str, root: Path) -> list[str]:
     ]
 
 
-def supervise(options: str, root: Path, command: Sequence[str], *, scope: str = "") -> list[str]:
+def supervise(options: str, root: Path, command: Sequence[str], *, group: str, scope: bool) -> list[str]:
     """Return the argv that mounts a node's root and runs it in the background, again whenever it reboots.
 
     Args:
         options: from `overlay_options`.
         root: the mount point.
         command: from `nspawn`.
-        scope: the name of a systemd scope to run in, where this machine runs systemd.
+        group: the name of a control group of its own. In one with others systemds take each other's services away.
+        scope: whether systemd, which this machine runs, makes it, as a scope.
     """
-    unit = ["systemd-run", "--quiet", "--scope", "--collect", "--property=Delegate=yes", f"--unit={scope}"]
+    unit = ["systemd-run", "--quiet", "--scope", "--collect", "--property=Delegate=yes", f"--unit={group}"]
     unit += ["--description=a local node of kraftwerk"]
     return [
         *["setsid", "--fork"],
         *(unit if scope else []),
         *["unshare", "--mount", "--propagation=slave"],
-        *["sh", "-c", SUPERVISE, "kraftwerk-node", options, str(root)],
+        *["sh", "-c", SUPERVISE, "kraftwerk-node", options, str(root), "" if scope else group],
         *command,
     ]
 

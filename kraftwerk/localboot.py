@@ -14,6 +14,7 @@ WATCHES = Path("/proc/sys/fs/inotify/max_user_instances")
 WATCHES_NEEDED = 4096
 SSH_WAIT = 60  # seconds until a node that booted must answer
 OFF_WAIT = 40  # seconds that a node has to power off by itself
+GONE_WAIT = 5  # seconds that a node's control groups may be busy with processes that are just ending
 RESEND = 2  # seconds after which a node that was too young to hear it is told again
 
 
@@ -27,8 +28,10 @@ def boot(name: str, address: str, folder: Path, lowers: Sequence[Path]) -> None:
     _allow_watches()
     root = folder / "root"
     options = localargv.overlay_options(lowers, folder / "upper", folder / "work")
-    scope = f"kraftwerk-{localargv.link_of(address)}" if Path("/run/systemd/system").is_dir() else ""
-    command = localargv.supervise(options, root, localargv.nspawn(name, address, root), scope=scope)
+    scope = Path("/run/systemd/system").is_dir()
+    command = localargv.supervise(
+        options, root, localargv.nspawn(name, address, root), group=_group_of(address), scope=scope
+    )
     with (folder / "console").open("ab") as console:
         privilege.run(command, stdout=console, stderr=console)
     localproc.wait_until(lambda: bool(localproc.supervisors(root)), timeout=BOOT_WAIT)
@@ -93,6 +96,27 @@ def kill(folder: Path) -> None:
 def remains(address: str) -> Path:
     """Return the folder that nspawn leaves behind where /run is on a disk."""
     return NSPAWN / localargv.link_of(address)
+
+
+def groups(address: str) -> list[Path]:
+    """Return the control groups that a node had, and leaves behind where this machine doesn't run systemd."""
+    found = (Path(top, _group_of(address)) for top in localargv.CONTROL_GROUPS)
+    return [path for path in found if path.is_dir()]
+
+
+def forget_groups(address: str) -> None:
+    """Remove a node's control groups; who was killed is in them for a moment longer than it has a command line."""
+
+    def gone() -> bool:
+        if left := groups(address):
+            privilege.run(["find", *map(str, left), "-depth", "-type", "d", "-delete"], check=False)
+        return not groups(address)
+
+    localproc.wait_until(gone, timeout=GONE_WAIT)
+
+
+def _group_of(address: str) -> str:
+    return f"kraftwerk-{localargv.link_of(address)}"
 
 
 def _processes(folder: Path) -> list[int]:

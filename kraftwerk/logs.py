@@ -6,7 +6,7 @@ from kraftwerk.remote import script
 
 
 def files(instance: Instance, process: str = "") -> list[str]:
-    """Return the log files of an instance's process: web, nginx, or one of its workers; of all, if none is named.
+    """Return the log files of a process of an instance: web, nginx, a worker, cron.NAME; of all, if none is named.
 
     Raises:
         KraftwerkError: no process is called so (code 2).
@@ -14,7 +14,8 @@ def files(instance: Instance, process: str = "") -> list[str]:
     folder = f"/var/log/kraftwerk/{instance.name}"
     known = {
         "web": [f"{folder}/web-a/current", f"{folder}/web-b/current"],
-        **{name: [f"{folder}/{name}/current"] for name in instance.processes},
+        **{name: [f"{folder}/{unit}/current" for unit in instance.units_of(name)] for name in instance.processes},
+        **{f"cron.{name}": [f"{folder}/cron.{name}/current"] for name in instance.cron},
         "nginx": [f"/var/log/nginx/{instance.name}.{kind}.log" for kind in ("access", "error")],
     }
     if process and process not in known:

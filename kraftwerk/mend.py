@@ -77,9 +77,9 @@ def _mend(connection: Connection, name: str, action: Action) -> str:
     problem = _in(look, name)
     if problem is None:
         return "it was gone before kraftwerk did anything"
-    if over := _enough(node, name):
-        return over
-    with _lock(connection, look, problem):
+    with _lock(connection, look, problem):  # somebody who keeps it by hand costs no try
+        if over := _enough(node, name):
+            return over
         done = action(connection, look, problem)
         if not done:
             return "kraftwerk left it as it is: a restart mends no error of the site's own"
@@ -184,7 +184,7 @@ def _prune(connection: Connection) -> dict[str, int]:
                 history = release.read(connection, instance)
                 count = release.prune(connection, instance, history, KEEP)
                 what = f"{count} old releases of {instance.name}"
-                freed[what] = release.read(connection, instance).free - history.free
+                freed[what] = release.read(connection, instance).room.free - history.room.free
         except KraftwerkError:
             continue  # it is being deployed just now, or its records are damaged: left alone
     return freed

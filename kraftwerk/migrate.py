@@ -9,7 +9,20 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from kraftwerk import gate, highstate, hold, lock, movedata, moverelease, newplace, places, registry, screen, slot
+from kraftwerk import (
+    gate,
+    highstate,
+    hold,
+    lock,
+    movedata,
+    moverelease,
+    newplace,
+    places,
+    registry,
+    screen,
+    slot,
+    steady,
+)
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.hold import Hold
 from kraftwerk.instance import Instance
@@ -29,8 +42,11 @@ KEPT = 'sync --file-system "/web/$1"'
 REACHED = 'curl -s -o /dev/null --noproxy "*" --max-time 5 "http://$1/" </dev/null'
 
 
-def migrate(plan: Plan, step: OnStep) -> Move:
+def migrate(plan: Plan, step: OnStep, wait: float = 0) -> Move:
     """Move an instance, or finish a move that was interrupted after the old node had been left.
+
+    Args:
+        wait: seconds to wait for who works on it on the old node.
 
     Raises:
         KraftwerkError: something failed: the old node serves on; or (said so) the new one does, and not all is tidied.
@@ -38,7 +54,7 @@ def migrate(plan: Plan, step: OnStep) -> Move:
     move = Move(plan, step, led=plan.begun)
     try:
         with move.locks:
-            take_locks(move)
+            take_locks(move, wait)
             if not plan.begun:
                 prepare(move)
                 copy(move)
@@ -60,10 +76,10 @@ def migrate(plan: Plan, step: OnStep) -> Move:
     return move
 
 
-def take_locks(move: Move) -> None:
+def take_locks(move: Move, wait: float = 0) -> None:
     """Keep others away from both; should we end before the new node serves, it stops what runs there."""
     name, (source, into) = move.instance.name, (move.plan.source, move.plan.into)
-    move.locks.enter_context(lock.held(source.connection, name))
+    move.locks.enter_context(lock.held(source.connection, name, wait=wait))
     last = "" if move.led else script("inert")
     move.locks.enter_context(lock.held(into.connection, name, wait=10, last=last))
 
@@ -117,6 +133,7 @@ def freeze(move: Move) -> None:
 def lead(move: Move, held: Hold) -> None:
     """Leave the old node: it notes that the instance has moved, and what waits is answered by the new one."""
     into = move.plan.into
+    lock.check()
     move.led = None
     try:
         into.connection.script(ARRIVED, move.instance.name)
@@ -148,7 +165,7 @@ def open_doors(move: Move) -> None:
         into.connection.script(ARRIVED, move.instance.name)
         arrived = replace(move.instance, arriving="")
         _converge(move, arrived, shown.progress)
-        slot.restart_workers(into.connection, arrived)
+        steady.restart(into.connection, arrived, arrived.units)
 
 
 def tidy(move: Move) -> None:
@@ -172,7 +189,7 @@ def _boot(move: Move) -> str:
     answer, reason = gate.check(into.connection, move.instance, SLOT)
     if reason:
         log = slot.log(into.connection, move.instance, SLOT, size)
-        lines = [f"on {into.node.name}: {reason}", *(f"  {line}" for line in log.splitlines())]
+        lines = [f"on {into.node.name}: {reason}", *slot.last(log)]
         raise KraftwerkError("\n".join(lines))
     return str(answer)
 

@@ -138,7 +138,7 @@ def make(project: Project, environment: str, source: str, into: str) -> Plan:
         coming=() if old.moved else replacement.of_instance(here, replace(old, services=tuple(names)))[1],
         outside=outside,
         text=newplace.rewritten(project, environment, source, into, new.domains),
-        free=releases.read(there, new).free * 1024,
+        free=releases.read(there, new).room.free * 1024,
         begun=bool(old.moved),
     )
     if plan.free < plan.room and not plan.begun:

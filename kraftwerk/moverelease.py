@@ -48,13 +48,15 @@ def copy_release(plan: Plan, on_progress: OnProgress) -> None:
     into.script(script("prepare"), instance.name, str(number))
     there = into.run(["test", "-d", str(folder)], check=False).returncode == 0
     target = folder if there else PurePosixPath(f"{folder}.part")
-    relay.copy(source, plan.source.instance.release_folder(number), into, target, on_progress)
+    theirs = ["--exclude=/.kraftwerk-env"]  # its environment is the other node's
+    relay.copy(source, plan.source.instance.release_folder(number), into, target, on_progress, theirs)
     if not there:
         into.script(script("land"), instance.name, str(number), plan.release.as_json())
     if _machine(source, plan.history.python) == _machine(into, releases.read(into, instance).python):
-        _copy_virtualenv(plan, on_progress)
+        venv = _copy_virtualenv(plan, on_progress)
     else:
-        _make_virtualenv(plan, on_progress)
+        venv = _make_virtualenv(plan, on_progress)
+    nodevenv.give(into, instance, number, venv)
 
 
 def _machine(connection: Connection, python: str) -> tuple[str, str]:
@@ -62,14 +64,16 @@ def _machine(connection: Connection, python: str) -> tuple[str, str]:
     return python, connection.text(["uname", "-m"])
 
 
-def _copy_virtualenv(plan: Plan, on_progress: OnProgress) -> None:
+def _copy_virtualenv(plan: Plan, on_progress: OnProgress) -> str:
     """Bring a virtualenv; its mark of being whole comes last, as rsync goes through names in their order."""
-    folder = plan.into.instance.root / "venvs" / plan.release.virtualenv
+    name = plan.release.virtualenv
+    folder = plan.into.instance.root / "venvs" / name
     plan.into.connection.run(["install", "-d", "-o", "web", "-g", "web", str(folder)])
     relay.copy(plan.source.connection, folder, plan.into.connection, folder, on_progress)
+    return name
 
 
-def _make_virtualenv(plan: Plan, on_progress: OnProgress) -> None:
+def _make_virtualenv(plan: Plan, on_progress: OnProgress) -> str:
     """Make the virtualenv by the requirements of the release that moves, not by those of the folder here."""
     on_progress("virtualenv")
     source, into, instance = plan.source.connection, plan.into.connection, plan.into.instance
@@ -80,5 +84,4 @@ def _make_virtualenv(plan: Plan, on_progress: OnProgress) -> None:
         wanted = requirements.find(Path(folder), instance)
     name = nodevenv.name(wanted, releases.read(into, instance).python, number)
     nodevenv.build(into, instance, wanted, number, name)
-    arguments = (str(number), name, instance.src, *instance.static.values())
-    into.script(script("configure"), instance.name, *arguments)
+    return name

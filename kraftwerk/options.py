@@ -91,6 +91,12 @@ skip_option: Decorator = click.option(
 provider_argument: Decorator = click.argument("provider", shell_complete=complete_providers)
 node_argument: Decorator = click.argument("node", shell_complete=complete_nodes)
 optional_node_argument: Decorator = click.argument("node", shell_complete=complete_nodes, required=False)
+wait_option: Decorator = click.option(
+    "--wait", metavar="SECONDS", type=int, default=3, help="Wait for who works on it just now."
+)
+lock_name_option: Decorator = click.option(
+    "--name", metavar="LOCK", help="Which lock, if not the project's: an instance's name, or node."
+)
 nodes_argument: Decorator = click.argument("nodes", shell_complete=complete_nodes, nargs=-1, metavar="[NODE]...")
 all_option: Decorator = click.option("--all", "everything", is_flag=True, help="All nodes of the environment.")
 at_once_option: Decorator = click.option(

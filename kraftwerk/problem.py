@@ -65,7 +65,10 @@ def _ill(process: Process) -> bool:
 
 
 def _process(look: Look, process: Process) -> Problem:
-    if process.state == "run":
+    ends = look.ends.get((process.instance, process.name))
+    if ends is not None and (ends.stopped or process.state != "run"):
+        seen = ends.words
+    elif process.state == "run":
         seen = "starts again and again"
     elif process.state == "down":
         seen = f"is down for {process.seconds} s"

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import application, backupconfig, caching, schema, service
+from kraftwerk import application, backupconfig, caching, schema, service, workers
 from kraftwerk.deployment import FILE, LABEL, LABEL_MEANING, Deployment, Environment, Layer, ProjectFile
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import NAME_LIMIT, Instance, instance_name
@@ -58,7 +58,11 @@ class Project:
         layers = self.layers_of(environment)
         found = _merged(layer.values for layer in layers)
         found = {key: value for key, value in found.items() if key not in application.overruled(layers)}
-        return Deployment(**{**found, "services": service.settled(found.get("services", {}))})
+        own = {
+            "services": service.settled(found.get("services", {})),
+            "processes": workers.settled(found.get("processes", {})),
+        }
+        return Deployment(**{**found, **own})
 
     def wheels(self, environment: str) -> Path | None:
         """Return the folder of wheels that an environment is installed from, in place of an index.
@@ -100,6 +104,7 @@ class Project:
         static = given.static if given.static is not None else DJANGO_STATIC if django else {}
         caching.check(given.caching, static, name)
         service.check(given.services, name)
+        workers.check(given.processes, name)
         return Instance(
             name=name,
             project=self.name,
@@ -107,6 +112,9 @@ class Project:
             wsgi=application.whole(given.wsgi),
             asgi=application.whole(given.asgi),
             workers=given.workers,
+            preload=given.preload,
+            timeout=given.timeout,
+            drain=given.drain,
             python=given.python,
             requirements=given.requirements,
             extras=given.extras,
@@ -119,6 +127,7 @@ class Project:
             release=given.release if given.release is not None else DJANGO_RELEASE if django else (),
             static=static,
             health=given.health,
+            gate=given.gate,
             environ=given.environ,
             domains=domains,
             aliases=tuple(alias for alias in given.aliases if alias not in domains),
@@ -129,6 +138,7 @@ class Project:
             superusers=given.superusers,
             backup=backupconfig.plain(given.backup, self.root) if given.backup else {},
             anonymize=given.anonymize,
+            keep=given.keep,
             pillar=self.foreign(environment),
         )
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from kraftwerk import process
 from kraftwerk.errors import KraftwerkError
@@ -37,7 +37,7 @@ def copy(
     words = ["python3", "-ISc", program("relay")]
     sending = [*words, "send", str(folder), str(target), *OPTIONS, *options]
     receiving = [*words, "receive", str(target)]
-    pipes = {"stdin": process.PIPE, "stdout": process.PIPE, "stderr": process.PIPE}
+    pipes: dict[str, Any] = {"stdin": process.PIPE, "stdout": process.PIPE, "stderr": process.PIPE}
     ends = source.popen(sending, **pipes), into.popen(receiving, **pipes)
     said = [_collected(end.stderr) for end in ends]
     back = threading.Thread(target=_pump, args=(ends[1].stdout, ends[0].stdin), daemon=True)

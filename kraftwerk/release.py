@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from kraftwerk import __version__
+from kraftwerk import __version__, caching, capacity, diskroom, savepoint
+from kraftwerk.capacity import Capacity
+from kraftwerk.diskroom import Room
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.remote import script
+from kraftwerk.savepoint import Savepoint
 from kraftwerk.transport import Connection
-
-KEEP = 5  # releases kept by prune
 
 NEW, LIVE, PREVIOUS, FAILED, ROLLED_BACK, SERVED = "new", "live", "previous", "failed", "rolled-back", "served"
 HEALTHY = (LIVE, PREVIOUS, ROLLED_BACK)  # the gate let these through once
@@ -32,8 +33,11 @@ class Release:
         seconds: how long that took.
         virtualenv: the name of its folder in venvs.
         migrations: how many were applied on its way.
-        reason: why it failed.
+        reason: why it failed; phase: in which phase of its deploy; or, while it is new, how far that came at least.
         served: `kraftwerk serve --full` changes its files as they are saved, while it is live.
+        content: the hash of what was uploaded (content.py), the same wherever the same was deployed.
+        mark: drawn by lot for each deploy: what tells it from another one of the same content.
+        beside: its workers and cron jobs, when it went live; empty where that isn't known.
     """
 
     number: int
@@ -46,7 +50,11 @@ class Release:
     virtualenv: str = ""
     migrations: int = 0
     reason: str = ""
+    phase: str = ""
     served: bool = False
+    content: str = ""
+    mark: str = ""
+    beside: Mapping[str, Any] = field(default_factory=dict, hash=False)
     kraftwerk: str = __version__
 
     def as_json(self) -> str:
@@ -88,11 +96,13 @@ class History:
         slots: the release of each slot that has one.
         python: the version of the node's Python; empty when it isn't there yet.
         pythons: all versions of Python 3 that the node has, such as 3.11.
-        free: kilobytes left on the disk of /web.
+        room: of the disk of /web.
+        savepoints: what was saved before releases migrated, the oldest first.
         packages: what the live release's virtualenv holds: versions by normalized name.
         virtualenv: its name.
         converged: the mark of what the node was converged to, if it still counts (see converged.py).
         hosted: all instances on the node, by name.
+        capacity: cores and memory of the node.
     """
 
     releases: Mapping[int, Release] = field(default_factory=dict)
@@ -101,11 +111,13 @@ class History:
     slots: Mapping[str, int] = field(default_factory=dict)
     python: str = ""
     pythons: tuple[str, ...] = ()
-    free: int = 0
+    room: Room = field(default_factory=Room)
+    savepoints: tuple[Savepoint, ...] = ()
     virtualenv: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
     converged: str = ""
     hosted: Mapping[str, Instance] = field(default_factory=dict)
+    capacity: Capacity = field(default_factory=Capacity)
 
     @property
     def next_number(self) -> int:
@@ -135,7 +147,7 @@ class History:
         live = " (it is live)" if number is not None and number == self.live else ""
         raise KraftwerkError(f"{cause}{live}; releases to go back to: {kept}", next_command="kraftwerk releases")
 
-    def surplus(self, keep: int = KEEP) -> list[int]:
+    def surplus(self, keep: int) -> list[int]:
         """Return the releases to prune.
 
         All but the newest healthy ones, the live one, the one that a rollback goes to, those in slots, and the last.
@@ -176,23 +188,29 @@ def parse(printed: str) -> History:
     live = _number(first.get("current", ""))
     slots = {slot: _number(first.get(f"slots/{slot}", "")) for slot in ("a", "b")}
     return History(
-        releases=_releases((value for name, value in facts if name == "release"), live),
+        releases=_releases((value for name, value in facts if name == "release"), live, first.get("phase", "")),
         live=live,
         live_slot=first.get("slots/live", "") if live is not None else "",
         slots={slot: number for slot, number in slots.items() if number is not None},
         python=first.get("python", ""),
         pythons=tuple(sorted({value for name, value in facts if name == "has"})),
-        free=int(first.get("free", "0").strip() or 0),
+        room=diskroom.parse(first.get("disk", "")),
+        savepoints=savepoint.parse(value for name, value in facts if name == "savepoint"),
         virtualenv=first.get("venv", "").rpartition("/")[2],
-        packages=dict(_package(value) for name, value in facts if name == "package"),
+        packages=dict(package(value) for name, value in facts if name == "package"),
         converged=first.get("converged", ""),
         hosted=_hosted(value for name, value in facts if name == "instance"),
+        capacity=capacity.parse(facts),
     )
 
 
-def _releases(records: Iterable[str], live: int | None) -> dict[int, Release]:
-    """Return releases by number. Live is what `current` says, whatever an interrupted deploy left in records."""
-    found = {}
+def _releases(records: Iterable[str], live: int | None, under_way: str) -> dict[int, Release]:
+    """Return releases by number. Live is what `current` says, whatever an interrupted deploy left in records.
+
+    Args:
+        under_way: the number of the release that a deploy was last at work on, and the phase.
+    """
+    found, (begun, _, phase), left = dict[int, Release](), under_way.partition(" "), 0
     for record in records:
         try:
             release = Release.from_json(record)
@@ -201,8 +219,13 @@ def _releases(records: Iterable[str], live: int | None) -> dict[int, Release]:
         if release.number == live:
             release = replace(release, state=LIVE)
         elif release.state == LIVE:
-            release = replace(release, state=release.left)
+            left, release = max(left, release.number), replace(release, state=release.left)
+        elif release.state == NEW and str(release.number) == begun:
+            release = replace(release, phase=phase)
         found[release.number] = release
+    # A newer one was live: a rollback was cut off behind its switch. The next one must not go forward to that again.
+    passed = (each for each in found.values() if live is not None and live < each.number <= left)
+    found |= {each.number: replace(each, state=ROLLED_BACK) for each in passed if each.state == PREVIOUS}
     return dict(sorted(found.items()))
 
 
@@ -219,7 +242,8 @@ def _number(link: str) -> int | None:
     return int(number) if number.isdecimal() else None
 
 
-def _package(folder: str) -> tuple[str, str]:
+def package(folder: str) -> tuple[str, str]:
+    """Return the name and the version that the name of a package's `.dist-info` folder says."""
     name, _, version = folder.removesuffix(".dist-info").partition("-")
     return name.replace("_", "-").replace(".", "-").lower(), version
 
@@ -242,21 +266,35 @@ def mirror(connection: Connection, instance: Instance, number: int, into: Releas
     connection.script(script("mirror"), instance.name, str(number), str(into.number), into.as_json())
 
 
-def went_live(history: History, number: int, *, rolled_back: bool = False) -> list[Release]:
-    """Return the records that change when a release becomes the live one.
+def went_live(
+    history: History, release: Release, slot: str, *, rolled_back: bool = False
+) -> tuple[History, list[Release]]:
+    """Return the history once a release is the live one, and the records that this changes.
 
     Args:
-        rolled_back: whether the one that was live is left for an older one.
+        slot: where it runs; no other does any more.
+        rolled_back: nothing is deployed, and the one that was live is given up if it is the newer one.
     """
-    changed = [replace(history.releases[number], state=LIVE)]
-    if history.live is not None and history.live != number and history.live in history.releases:
+    changed = [replace(release, state=LIVE)]
+    if history.live is not None and history.live != release.number and history.live in history.releases:
         before = history.releases[history.live]
-        left = ROLLED_BACK if rolled_back and not before.served else before.left
+        left = ROLLED_BACK if rolled_back and release.number < before.number and not before.served else before.left
         changed.append(replace(before, state=left))
-    return changed
+        # Those in between are gone back behind, too: what is live next is undone to this one, and not to them.
+        passed = (each for each in history.releases.values() if release.number < each.number < before.number)
+        changed += [replace(each, state=ROLLED_BACK) for each in passed if rolled_back and each.state == PREVIOUS]
+        newer = (each for each in history.releases.values() if before.number < each.number < release.number)
+        changed += [each for each in newer if each.state == ROLLED_BACK]  # by one that was cut off, maybe
+    found = {**history.releases, **{each.number: each for each in changed}}
+    return replace(history, releases=found, live=release.number, live_slot=slot, slots={slot: release.number}), changed
 
 
-def prune(connection: Connection, instance: Instance, history: History, keep: int = KEEP) -> int:
-    """Remove old releases and unused virtualenvs from the node; return how many releases went."""
-    numbers = [str(number) for number in history.surplus(keep)]
-    return int(connection.script(script("prune"), instance.name, *numbers).stdout)
+def prune(connection: Connection, instance: Instance, history: History, keep: int | None = None) -> int:
+    """Remove old releases, and what only they needed, from the node; return how many releases went.
+
+    Args:
+        keep: how many may stay, if not as many as the instance says.
+    """
+    numbers = [str(number) for number in history.surplus(instance.keep if keep is None else keep)]
+    minutes = caching.seconds(instance.caching.get("earlier", caching.EARLIER)) // 60
+    return int(connection.script(script("prune"), instance.name, str(minutes), *numbers).stdout)

@@ -230,12 +230,12 @@ class Changes:
     changed: Mapping[str, tuple[str, str]]
     removed: Mapping[str, str]
 
-    def lines(self, first: Collection[str] = (), limit: int = 3) -> list[str]:
+    def lines(self, first: Collection[str] = (), limit: int | None = 3) -> list[str]:
         """Return the changes as the plan prints them: `+6: django 5.2.8, gunicorn 23.0.0, psycopg 3.2.12 …`.
 
         Args:
             first: the packages to name before others, such as those that the project names itself.
-            limit: how many are named on each line.
+            limit: how many are named on each line; None is all of them.
         """
         marks = {
             "+": {name: f"{name} {version}" for name, version in self.added.items()},
@@ -245,10 +245,10 @@ class Changes:
         return [_line(mark, words, first, limit) for mark, words in marks.items() if words]
 
 
-def _line(mark: str, words: Mapping[str, str], first: Collection[str], limit: int) -> str:
+def _line(mark: str, words: Mapping[str, str], first: Collection[str], limit: int | None) -> str:
     order = sorted(words, key=lambda name: (name not in first, name))
     named = ", ".join(words[name] for name in order[:limit])
-    return f"{mark}{len(words)}: {named}{' …' if len(words) > limit else ''}"
+    return f"{mark}{len(words)}: {named}{'' if limit is None or len(words) <= limit else ' …'}"
 
 
 def diff(installed: Mapping[str, str], wanted: Mapping[str, str]) -> Changes:

@@ -1,11 +1,13 @@
 """Safety dumps: what is kept of data before it is replaced, and the command that brings it back."""
 
 import shlex
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from kraftwerk import __version__, dump, nodeprogram, screen
 from kraftwerk.instance import environment_words
 from kraftwerk.replacement import Plan
+from kraftwerk.screen import OnStep
 from kraftwerk.target import Target
 
 NAMED = "before-copy-"  # what the names of those on a node begin with
@@ -26,15 +28,21 @@ def keep(target: Target, plan: Plan) -> str:
     return back(plan, str(path))
 
 
-def keep_there(target: Target, plan: Plan) -> str:
-    """Do as `keep`, but leave the archive in the instance's own folder on its node; the newest few stay.
+def keep_there(
+    target: Target, plan: Plan, *, step: OnStep = screen.step, say: Callable[[str], None] = screen.say
+) -> str:
+    """Dump just what a plan replaces, and leave it in the instance's own folder on its node; the newest few stay.
+
+    Args:
+        step: shows a step of it by its name, for as long as it takes.
+        say: prints a line.
 
     Raises:
         KraftwerkError: there is no room for it, or a service failed.
     """
     name, folder = target.instance.name, target.instance.root / "dump"
     path = str(folder / f"{NAMED}{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}.kw")
-    with screen.step("safety dump") as shown:
+    with step("safety dump") as shown:
         nodeprogram.call(
             target.connection,
             "kw_archive.create",
@@ -42,11 +50,12 @@ def keep_there(target: Target, plan: Plan) -> str:
             path,
             node=target.node.name,
             kraftwerk=__version__,
+            only=_part(plan) or None,
             on_progress=shown.progress,
         )
         target.connection.script(PRUNE, str(folder), NAMED, str(KEPT))
     where = f"{target.node.name}:{path}"
-    screen.say(f"safety dump: {where}")
+    say(f"safety dump: {where}")
     return back(plan, where)
 
 
@@ -58,6 +67,10 @@ def back(plan: Plan, saved: str) -> str:
     """
     environment = plan.instance.environment
     words = ["kraftwerk", "load", saved, "--to", plan.node, *environment_words(environment)]
-    if set(plan.instance.services) > set(plan.services):
-        words += [word for service in plan.services for word in ("--only", service)]
+    words += [word for service in _part(plan) for word in ("--only", service)]
     return shlex.join(words)
+
+
+def _part(plan: Plan) -> list[str]:
+    """Return the services that are replaced where others stay as they are, such as gigabytes of uploads."""
+    return list(plan.services) if set(plan.instance.services) > set(plan.services) else []

@@ -17,6 +17,9 @@ from kraftwerk.transport import ssh_options
 ON_NODES = ("modules", "states")
 NOT_FOR_NODES = ("pytest-salt-factories",)  # it extends Salt, too, where kraftwerk is developed
 EXTENSIONS = (*ON_NODES, "pillar", "clouds", "runners", "engines")
+# Modules that ask nothing of a node, which states call while they are rendered, again and again: called here. Each call
+# on the node is one more of ssh, and one more of Salt there.
+HERE = ("kw_capacity",)
 
 
 def root() -> Path:
@@ -32,8 +35,11 @@ def write() -> Path:
     """
     folder = root()
     extensions = link_extensions(folder / "ext", share())
+    wrappers = private(folder / "here") / "wrapper"  # Salt's name for what is called here in place of the node's
+    for name in HERE:  # copies: Salt packs them for nodes, where no link out of an archive is followed
+        _write_changed(private(wrappers) / f"{name}.py", share("_modules", f"{name}.py").read_text())
     files: dict[str, Any] = {
-        "master": master(folder, extensions),
+        "master": master(folder, extensions, wrappers.parent),
         "cloud": cloud(folder),
         "cloud.providers": {"local": {"driver": "kw_local"}},
         "cloud.profiles": profiles.generated(),
@@ -45,8 +51,8 @@ def write() -> Path:
     return folder / "master"
 
 
-def master(folder: Path, extensions: Path) -> dict[str, Any]:
-    """Return the content of the master file."""
+def master(folder: Path, *extensions: Path) -> dict[str, Any]:
+    """Return the content of the master file; `extensions` are folders with folders of modules."""
     return {
         "user": getpass.getuser(),
         "root_dir": str(folder),
@@ -60,7 +66,7 @@ def master(folder: Path, extensions: Path) -> dict[str, Any]:
         "file_roots": {"base": ["salt", str(config_home() / "salt"), str(share("salt"))]},
         "pillar_roots": {"base": [str(config_home() / "pillar"), str(share("pillar"))]},
         "ext_pillar": external_pillar(),
-        "module_dirs": [str(extensions)],
+        "module_dirs": list(map(str, extensions)),
         "ssh_priv": str(private_key_file()),
         "ssh_identities_only": True,
         "known_hosts_file": str(known_hosts_file()),
@@ -131,6 +137,8 @@ def _link(folder: Path, wanted: Mapping[str, Path]) -> None:
     """Make a folder of links, by the names that they get there; no others stay. Another kraftwerk may be at it, too."""
     private(folder)
     for link in folder.iterdir():
+        if link.name == "__pycache__":  # of modules that Salt took from here
+            continue
         with suppress(FileNotFoundError):
             if not link.is_symlink() or link.readlink() != wanted.get(link.name):
                 link.unlink()
@@ -140,5 +148,5 @@ def _link(folder: Path, wanted: Mapping[str, Path]) -> None:
 
 
 def _write_changed(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text() != text:
+    if path.is_symlink() or not path.exists() or path.read_text() != text:
         write_atomic(path, text)

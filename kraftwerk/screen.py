@@ -5,8 +5,8 @@ import re
 import select
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ class Settings:
 
 
 settings = Settings()
+YES, NO, ALL = "yes", "no", "all"  # answers to what `decide` asks
 _spinning: list[Any] = []  # the console of the spinner that turns just now
 OnProgress = Callable[[str], None]
 CONTROL = re.compile(r"\x1b(?!\[[\d;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")  # but colours, and ends of lines
@@ -76,6 +77,9 @@ class Step:
             detail(f"  {text}")
 
 
+OnStep = Callable[[str], AbstractContextManager[Step]]  # what shows a step of some work by its name, as `step` does
+
+
 @contextmanager
 def step(label: str) -> Iterator[Step]:
     """Print `label … ok 1.2s` around a piece of work, with a spinner on a terminal while it runs."""
@@ -124,6 +128,30 @@ def confirm(question: str, *, yes: bool = False, default: bool = False, alone: b
             raise
         say()
         return default if alone is None else alone
+
+
+def decide(question: str, more: Callable[[], Iterable[str]], *, others: bool = False) -> str:
+    """Ask whether something shall be done and show more of it on demand; return YES or NO, NO where nobody is there.
+
+    Args:
+        more: returns the lines that tell more.
+        others: the same is asked of others, too, and may be answered for all that are left, with ALL.
+    """
+    words = {"y": YES, "n": NO, "m": "more", **({"a": ALL} if others else {})}
+    asked = f"{question} [y/N/more{'/all' if others else ''}]"
+    while True:
+        try:
+            typed = click.prompt(harmless(asked), default=NO, show_default=False).strip().lower()
+        except click.Abort:
+            if sys.stdin.isatty():
+                raise
+            say()
+            return NO
+        answer = words.get(typed[:1], "more")
+        if answer != "more":
+            return answer
+        for line in more():
+            say(f"  {line}")
 
 
 def confirm_name(consequence: str, name: str, *, yes: bool = False) -> None:

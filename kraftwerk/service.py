@@ -55,6 +55,15 @@ def takes(name: str, root: Path) -> dict[str, Mapping[str, Any]]:
     return _takes(_layers(root), name)
 
 
+def is_migrated(name: str, root: Path) -> bool:
+    """Tell whether a service has tables that release commands may change.
+
+    Args:
+        root: as in `takes`.
+    """
+    return bool(_defaults(_layers(root), name).get("migrated"))
+
+
 def settled(services: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the merged options of services without those that a later file displaced."""
     return {name: {key: each for key, each in given.items() if each is not None} for name, given in services.items()}
@@ -158,10 +167,13 @@ def _trees(name: str, value: Value) -> list[Path]:
     return trees
 
 
-def _takes(trees: list[Path], name: str) -> dict[str, Mapping[str, Any]]:
+def _defaults(trees: list[Path], name: str) -> dict[str, Any]:
     file = next((path for tree in trees if (path := tree / name / "defaults.yaml").is_file()), None)
-    found = yaml.safe_load(file.read_text()) if file else {}
-    given = (found or {}).get(TAKES) or {}
+    return (yaml.safe_load(file.read_text()) if file else None) or {}
+
+
+def _takes(trees: list[Path], name: str) -> dict[str, Mapping[str, Any]]:
+    given = _defaults(trees, name).get(TAKES) or {}
     return {option: {**COMMON.get(option, {}), **(said or {})} for option, said in given.items()}
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kraftwerk import admin, application, configleaf, paths, project, target
+from kraftwerk import admin, application, configleaf, paths, project, registry, target
 from kraftwerk.deployment import FILE, Deployment
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import instance_name
+from kraftwerk.node import all_nodes
 from kraftwerk.project import Project
 from kraftwerk.schema import shown
 from kraftwerk.webaddress import bare
@@ -38,10 +39,11 @@ class Setting:
 
 
 def _words(value: Any) -> str:
-    """Return a value inside a mapping; where keys of it are URLs, they say what is meant."""
+    """Return a value inside a mapping; where keys of it are URLs, or count and stop, they say what is meant."""
     if not isinstance(value, Mapping):
         return str(value)
-    return " ".join(f"{key} {_words(each)}" if key.startswith("/") else _words(each) for key, each in value.items())
+    titled = {key: key.startswith("/") or key in ("count", "stop") for key in value}
+    return " ".join(f"{key} {_words(each)}" if titled[key] else _words(each) for key, each in value.items())
 
 
 def collect(environment: str, source: str) -> list[Setting]:
@@ -102,6 +104,9 @@ def _project(this: Project, environment: str) -> Iterator[Setting]:
             yield Setting(each.name, _plain(each.name, value), sources.get(each.name, SHIPPED))
     for name, options in instance.options.items():
         yield Setting(f"services.{name}", configleaf.masked(options), sources["services"])
+    there = all_nodes().get(node)  # kraftwerk.yaml may name one that is still to be made
+    for name, count in target.scaled(instance, registry.instances(there) if there else {}).scale.items():
+        yield Setting(f"scale.{name}", count, f"kraftwerk scale, on {node}")
     if instance.pillar:
         named = [layer.source for layer in this.layers_of(environment) if layer.foreign]
         yield Setting("pillar", _plain("pillar", instance.pillar), ", ".join(named))

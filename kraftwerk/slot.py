@@ -1,12 +1,12 @@
 """The two slots of an instance: one serves, in the other the next release boots beside it."""
 
 import re
+import shlex
 
 from kraftwerk.instance import Instance
 from kraftwerk.remote import program, script
 from kraftwerk.transport import Connection
 
-DRAIN = 30  # seconds that requests are given to finish
 LOG_LINES = 20  # shown of a log
 LOG_READ = 200
 NUMBER = re.compile(r"\d+")
@@ -17,13 +17,21 @@ HALTED = re.compile(
 )
 
 
-def boot(connection: Connection, instance: Instance, slot: str, number: int) -> int:
+def boot(connection: Connection, instance: Instance, slot: str, number: int, workers: int | None = None) -> int:
     """Start a release in the slot that isn't live, and return how large its log was before.
+
+    Until it is switched to, it is what the node's kernel ends first when memory runs out.
+
+    Args:
+        workers: how many it starts with, where it isn't all of them: `resize` adds the others.
 
     Raises:
         KraftwerkError: runit on the node doesn't know the slot, or the slot is live.
     """
-    return int(connection.script(script("boot"), instance.name, slot, str(number)).stdout)
+    few = () if workers is None else (str(workers),)
+    return int(
+        connection.script(script("boot"), instance.name, slot, str(number), *few, timeout=instance.drain + 60).stdout
+    )
 
 
 def stand_by(connection: Connection, instance: Instance, slot: str, number: int) -> None:
@@ -34,40 +42,60 @@ def stand_by(connection: Connection, instance: Instance, slot: str, number: int)
     connection.script(script("standby"), instance.name, slot, str(number), program("standby"))
 
 
-def switch(connection: Connection, instance: Instance, slot: str, number: int) -> None:
-    """Make a booted slot the live one: nginx follows a symlink that is renamed, so no request fails."""
-    connection.script(script("switch"), instance.name, slot, str(number))
+def switch(connection: Connection, instance: Instance, slot: str, number: int, *, again: bool = False) -> None:
+    """Make a booted slot the live one: nginx follows a symlink that is renamed, so no request fails.
+
+    Args:
+        again: it was live until just now, and still is due what its environment lacked.
+    """
+    connection.script(script("switch"), instance.name, slot, str(number), *(["again"] if again else []))
 
 
-def grow(connection: Connection, instance: Instance, slot: str, more: int) -> None:
-    """Have gunicorn in a slot start more workers, without waiting for them; a start of the slot has none of these."""
-    connection.script(script("grow"), instance.name, slot, str(more))
+def resize(connection: Connection, instance: Instance, workers: int | None = None) -> None:
+    """Have gunicorn in the live slot start or end workers, one by one, until there are as many as wanted.
+
+    Args:
+        workers: how many, if not as many as its next start has.
+    """
+    wanted = () if workers is None else (str(workers),)
+    connection.script(script("resize"), instance.name, *wanted, timeout=300)
 
 
-def restart_workers(connection: Connection, instance: Instance) -> None:
-    """Have the instance's workers run the live release."""
-    if instance.processes:
-        connection.script(script("workers"), instance.name, *instance.processes)
+def stop(connection: Connection, instance: Instance, slot: str, seconds: int | None = None) -> None:
+    """Stop a slot that isn't live, as soon as nothing of it is open any more, at the latest after that many seconds.
 
-
-def stop(connection: Connection, instance: Instance, slot: str, seconds: int = DRAIN) -> None:
-    """Stop a slot that isn't live, as soon as its requests are finished, at the latest after that many seconds."""
+    Args:
+        seconds: by default as long as the project says (`drain:`).
+    """
+    seconds = instance.drain if seconds is None else seconds
     connection.script(script("stop"), instance.name, slot, str(seconds), timeout=seconds + 30)
 
 
+def idle() -> str:
+    """Return the script for the end of a lock: it stops what a deploy left running that was killed; $1 is the instance.
+
+    What was live before it has its time for what is open.
+    """
+    return f"stop={shlex.quote(script('stop'))}\n{script('idle')}"
+
+
 def log(connection: Connection, instance: Instance, slot: str, since: int) -> str:
-    """Return the last telling lines that a slot logged since its log had that size."""
+    """Return the telling lines that a slot logged since its log had that size."""
     arguments = (instance.name, slot, str(since), str(LOG_READ))
     return telling(connection.script(script("log"), *arguments, check=False).stdout.decode(errors="replace"))
 
 
 def telling(printed: str) -> str:
-    """Return the last lines of a log without the stamps of svlogd and gunicorn's traceback of its own end.
+    """Return a log without the stamps of svlogd and gunicorn's traceback of its own end.
 
-    What the gate's repeated questions made it log again and again is shown once.
+    What the gate's repeated questions made it log again and again is told once.
     """
-    lines = [line for line in HALTED.sub("", STAMP.sub("", printed)).splitlines() if line.strip()]
-    return "\n".join(once(lines)[-LOG_LINES:])
+    return "\n".join(once([line for line in HALTED.sub("", STAMP.sub("", printed)).splitlines() if line.strip()]))
+
+
+def last(log: str) -> list[str]:
+    """Return the last lines of a log, as they are shown below an error."""
+    return [f"  {line}" for line in log.splitlines()[-LOG_LINES:]]
 
 
 def once(lines: list[str]) -> list[str]:

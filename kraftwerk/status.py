@@ -1,14 +1,17 @@
 """How instances are on their node right now."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kraftwerk import health, saltssh, service
+from kraftwerk import beside, health, lock, saltssh, service
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.health import Look
 from kraftwerk.instance import Instance
+from kraftwerk.jobs import Run
 from kraftwerk.node import Node
+from kraftwerk.release import NEW, Release
 
 TICK, CROSS = "✓", "✗"
 
@@ -30,6 +33,7 @@ class Status:
     node: str
     instance: str
     checks: tuple[Check, ...] = field(default_factory=tuple)
+    release: Release | None = None
 
     @property
     def ok(self) -> bool:
@@ -54,7 +58,9 @@ class Status:
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""
         checks = {check.name: {"ok": check.ok, "text": check.text} for check in self.checks}
-        return {"node": self.node, "instance": self.instance, "ok": self.ok, "checks": checks}
+        live = self.release or Release(0)
+        version = {"release": live.number, "version": live.version, "content": live.content}
+        return {"node": self.node, "instance": self.instance, "ok": self.ok, **version, "checks": checks}
 
 
 def look(node: Node, instances: Sequence[Instance]) -> list[Status]:
@@ -72,12 +78,12 @@ def judge(node: Node, instance: Instance, seen: Look) -> Status:
     if seen.unreachable:
         checks = [Check("node", seen.unreachable, False, seen.advice)]
     elif instance.name not in seen.releases:
-        checks = [Check("web", "not deployed", False, "kraftwerk deploy")]
+        checks = [Check("web", "not deployed", False, "kraftwerk deploy"), *_kept(instance, seen)]
     else:
         services = [_service(node, instance, seen, name) for name in instance.services]
         last = [_disk(seen), _release(instance, seen), *_backup(instance, seen)]
-        checks = [*_processes(instance, seen), *services, *last]
-    return Status(node.name, instance.name, tuple(checks))
+        checks = [*_processes(instance, seen), *services, *last, *_kept(instance, seen)]
+    return Status(node.name, instance.name, tuple(checks), seen.records.get(instance.name))
 
 
 def _processes(instance: Instance, seen: Look) -> Iterator[Check]:
@@ -85,10 +91,41 @@ def _processes(instance: Instance, seen: Look) -> Iterator[Check]:
     logs = "kraftwerk logs --process"
     yield Check("web", f"web {running}/{wanted}", running > 0 and running >= wanted, f"{logs} web")
     yield from _answer(seen.sites.get(instance.name, "000"))
+    if instance.name in seen.maintenance:
+        yield _maintenance(*seen.maintenance[instance.name])
+    yield from (_worker(instance, seen, name) for name in instance.processes)
+    yield from _cron(instance, seen)
+
+
+def _worker(instance: Instance, seen: Look, name: str) -> Check:
+    """Return how a worker is: that it runs, or of several how many do; and what one that doesn't stay up said last."""
+    units = instance.units_of(name)
     states = {each.name: each.state for each in seen.processes if each.instance == instance.name}
-    for name in instance.processes:
-        ok = states.get(name) == "run"
-        yield Check(name, f"{name} {TICK if ok else CROSS}", ok, f"{logs} {name}")
+    running = sum(states.get(unit) == "run" for unit in units)
+    ends = [seen.ends[instance.name, unit] for unit in units if (instance.name, unit) in seen.ends]
+    bad = [each for each in ends if each.stopped or each.count > 1]
+    ok = running == len(units) and not bad
+    title = name if units == [name] else f"{name} {running}/{len(units)}"
+    text = f"{title} {TICK if ok else CROSS}{' ' + bad[0].words if bad else ''}"
+    then = f"kraftwerk restart {name}" if any(each.stopped for each in bad) else ""
+    release = seen.records.get(instance.name, Release(0))
+    if not ok and name in beside.others(release.beside, instance):  # after a rollback, for example
+        text, then = f"{text}, and not as release {release.number} had it", "kraftwerk deploy"
+    return Check(name, text, ok, ", then ".join(filter(None, [f"kraftwerk logs --process {name}", then])))
+
+
+def _cron(instance: Instance, seen: Look) -> Iterator[Check]:
+    """Yield how cron jobs are: those whose last run failed; where none did, that all are well."""
+    if not instance.cron:
+        return
+    runs = {name: seen.jobs.get((instance.name, name), Run()) for name in instance.cron}
+    failed = {name: run for name, run in runs.items() if run.failed}
+    for name, run in failed.items():
+        text = f"cron {name} {CROSS} {run.words} at {run.when}"
+        yield Check(f"cron.{name}", text, False, f"kraftwerk logs --process cron.{name}")
+    if not failed:
+        running = [name for name, run in runs.items() if run.running]
+        yield Check("cron", f"cron {len(runs)} {TICK}{' (' + ', '.join(running) + ' running)' if running else ''}")
 
 
 def _answer(status: str) -> list[Check]:
@@ -98,6 +135,12 @@ def _answer(status: str) -> list[Check]:
     if status == "000":
         return [Check("http", "does not answer", False, "kraftwerk logs --process web")]
     return [] if status[:1] in ("2", "3") else [Check("http", f"answers {status}", False, "kraftwerk logs")]
+
+
+def _maintenance(since: int, message: str) -> Check:
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(since))
+    words = f": {message}" if message else ""
+    return Check("maintenance", f"maintenance since {when}{words} (kraftwerk maintenance off)")
 
 
 def _disk(seen: Look) -> Check:
@@ -117,7 +160,20 @@ def _disk(seen: Look) -> Check:
 def _release(instance: Instance, seen: Look) -> Check:
     release, there = seen.releases[instance.name]
     missing = "" if there else " is not there any more"
+    record = seen.records.get(instance.name)
+    if there and record and record.state == NEW and instance.name not in seen.locks:
+        text = f"release {release} {CROSS} its deploy was cut off after the switch, workers may run other code"
+        return Check("release", text, False, "kraftwerk deploy")
     return Check("release", f"release {release}{missing}", there, "kraftwerk deploy")
+
+
+def _kept(instance: Instance, seen: Look) -> Iterator[Check]:
+    """Yield locks that somebody keeps by hand, the site's or the node's: nothing is wrong, but it may be forgotten."""
+    for name in (instance.name, lock.NODE):
+        if name in seen.by_hand:
+            how = f"kraftwerk unlock {seen.node} --name {name}"
+            text = f"{lock.title(seen.node, name)} is locked by {seen.by_hand[name].words} ({how})"
+            yield Check("lock.node" if name == lock.NODE else "lock", text)
 
 
 def _backup(instance: Instance, seen: Look) -> Iterator[Check]:

@@ -1,7 +1,7 @@
 """Where a command goes: which node, and which instance on it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from kraftwerk import neighbours, registry
 from kraftwerk.errors import KraftwerkError
@@ -34,9 +34,43 @@ def resolve(project: Project, environment: str, node_name: str | None = None, *,
         KraftwerkError: no such node, none or several to choose from, or the name is another project's there (code 2).
     """
     node = get_node(node_name or choose(project, environment, by))
-    instance = project.instance(environment, node.name)
+    instance = instance_on(project, environment, node)
     neighbours.check_owner(instance, registry.instances(node), node.name)
     return Target(node, instance, Connection(node))
+
+
+def instance_on(project: Project, environment: str, node: Node) -> Instance:
+    """Return a project's instance on a node: scaled as it is there, and with cron jobs on one node of all.
+
+    That one is the first that kraftwerk.yaml names. Where it names none, it is the one that has them already.
+
+    Raises:
+        KraftwerkError: as `Project.instance`.
+    """
+    found = scaled(project.instance(environment, node.name), registry.instances(node))
+    if found.cron and cron_node(project, environment) not in ("", node.name):
+        return replace(found, cron={})
+    return found
+
+
+def scaled(instance: Instance, hosted: Mapping[str, Instance]) -> Instance:
+    """Return an instance with as many processes as somebody wanted on the node, of those that it has."""
+    there = hosted.get(instance.name)
+    known = {"web", *instance.processes}
+    wanted = {name: count for name, count in (there.scale if there else {}).items() if name in known}
+    return replace(instance, scale=wanted)
+
+
+def cron_node(project: Project, environment: str) -> str:
+    """Return the node that an environment's cron jobs run on; empty where that isn't settled yet."""
+    name = instance_name(project.name, environment)
+    having = (node.name for node in all_nodes().values() if _runs_cron(node, name))
+    return next(iter(project.nodes(environment)), "") or next(having, "")
+
+
+def _runs_cron(node: Node, name: str) -> bool:
+    there = _present(node).get(name)
+    return there is not None and bool(there.cron) and not there.moved
 
 
 def deployed(project: Project, environment: str, node_name: str | None = None, *, by: str = "") -> Target:
@@ -98,7 +132,9 @@ def places(project: Project | None, environment: str, node_names: Sequence[str] 
     if project is None:
         nodes = [get_node(each) for each in given] or all_nodes().values()
         return [(node, instance) for node in nodes for instance in _present(node).values()]
-    return [(get_node(each), project.instance(environment, each)) for each in given or names(project, environment)]
+    return [
+        (node, instance_on(project, environment, node)) for node in map(get_node, given or names(project, environment))
+    ]
 
 
 def names(project: Project, environment: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from kraftwerk.screen import detail, say, settings
+from kraftwerk.screen import detail, harmless, say, settings
 
 SEPARATOR = " · "
 
@@ -57,6 +57,15 @@ class Tokens:
         else:
             detail(f"  {text}")
 
+    def line(self, text: str) -> None:
+        """Print a line of what the phase has to tell, where one node has the screen for itself."""
+        if self._status is not None:
+            self._status.console.print(harmless(text), markup=False, highlight=False)
+        elif self._shown is not None:
+            self.progress(text.strip())
+        else:
+            say(text)
+
     def done(self, name: str, note: str | None) -> None:
         """Show that a phase has passed; one without a note (None) is nothing to speak of."""
         self._current = ""
@@ -74,3 +83,22 @@ class Tokens:
             self._status.update(line)
         elif self._shown is not None:
             self._shown(line)
+
+
+class Quiet(Tokens):
+    """Phases of which nothing is printed: one line tells of all of them, or what a script reads."""
+
+    def __enter__(self) -> "Quiet":
+        return self
+
+    def begin(self, name: str) -> None:
+        """Print nothing."""
+
+    def progress(self, text: str) -> None:
+        """Print nothing."""
+
+    def line(self, text: str) -> None:
+        """Print nothing."""
+
+    def done(self, name: str, note: str | None) -> None:
+        """Print nothing."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +17,7 @@ MODES = "u=rwX,go=rX"  # whatever the admin's umask: the instance's user and ngi
 
 # Never part of a release: version control, bytecode, other virtualenvs and dumps; and in the root what kraftwerk
 # itself puts there (venv, release.json) or reads on the admin only (pillar holds secrets).
-OURS = ("/venv", "/release.json", "/pillar/", "/hooks/")
+OURS = ("/venv", "/release.json", "/.kraftwerk-env", "/pillar/", "/hooks/before-*", "/hooks/after-*")
 NEVER = GitIgnoreSpec.from_lines([".git", ".hg", ".svn", "__pycache__/", "*.py[co]", "*.kw", "/.venv", *OURS])
 WHEELS_LOG = "release_log"
 VIRTUALENV = GitIgnoreSpec.from_lines(["/bin/", "/include/", "/lib/", "/lib64", "/share/man/", "/pyvenv.cfg", "/.lock"])
@@ -70,8 +71,12 @@ def files(root: Path, tracked: Sequence[str] = ()) -> list[str]:
 
 
 def size(root: Path, names: Sequence[str]) -> int:
-    """Return how many kilobytes files take, together."""
-    return sum(-(-(root / name).lstat().st_size // 1024) for name in names)
+    """Return how many kilobytes files take, together; one that is gone by now takes none."""
+    found = 0
+    for name in names:
+        with suppress(OSError):
+            found += -(-(root / name).lstat().st_size // 1024)
+    return found
 
 
 def send(
@@ -82,7 +87,7 @@ def send(
     Raises:
         KraftwerkError: rsync failed.
     """
-    connection.rsync(root, target, link_dest=link_dest, owner=OWNER, modes=MODES, files=names)
+    connection.rsync(root, target, link_dest=link_dest, owner=OWNER, modes=MODES, files=_named(names))
 
 
 def follow(connection: Connection, root: Path, names: Sequence[str], target: PurePosixPath) -> None:
@@ -91,24 +96,12 @@ def follow(connection: Connection, root: Path, names: Sequence[str], target: Pur
     Raises:
         KraftwerkError: rsync failed.
     """
-    connection.rsync(root, target, owner=OWNER, modes=MODES, files=names, missing=True)
+    connection.rsync(root, target, owner=OWNER, modes=MODES, files=_named(names), missing=True)
 
 
-def check_space(free: int, needed: int) -> None:
-    """Refuse what can't fit.
-
-    Args:
-        free, needed: kilobytes; some are left for logs and the database.
-
-    Raises:
-        KraftwerkError: it doesn't fit.
-    """
-    if free < needed + 50 * 1024:
-        raise KraftwerkError(
-            f"the node's disk is full: {free // 1024} MB are free below /web, "
-            f"the release needs {needed // 1024 + 1} MB and 50 MB must stay",
-            next_command="kraftwerk run --as root -- du -xhd2 /web /var",
-        )
+def _named(names: Sequence[str]) -> list[str]:
+    """Return names such that rsync takes none for a comment in its list."""
+    return [f"./{name}" if name.startswith(("#", ";")) else name for name in names]
 
 
 def _of_wheelhouses(names: set[str]) -> set[str]:
@@ -132,7 +125,8 @@ def _walk(root: Path, folder: str, above: list[tuple[str, GitIgnoreSpec]]) -> It
             if _ignored(f"{path}/" if is_folder else path, rules):
                 continue
             if not is_folder:
-                yield path
+                if entry.is_symlink() or entry.is_file():  # sockets and pipes belong to what runs here
+                    yield path
             elif not os.path.lexists(root / path / "pyvenv.cfg"):
                 yield from _walk(root, f"{path}/", rules)
 

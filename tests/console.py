@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"(?P<before>[^\n]*)\n```console\n(?P<body>.*?)```", re.DOTALL)
 NOT_RUN = re.compile(r"<!-- not run: .+ -->")
 PROMPT = "$ "
-ANSWER = re.compile(r"(?:\[y/N\]|^Type \S+ to go on): *(?P<typed>\S+)$")
+ANSWER = re.compile(r"(?:\[y/N(?:/\w+)*\]|^Type \S+ to go on): *(?P<typed>\S+)$")
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import click
 
 from kraftwerk import anonymize, arrival, load, lock, project, replacement, safety, screen, target
-from kraftwerk.options import complete_nodes, environment_option, only_option, skip_option, yes_option
+from kraftwerk.options import complete_nodes, environment_option, only_option, skip_option, wait_option, yes_option
 
 
 @click.command()
@@ -14,6 +14,7 @@ from kraftwerk.options import complete_nodes, environment_option, only_option, s
 @skip_option
 @click.option("--backup/--no-backup", default=True, help="Keep a safety dump of what is replaced.", show_default=True)
 @click.option("--anonymize", "harmless", is_flag=True, help="Run what stands below `anonymize:` before it is live.")
+@wait_option
 @yes_option
 def command(
     file: str,
@@ -23,6 +24,7 @@ def command(
     skip: tuple[str, ...],
     backup: bool,
     harmless: bool,
+    wait: int,
     yes: bool,
 ) -> None:
     """Replace the project's data on a node by an archive's.
@@ -35,7 +37,7 @@ def command(
     with screen.step("verify"):
         manifest, way = arrival.of_archive(file)
     there = target.resolve(here, environment, node, by=f"kraftwerk load {file} --to NODE")
-    with lock.held(there.connection, there.instance.name):
+    with lock.held(there.connection, there.instance.name, wait=wait):
         origin, held = replacement.of_archive(manifest)
         plan = replacement.plan(there, origin, replacement.chosen(held, only, skip))
         hooks, note = anonymize.asked(here.root, there.instance, plan, harmless)

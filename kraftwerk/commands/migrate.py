@@ -7,7 +7,7 @@ import click
 from kraftwerk import migrate, moveplan, newplace, project, screen
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import environment_words
-from kraftwerk.options import complete_nodes, environment_option, json_option, yes_option
+from kraftwerk.options import complete_nodes, environment_option, json_option, wait_option, yes_option
 
 
 @click.command("migrate")
@@ -16,10 +16,18 @@ from kraftwerk.options import complete_nodes, environment_option, json_option, y
 @click.option("--to", "into", metavar="NODE", required=True, shell_complete=complete_nodes, help="Where it goes.")
 @environment_option
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would happen, and change nothing.")
+@wait_option
 @yes_option
 @json_option
 def command(
-    folder: Path | None, source: str, into: str, environment: str, only_plan: bool, yes: bool, as_json: bool
+    folder: Path | None,
+    source: str,
+    into: str,
+    environment: str,
+    only_plan: bool,
+    wait: int,
+    yes: bool,
+    as_json: bool,
 ) -> int:
     """Move the project from one node to another, with its data.
 
@@ -42,7 +50,7 @@ def command(
     if not screen.confirm("Move?" if not plan.begun else "Finish it?", yes=yes):
         screen.say("Nothing was changed.")
         return 1
-    move = migrate.migrate(plan, screen.working if as_json else screen.step)
+    move = migrate.migrate(plan, screen.working if as_json else screen.step, wait)
     if as_json:
         screen.emit_json(move.as_dict())
         return 0

@@ -22,7 +22,8 @@ def command(nodes: tuple[str, ...], everything: bool, environment: str, at_once:
     choice.check(nodes, everything)
     here = None if everything else project.find_or_none()
     places = target.places(here, environment, nodes)
-    found = looking.look(places, named=here is None, at_once=at_once, as_json=as_json)
+    together = here.nodes(environment) if here else ()
+    found = looking.look(places, named=here is None, together=together, at_once=at_once, as_json=as_json)
     if as_json:
         screen.emit_json([each.as_dict() for each in found])
     elif not found:

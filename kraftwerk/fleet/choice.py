@@ -1,6 +1,7 @@
 """Which nodes are meant, where a command takes several."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from kraftwerk import privilege, service, target
 from kraftwerk.errors import KraftwerkError
@@ -72,6 +73,13 @@ def targets(project: Project, environment: str, names: Sequence[str], everything
         nodes = of_environment(project, environment)
     else:
         nodes = named(names or project.nodes(environment) or [target.choose(project, environment, by)])
-    found = [target.resolve(project, environment, node.name) for node in nodes]
+    found = _cron_once([target.resolve(project, environment, node.name) for node in nodes])
     holding = {name for each in found for name in service.places(each.instance.options).values()}
     return sorted(found, key=lambda each: each.node.name not in holding)
+
+
+def _cron_once(found: list[Target]) -> list[Target]:
+    """Return targets of which one alone runs cron jobs: where all are new, several would take them for theirs."""
+    first = next((each.node.name for each in found if each.instance.cron), "")
+    without = ((each, replace(each.instance, cron={})) for each in found)
+    return [each if each.node.name == first else replace(each, instance=bare) for each, bare in without]

@@ -5,6 +5,8 @@ hold.py OPTIONS, which is JSON:
   patience     seconds that a request waits before it is answered 503
   running      seconds that one-off commands and cron jobs are given to end
   gate, asked  gate.sh, and its arguments after the slot
+  page         what those see who waited too long, where the project has no page of its own
+  message      what stands in the project's own for words to its visitors, and what is said there
 
 It prints a JSON line for each thing that it did, and reads lines on stdin: `release`, or `forward` with an address and
 a script for when the site has moved there. The script prints a word when there is no way back; where it fails before
@@ -39,10 +41,6 @@ STOP = "30"  # seconds that requests and workers are given to finish
 START = "5"  # seconds that runit is given to start them
 LINGER = 60  # seconds that nginx is given to forget where it was led
 TAIL = 600  # seconds that requests may take which were let through at the end
-PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Back in a moment</title><body style="font: 1.2em sans-serif; max-width: 30em; margin: 20vh auto; padding: 0 1em">
-<h1>Back in a moment</h1><p>This site is being worked on. Please try again in a minute.</p></body></html>
-"""
 
 
 class Site:
@@ -54,10 +52,14 @@ class Site:
         self.run = f"/run/kraftwerk/{self.name}"
         self.root = f"/web/{self.name}"
         self.slot = link(f"{self.root}/slots/live")
-        self.web = f"/etc/service/{self.name}-web-{self.slot}"
         services = [f"/etc/service/{self.name}-{name}" for name in options["processes"]]
         self.workers = [service for service in services if self.runs(service)]
         self.entrance, self.inside = folder(self.run), folder(f"{self.root}/slots")
+
+    @property
+    def web(self) -> str:
+        """What runit calls the live slot."""
+        return f"/etc/service/{self.name}-web-{self.slot}"
 
     def runs(self, service: str) -> bool:
         """Whether runit keeps it running."""
@@ -140,6 +142,7 @@ class Site:
     def restore(self) -> tuple[str, str]:
         """Have all run again as before, whatever was stopped. Returns what the gate saw."""
         seen = ("", "")
+        self.slot = link(f"{self.root}/slots/live")  # the caller may have made another release the live one meanwhile
         if self.serves():
             seen = self.start_web()
             self.point(f"{self.slot}.sock")
@@ -224,7 +227,7 @@ class Waiting:
 
     async def refuse(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Answer 503, and read what is still sent: who closes before that is a broken connection for nginx."""
-        page = maintenance(self.site.root)
+        page = maintenance(self.site)
         head = (
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html; charset=utf-8\r\n"
             f"Content-Length: {len(page)}\r\nRetry-After: 30\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
@@ -295,7 +298,7 @@ async def hold(site: Site, waiting: Waiting, caller: Caller) -> str:
     """Stop all that changes data, in order, while the site serves as long as it can; then wait for the word to end."""
     for worker in site.workers:  # those that make jobs last, so that they are named last
         say(doing=os.path.basename(worker))
-        await to_thread(sv, "-w", STOP, "force-stop", worker)
+        await to_thread(sv, "-w", patience(worker), "force-stop", worker)
     await to_thread(site.close)
     until = time.monotonic() + site.options["running"]
     if not (alone := site.empty()):
@@ -373,6 +376,16 @@ def sv(*words: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["sv", *words], stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
+def patience(worker: str) -> str:
+    """How many seconds a worker may take to stop, by what its service says."""
+    try:
+        with open(f"{worker}/stop", encoding="ascii") as stop:
+            seconds = int(stop.read().split()[1])
+    except (OSError, ValueError, IndexError):
+        seconds = 0
+    return str(seconds + 5) if seconds else STOP
+
+
 def link(path: str) -> str:
     """Where a link leads, or nothing."""
     try:
@@ -381,13 +394,14 @@ def link(path: str) -> str:
         return ""
 
 
-def maintenance(root: str) -> bytes:
+def maintenance(site: Site) -> bytes:
     """The page for those who waited too long: the project's own maintenance.html, if it has one."""
     try:
-        with open(os.open(f"{root}/current/maintenance.html", os.O_RDONLY | os.O_NOFOLLOW), "rb") as page:
-            return page.read()
+        with open(os.open(f"{site.root}/current/maintenance.html", os.O_RDONLY | os.O_NOFOLLOW), "rb") as page:
+            place, words = site.options["message"]
+            return page.read().replace(place.encode(), words.encode())
     except OSError:
-        return PAGE
+        return str(site.options["page"]).encode()
 
 
 def say(**fact: object) -> None:

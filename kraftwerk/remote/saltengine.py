@@ -21,7 +21,8 @@ from typing import Any, cast
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "code"), HERE]
 
-import saltmodules  # type: ignore[import-not-found] # noqa: E402 - it lies beside us on the node
+import saltlock  # type: ignore[import-not-found] # noqa: E402 - it lies beside us on the node, as do the others
+import saltmodules  # type: ignore[import-not-found] # noqa: E402
 
 IDLE = 600  # seconds without a run until it ends
 TICK = 5
@@ -91,7 +92,7 @@ def leave(door: socket.socket) -> None:
 
 
 class Frames:
-    """What Salt prints goes to the caller as messages; a caller who is gone stops no run."""
+    """What Salt prints goes to the caller as messages; a caller who is gone stops no run (see saltlock.py)."""
 
     def __init__(self, stream: int, key: str) -> None:
         self.stream, self.key = stream, key
@@ -231,6 +232,7 @@ class Run:
         number = os.fork()
         if not number:
             try:
+                saltlock.mark(request["call"])
                 self.frames.send(self.answer(request, archive))
             except BaseException as error:
                 self.frames.fail(f"Traceback: {error!r}\n")

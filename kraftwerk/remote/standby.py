@@ -32,12 +32,13 @@ PLAIN = (
 FIRST = ("gevent", "eventlet", "ddtrace", "newrelic")
 
 
-def load(word: str) -> None:
-    """Import what applications are made of, as far as it is installed, until there is the word."""
+def load(word: str, alone: bool) -> None:
+    """Import what applications are made of, as far as it is installed: until there is the word, if it is for one worker
+    alone; several have it from here, each of which would take as long for it by itself."""
     settings = os.environ.pop(SETTINGS, None)
     if not any(importlib.util.find_spec(name) for name in FIRST):
         for name in PLAIN:
-            if os.path.exists(word):
+            if alone and os.path.exists(word):
                 break
             with suppress(Exception):  # not there, mostly; what is wrong with it the application will say
                 importlib.import_module(name)
@@ -51,7 +52,7 @@ def main(word: str, ready: str, *words: str) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     program = shutil.which(words[0]) or words[0]
     sys.path[0] = os.path.dirname(program)
-    load(word)
+    load(word, words[words.index("--workers") + 1] == "1" if "--workers" in words else True)
     os.close(os.open(ready, os.O_CREAT | os.O_WRONLY, 0o640))
     until = time.monotonic() + PATIENCE
     while not os.path.exists(word):

@@ -5,6 +5,9 @@ main() {
   service=/etc/service/$1-web-$2
   [ "$(readlink "/web/$1/slots/live")" != "$2" ] || { echo "slot $2 is live" >&2; return 1; }
   [ "$(readlink "/web/$1/slots/$2")" != "../releases/$3" ] || ! stands_by "/web/$1/slots/$2" || return 0
+  # What a release before left open there has its time (stop.sh), and this one boots a little later.
+  [ ! -e "/run/kraftwerk-lock/$1.$2.drain" ] || flock -n "/run/kraftwerk-lock/$1.$2.drain" true || return 0
+  ! running || sv -w 10 force-stop "$service" >/dev/null || true # what stands by for another release
   touch "/etc/sv/$1-web-$2/down"
   ln -sfn "../releases/$3" "/web/$1/slots/$2"
   rm -f "/web/$1/slots/$2.go" "/run/kraftwerk/$1/$2.ready"

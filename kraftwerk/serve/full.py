@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from kraftwerk import deploy, project, rollout
+from kraftwerk import deploy, project, rollout, target
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.release import Release
 from kraftwerk.rollout import Phase, Rollout
@@ -20,27 +20,11 @@ from kraftwerk.serve.nodelog import NodeLog, said_anyway
 from kraftwerk.serve.save import AGAIN, END, FIRST, MENDED, SAVE, light, words_for
 from kraftwerk.serve.saved import Saved
 from kraftwerk.target import Target
-from kraftwerk.tokens import Tokens
+from kraftwerk.tokens import Quiet, Tokens
 
 STATES = "salt/"
 PATIENCE = 15  # seconds to wait for a dump or another deploy
 MIGRATION = "/migrations/"
-
-
-class Quiet(Tokens):
-    """Phases of which nothing is printed: one line tells of a save."""
-
-    def __enter__(self) -> "Quiet":
-        return self
-
-    def begin(self, name: str) -> None:
-        """Print nothing."""
-
-    def progress(self, text: str) -> None:
-        """Print nothing."""
-
-    def done(self, name: str, note: str | None) -> None:
-        """Print nothing."""
 
 
 @dataclass
@@ -128,7 +112,7 @@ class Full:
 
     def _begun(self) -> Rollout:
         here = project.parse(self.saved.root)
-        instance = light(here.instance(self.there.instance.environment, self.there.node.name))
+        instance = light(target.instance_on(here, self.there.instance.environment, self.there.node))
         release = replace(self.release, number=self.beside)
         run = Rollout(here, replace(self.there, instance=instance), release, back=True, served=True, patience=PATIENCE)
         run.beside = self.release.number

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from kraftwerk import process, project, requirements, virtualenv
+from kraftwerk import process, project, requirements, virtualenv, workers
 from kraftwerk.deployment import Deployment
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.serve import embedded, environment, framework, front, interpreter
@@ -100,8 +100,9 @@ class Local:
             with suppress(OSError):
                 Path(environ["UPLOADS_PATH"]).mkdir(exist_ok=True)
         self.web = self._child(WEB, [str(self.venv / "bin" / "python"), *server.words], environ)
+        others = {name: workers.command(each) for name, each in given.processes.items()}
         self.servers = [self._child(name, each.words, environ) for name, each in servers.items()]
-        self.others = [self._child(name, ["bash", "-c", words], environ) for name, words in given.processes.items()]
+        self.others = [self._child(name, ["bash", "-c", words], environ) for name, words in others.items()]
         for name in missing:
             self.log.say(f"{name} is not here → kraftwerk serve --services NODE uses a node's", fg="yellow")
         if self.front:

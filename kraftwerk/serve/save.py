@@ -7,15 +7,15 @@ template that is broken, or a module that is imported late, is seen only once it
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from kraftwerk import deploy, migration, slot, upload
+from kraftwerk import cutover, deploy, migration, slot, steady, upload
 from kraftwerk import lock as locks
 from kraftwerk import release as releases
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.release import SERVED
-from kraftwerk.remote import script
 from kraftwerk.rollout import Phase, Rollout
 from kraftwerk.target import Target
+from kraftwerk.workers import WEB
 
 COLLECT = "collectstatic"  # the release commands that are run again when a file is saved that is no code
 CODE = (".py", ".html", ".txt", ".md", ".toml", ".cfg", ".ini", ".yaml", ".yml")
@@ -25,7 +25,7 @@ DRAIN = 1  # seconds that requests are given to finish: whoever saves again shal
 
 def lock(run: Rollout) -> None:
     """Keep others away, and see that none of them deployed."""
-    held = locks.held(run.target.connection, run.instance.name, wait=run.patience, last=script("idle"))
+    held = locks.held(run.target.connection, run.instance.name, wait=run.patience, last=slot.idle())
     run.locks.enter_context(held)
     run.history = releases.read_live(run.target.connection, run.instance)
     if run.history.live != run.beside:
@@ -66,9 +66,10 @@ def mirror(run: Rollout) -> None:
 
 def grow(run: Rollout) -> None:
     """Let the first worker have company, which nobody had to wait for."""
-    workers = run.project.instance(run.instance.environment, run.target.node.name).workers or WORKERS
+    project = run.project.instance(run.instance.environment, run.target.node.name)
+    workers = run.instance.scale.get(WEB) or project.workers or WORKERS
     if workers > 1:
-        slot.grow(run.target.connection, run.instance, run.slot, workers - 1)
+        slot.resize(run.target.connection, run.instance, workers)
 
 
 def stand_by(run: Rollout) -> None:
@@ -86,7 +87,7 @@ def leave(run: Rollout) -> None:
 
 FIRST: tuple[Phase, ...] = (*deploy.DEPLOY[:-1], mirror, grow, stand_by, deploy.unlock)
 SAVE: tuple[Phase, ...] = (
-    lock, send, collect, deploy.boot, deploy.gate, deploy.switch, drain, mirror, grow, stand_by,
+    lock, send, collect, cutover.boot, cutover.gate, cutover.switch, steady.workers, drain, mirror, grow, stand_by,
     deploy.unlock,
 )  # fmt: skip
 MENDED: tuple[Phase, ...] = (lock, mend, *SAVE[1:])
@@ -95,7 +96,10 @@ END: tuple[Phase, ...] = (lock, leave, deploy.unlock)
 
 
 def light(instance: Instance) -> Instance:
-    """Return an instance that starts with one worker: each loads the application, and the first one is waited for."""
+    """Return an instance that starts with one worker: each loads the application, and the first one is waited for.
+
+    One whose web was scaled starts with as many as that: a node keeps it.
+    """
     return replace(instance, workers=1)
 
 

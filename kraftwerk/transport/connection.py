@@ -82,14 +82,21 @@ class Connection:
         """
         return self.run(["sh", "-seu", "--", *arguments], input=body.encode(), timeout=timeout, check=check)
 
-    def popen(self, words: Sequence[str], *, stdin: Stream, stdout: Stream, stderr: Stream = None) -> process.Popen:
+    def popen(
+        self, words: Sequence[str], *, stdin: Stream, stdout: Stream, stderr: Stream = None, apart: bool = False
+    ) -> process.Popen:
         """Start a program on the node, to read or feed it while it runs.
+
+        Args:
+            apart: Ctrl-C in our terminal doesn't reach the way to it; on this computer it never does, and sudo wants
+                the terminal.
 
         Raises:
             KraftwerkError: the node can't be reached.
         """
         self.ready()
-        return process.popen(self._command(words), stdin=stdin, stdout=stdout, stderr=stderr)
+        detach = apart and not self.node.is_here
+        return process.popen(self._command(words), stdin=stdin, stdout=stdout, stderr=stderr, detach=detach)
 
     def interactive(self, words: Sequence[str]) -> NoReturn:
         """Become a program on the node: terminal (when there is one here), stdin, exit code and Ctrl-C are its own.
@@ -153,7 +160,7 @@ class Connection:
             files_from=files is not None,
             missing=missing,
         )
-        names = None if files is None else b"".join(name.encode() + b"\0" for name in files)
+        names = None if files is None else b"".join(os.fsencode(name) + b"\0" for name in files)
         process.run(as_root_here(self.node, command), input=names)
 
     def _command(self, words: Sequence[str], *, tty: bool = False) -> list[str]:

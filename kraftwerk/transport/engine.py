@@ -61,11 +61,10 @@ class Engine:
         self._on_line = on_line
         self.connection = connection
         self._key = enginefile.key()
-        self._modules, self._offered = "", b""
+        self._modules = ""
         settings = expected(connection.node)
-        with suppress(OSError):
-            self._offered = settings.file.read_bytes() if settings.file else b""
-        hello = json.dumps(_told(settings) | {"offered": bool(self._offered)})
+        self._offered = settings.file if settings.file is not None and settings.file.is_file() else None
+        hello = json.dumps(_told(settings) | {"offered": self._offered is not None})
         where = [str(folder(connection.node)), self._key, connection.node.salt_folder, hello]
         words = ["python3", "-ISc", program("saltdoor"), *where]
         self._process = connection.popen(words, stdin=process.PIPE, stdout=process.PIPE, stderr=process.PIPE)
@@ -95,8 +94,8 @@ class Engine:
         Raises:
             KraftwerkError: the node can't be reached, or the engine ended.
         """
-        if not self._ready:
-            self._ready = bool(self._answer())
+        while not self._ready:  # first it may say that another call just brought the modules
+            self._ready = "ready" in self._answer()
         if settings.modules != self._modules:
             self._send_modules(settings)
         self._ask({"call": list(words), "settings": _told(settings), "size": len(archive), "level": level}, archive)
@@ -180,9 +179,9 @@ class Engine:
                 self._on_line(f"{SENDING} ({screen.size(len(content))}, once)")
             self._give(content)
             return
-        offered, self._offered = self._offered, b""  # they are asked for first of all, if at all
-        if message.get("need") == "modules" and offered:
-            self._give(offered)
+        offered, self._offered = self._offered, None  # they are asked for first of all, if at all
+        if message.get("need") == "modules" and offered is not None:
+            self._give(offered.read_bytes())
         else:
             self._messages.put(message)
 

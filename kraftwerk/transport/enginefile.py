@@ -44,7 +44,7 @@ PACKAGES = (
     *("salt", "distro", "jinja2", "yaml", "tornado", "msgpack", "certifi", "markupsafe", "looseversion", "packaging"),
     *("requests", "idna", "urllib3", "charset_normalizer", "contextvars", "immutables", "backports"),
 )
-PROGRAMS = ("saltengine", "saltparts", "saltmodules")
+PROGRAMS = ("saltengine", "saltparts", "saltmodules", "saltlock")
 # What the engine imports when it starts, and what every call has Salt load.
 LOADED = (
     *("salt.cli.caller", "salt.config", "salt.fileclient", "salt.state", "salt.utils.templates", "jinja2.sandbox"),

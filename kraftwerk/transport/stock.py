@@ -5,20 +5,23 @@ slower, and silent until it is done; secrets are treated the same, as far as it 
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from kraftwerk import argv, lock, process, saltcall, saltconf
+from kraftwerk import argv, lock, process, saltcall, saltconf, screen
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node
 from kraftwerk.remote import script
+from kraftwerk.screen import OnProgress
 from kraftwerk.transport import Connection, sent
 
 LOCK = "salt-ssh"  # two of it on one node at a time take each other's archive away
 WAIT = 600  # seconds
+SOON = 3  # seconds of waiting that nobody needs to be told of
 
 
 def execute(
@@ -41,7 +44,7 @@ def execute(
     connection = Connection(node)
     connection.check()  # the program itself would ask for a password, and put its reasons less well
     words = saltcall.spoken(function, arguments, keywords, exact=exact)
-    with lock.held(connection, LOCK, wait=WAIT), sent.folder() as folder:
+    with lock.held(connection, LOCK, wait=WAIT, on_progress=_waiting(node)), sent.folder() as folder:
         shared = {"ssh_options": connection.options}
         master = {**yaml.safe_load(saltconf.write().read_text()), **shared, **options}
         Path(folder, "master").write_text(yaml.safe_dump(master, sort_keys=False))
@@ -55,6 +58,19 @@ def execute(
 def forget(connection: Connection) -> None:
     """Remove what a state run of salt-ssh leaves on the node, also one that was killed: the whole pillar."""
     connection.script(script("saltleft"), connection.node.salt_folder, check=False)
+
+
+def _waiting(node: Node) -> OnProgress:
+    """Return what tells who is waited for: once, and not at once."""
+    begun, told = time.monotonic(), False
+
+    def tell(what: str) -> None:
+        nonlocal told
+        if not told and time.monotonic() - begun > SOON:
+            told = True
+            screen.warn(f"{node.name}: {what}; stock salt-ssh runs once at a time, and this gives up after {WAIT} s")
+
+    return tell
 
 
 def _value(node: Node, function: str, done: process.Completed) -> Any:

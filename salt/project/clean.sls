@@ -21,6 +21,8 @@ project/clean/{{ name }}/files:
       - {{ nginx.sites }}/{{ name }}.conf
       {%- endif %}
       - /etc/cron.d/kraftwerk-{{ name }}
+      - /etc/kraftwerk/cron/{{ name }}
+      - /var/lib/kraftwerk/cron/{{ name }}
       - /etc/tmpfiles.d/kraftwerk-{{ name }}.conf
     - require_in:
       - cmd: nginx/service/valid
@@ -44,10 +46,12 @@ project/clean/{{ name }}/run:
 project/clean/{{ name }}/source:
   file.absent:
     - names:
-      {%- for path in ["current", "releases", "venvs", "slots", "logs", "exec"] %}
+      {%- for path in ["current", "releases", "venvs", "earlier", "slots", "logs", "exec", "maintenance"] %}
       - {{ instance.root }}/{{ path }}
       {%- endfor %}
       - {{ instance.log }}
+      - /var/lib/kraftwerk/follow/{{ name }}
+      - /var/lib/kraftwerk/follow/.{{ name }}
       - /var/log/nginx/{{ name }}.access.log
       - /var/log/nginx/{{ name }}.error.log
     {%- if "processes" in instance.remove %}

@@ -5,45 +5,24 @@ include:
 
 # Workers, and the log of every process. A worker's service is linked and restarted by deploy, like the web slots.
 {%- for name, instance in instances.items() %}
-  {%- for process, command in instance.processes.items() %}
+  {%- for unit, worker in instance.units.items() %}
+    {%- set context = {"instance": instance, "unit": unit, "worker": worker} %}
+    {%- for file, source in {"run": "process", "finish": "finish", "stop": "stop", "control/t": "control"}.items() %}
 
-project/process/{{ name }}/{{ process }}:
+project/process/{{ name }}/{{ unit }}{{ "" if file == "run" else "/" ~ file }}:
   file.managed:
-    - name: /etc/sv/{{ name }}-{{ process }}/run
-    - source: salt://project/files/process.jinja
+    - name: /etc/sv/{{ name }}-{{ unit }}/{{ file }}
+    - source: salt://project/files/{{ source }}.jinja
     - template: jinja
-    - mode: '0755'
+    - mode: '{{ "0644" if file == "stop" else "0755" }}'
     - makedirs: True
-    - context: {{ {"instance": instance, "process": process, "command": command} | tojson }}
+    - context: {{ context | tojson }}
     - require:
       - pkg: runit/package/installed
-
-project/process/{{ name }}/{{ process }}/finish:
-  file.managed:
-    - name: /etc/sv/{{ name }}-{{ process }}/finish
-    - source: salt://project/files/finish.jinja
-    - template: jinja
-    - mode: '0755'
-    - makedirs: True
-    - context: {{ {"instance": instance, "process": process} | tojson }}
-    - require:
-      - pkg: runit/package/installed
-
-# Huey drops its tasks when it is told to end as all others are (TERM), and finishes them when it is interrupted.
-project/process/{{ name }}/{{ process }}/control:
-    {%- if "huey" in command %}
-  file.managed:
-    - name: /etc/sv/{{ name }}-{{ process }}/control/t
-    - source: salt://project/files/interrupt.sh
-    - mode: '0755'
-    - makedirs: True
-    {%- else %}
-  file.absent:
-    - name: /etc/sv/{{ name }}-{{ process }}/control
-    {%- endif %}
+    {%- endfor %}
   {%- endfor %}
 
-  {%- for process in ["web-a", "web-b"] + (instance.processes | list) %}
+  {%- for process in ["web-a", "web-b"] + (instance.units | list) %}
 
 project/process/{{ name }}/{{ process }}/log:
   file.managed:
@@ -72,7 +51,7 @@ project/process/{{ name }}/only:
   kw_runit.only:
     - name: {{ instance.root }}/exec
     - keep:
-      {%- for process in ["web-a", "web-b"] + (instance.processes | list) %}
+      {%- for process in ["web-a", "web-b"] + (instance.units | list) %}
       - {{ name }}-{{ process }}
       {%- endfor %}
     - require:

@@ -7,7 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks import earlier, growth, install, report, work
+from tests.benchmarks import earlier, first, growth, install, report, work
 from tests.benchmarks.lab import BENCH, Lab
 from tests.benchmarks.measure import WrongWork, alternate
 from tests.benchmarks.peers.ansible import Ansible
@@ -93,6 +93,8 @@ def main() -> None:
     try:
         lab.make_nodes(asked.nodes)
         found = measure(lab, asked)
+        if asked.lab:
+            first.tidy(lab)
     finally:
         if not asked.lab:
             lab.remove()

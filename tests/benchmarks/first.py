@@ -8,8 +8,9 @@ from tests.benchmarks.peers.saltssh import THIN, stock
 
 # For minutes after ext4 removed thousands of files it takes three times as long to make new ones, as it looks at each
 # inode that was freed. No node at first contact has that behind it: what was there is moved away, and not removed.
+PLACE = "/var/tmp/kraftwerk-bench."
 ASIDE = f"""
-aside=$(mktemp -d /var/tmp/kraftwerk-bench.XXXXXX)
+aside=$(mktemp -d {PLACE}XXXXXX)
 for folder in /var/lib/kraftwerk/engine /var/lib/kraftwerk/salt {THIN}; do
   [ ! -e "$folder" ] || mv "$folder" "$aside"
 done
@@ -21,6 +22,12 @@ def forget(lab: Lab, node: str) -> None:
     lab.node_script(node, ASIDE)
     lab.kraftwerk("clean-node", node, "--yes")
     disconnect(lab, [node])
+
+
+def tidy(lab: Lab) -> None:
+    """Remove from a lab that is kept what was moved away, once nothing more is measured."""
+    for node in lab.nodes[:1]:
+        lab.node_script(node, f"rm -rf {PLACE}*\n")
 
 
 def contact(lab: Lab, peers: Peers) -> list[Job]:

@@ -14,7 +14,7 @@ import yaml
 
 BENCH = Path(__file__).parents[2] / ".bench"
 BIN = Path(sys.executable).parent
-FULL, FILES = "bench-full", "bench-files"
+FULL, FILES, BARE = "bench-full", "bench-files", "bench-bare"
 UNTOLD = ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV")  # a developer's habits, which users don't have
 
 
@@ -29,7 +29,8 @@ class Lab:
 
     Attributes:
         folder: where every tool's configuration is.
-        nodes: the small nodes; beside them there are `bench-full`, with a project, and `bench-files`.
+        nodes: the small nodes; beside them there are `bench-full`, with a project, and `bench-files`;
+            and `bench-bare`, which is made for the rows that begin with nothing.
     """
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="kwb-")))
@@ -126,17 +127,19 @@ class Lab:
         self.nodes = many(count)
         there = self.hosts() if self.roster.exists() else {}
         if FULL not in there:
-            self._make(FULL)  # alone: it may have to make the base first
+            self.make(FULL)  # alone: it may have to make the base first
         with ThreadPoolExecutor(1) as pool:
             deployed = pool.submit(self._deploy)
-            self.everywhere([name for name in (FILES, *self.nodes) if name not in there], self._make)
+            self.everywhere([name for name in (FILES, *self.nodes) if name not in there], self.make)
             deployed.result()
-        self._write_ssh_config()
+        self.write_ssh_config()
 
-    def _make(self, name: str) -> None:
+    def make(self, name: str) -> None:
+        """Make a node."""
         self.kraftwerk("create-node", name, "--provider", "local", "--no-hosts", "--yes")
 
-    def _destroy(self, name: str) -> None:
+    def destroy(self, name: str) -> None:
+        """Remove a node."""
         self.run(["kraftwerk", "destroy-node", name, "--yes"], check=False)
 
     def _deploy(self) -> None:
@@ -144,7 +147,8 @@ class Lab:
             self.kraftwerk("init", "shop", "--template", "django", "--with", "postgres,files", "--defaults")
         self.kraftwerk("deploy", FULL, "--yes", cwd=self.project)
 
-    def _write_ssh_config(self) -> None:
+    def write_ssh_config(self) -> None:
+        """Have plain ssh know the nodes that there are."""
         lines = [line for name, host in self.hosts().items() for line in (f"Host {name}", f"  HostName {host}")]
         lines += ["Host *", "  User root", f"  IdentityFile {self.key}", "  IdentitiesOnly yes", "  BatchMode yes"]
         lines += [f"  UserKnownHostsFile {self.known_hosts}"]
@@ -153,5 +157,5 @@ class Lab:
     def remove(self) -> None:
         """Remove the nodes and the folder."""
         if self.roster.exists():
-            self.everywhere(list(self.hosts()), self._destroy)
+            self.everywhere(list(self.hosts()), self.destroy)
         self.run(["rm", "-rf", str(self.folder)], cwd=Path("/"))

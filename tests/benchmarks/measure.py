@@ -25,6 +25,7 @@ class Job:
         cwd: where it runs.
         before: done each time before, untimed.
         done: tells by what it printed, and by what it looks at itself, whether it did its work.
+        took: returns the seconds by what it printed, where they aren't those of the whole command.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Job:
     cwd: Path | None = None
     before: Callable[[], object] = lambda: None
     done: Callable[[str], bool] = lambda output: True
+    took: Callable[[str], float] | None = None
 
     def once(self, lab: Lab) -> float:
         """Run it and return the seconds that it took.
@@ -46,7 +48,7 @@ class Job:
         seconds = time.perf_counter() - began
         if not self.done(output):
             raise WrongWork(f"{shlex.join(map(str, self.words))} printed\n{output}")
-        return seconds
+        return self.took(output) if self.took else seconds
 
 
 def alternate(lab: Lab, jobs: Sequence[Job], rounds: int, told: Callable[[str], object]) -> Times:

@@ -82,7 +82,8 @@ class Found:
         figures, plot = folder / "benchmarks.json", folder / "benchmarks.svg"
         figures.write_text(json.dumps(self.as_json(), indent=1) + "\n")
         command = [BENCH / "bin" / "python", Path(__file__).with_name("plot.py"), figures, plot]
-        subprocess.run(command, check=True, timeout=120)
+        if self.rows:
+            subprocess.run(command, check=True, timeout=120)
         (folder / "benchmarks.md").write_text(self.page())
         print(f"→ {folder / 'benchmarks.md'}")
 

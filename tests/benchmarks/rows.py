@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.benchmarks import first, work
+from tests.benchmarks import first, nothing, redeploy, work
 from tests.benchmarks.goals import Goal
 from tests.benchmarks.lab import FILES, FULL, Lab
 from tests.benchmarks.measure import Job, WrongWork
@@ -144,4 +144,13 @@ ROWS = (
     Row("first", "first contact with a node", first.contact, (Goal(2.5), Goal(0.4, "salt-ssh"))),
     Row("one-off-many", "one-off command on {many} nodes", one_off_many, (Goal(1.2, "pyinfra"),)),
     Row("fifteen-many", "no-op converge, 15 resources on {many} nodes", fifteen_many, (Goal(0.45, "salt-ssh"),)),
+    Row("redeploy", "a change of a Django project's code, until it is live", redeploy.redeploy, (Goal(3),)),
+    Row("rollback", "back to the release before", redeploy.rollback, (Goal(2),)),
+    Row(
+        "forty",
+        "virtualenv of 40 packages, none in a cache",
+        nothing.forty,
+        (Goal(1.15, "uv, to bytecode as well"),),
+    ),
+    Row("bare", "bare node to its first answer", nothing.first_answer, (Goal(1.25, "apt-get and uv"),)),
 )

@@ -201,6 +201,15 @@ def test_the_last_dump_is_on_record(node):
     assert node.salt["kw_archive.estimate"]("mysite") == record["size"] == made["size"] > 3_000_000
 
 
+def test_an_archive_of_some_services_is_no_record_of_all(node):
+    made = node.salt["kw_archive.create"]("mysite", only=["old"])
+    assert archive.verify(Path(made["path"])).order == ("old",)
+    assert not node.record.exists()
+    assert node.salt["kw_archive.estimate"]("mysite", only=["old"]) == 0
+    node.salt["kw_archive.create"]("mysite", str(node.dump / "all.kw"))
+    assert node.salt["kw_archive.estimate"]("mysite", only=["streams"]) == 1000
+
+
 def test_a_service_that_fails_leaves_nothing(node, tmp_path):
     node.dump.mkdir()
     (node.dump / ".mysite.kw.part").write_bytes(b"of a killed dump")

@@ -15,7 +15,7 @@ ODD = 'it\'s $HOME = "a"\n# no comment \\ end'
 @pytest.fixture
 def write(loaders, patch_module, tmp_path):
     """Write the env file of an instance into the test's folder."""
-    patch_module("kw_environ", SECRETS=str(tmp_path / "secrets"))
+    patch_module("kw_environ", SECRETS=str(tmp_path / "secrets"), FOLLOW=str(tmp_path / "follow"))
     group = grp.getgrgid(os.getgid()).gr_name
 
     def call(**arguments):
@@ -74,6 +74,19 @@ def test_wrong_permissions_are_mended(write, tmp_path):
     (tmp_path / "env").chmod(0o644)
     assert list(write()) == ["permissions"]
     assert stat.S_IMODE((tmp_path / "env").stat().st_mode) == 0o640
+
+
+def test_what_changes_leaves_a_mark_for_the_live_release(write, tmp_path):
+    mark = tmp_path / "follow" / "mysite"
+    write()
+    assert not mark.exists()  # nothing is live yet
+    (tmp_path / "current").mkdir()
+    (tmp_path / "current" / ".kraftwerk-env").touch()
+    write()
+    write(environ={"A": "1"}, test=True)
+    assert not mark.exists()
+    write(environ={"A": "1"})
+    assert mark.read_text() == ""
 
 
 def test_a_dry_run_makes_neither_file_nor_secret(write, tmp_path):

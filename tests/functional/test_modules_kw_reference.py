@@ -53,7 +53,7 @@ def test_a_reference_to_nothing_is_refused(loaders, reference):
 
 
 def test_the_environment_of_an_instance_has_them_resolved_but_for_secrets(loaders, patch_module, tmp_path):
-    patch_module("kw_environ", SECRETS=str(tmp_path / "secrets"))
+    patch_module("kw_environ", SECRETS=str(tmp_path / "secrets"), FOLLOW=str(tmp_path / "follow"))
     environ = {"APP_HOSTS": "${ALLOWED_HOSTS}", "APP_SECRET": "${SECRET_KEY}", "STATIC_ROOT": "x/${STATIC_ROOT}"}
     loaders.modules["kw_environ.write"](
         str(tmp_path / "env"), "mysite", environ=environ, hosts=["a.test", "b.test"], static_root="s"

@@ -3,6 +3,7 @@
 import getpass
 import os
 import signal
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, pin_host_keys, roster_file, save_node
 from kraftwerk.paths import config_home, private
 from kraftwerk.process import run
+from kraftwerk.remote import program
 from kraftwerk.transport import Connection, engine, enginefile, saltinternals
 from tests.waiting import wait_for
 
@@ -34,7 +36,17 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def node(home, salt_factories, tmp_path_factory):
+def memory():
+    """Return the folder in memory that stands for the node's /dev/shm, which this machine shares with other runs."""
+    stock = 'SHM = "/dev/shm"'
+    assert stock in program("saltdoor")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "program", lambda name: program(name).replace(stock, f'SHM = "{folder}"'))
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def node(home, memory, salt_factories, tmp_path_factory):
     """Return a node: this machine, through an sshd of the test's own."""
     daemon = salt_factories.get_sshd_daemon(
         script_name=SSHD,
@@ -83,9 +95,8 @@ def test_our_modules_reach_the_node(node):
     assert saltssh.call(node, "sys.list_functions", "kw_runit")
 
 
-def test_states_of_a_tree_leave_nothing_in_memory(node, home, tmp_path):
+def test_states_of_a_tree_leave_nothing_in_memory(node, home, memory, tmp_path):
     """Neither there nor here, which are one computer in this test."""
-    before = set(Path("/dev/shm").glob("kraftwerk-salt-*"))
     sls = f"tree:\n  file.recurse:\n    - name: {tmp_path}/copy\n    - source: salt://tree\n"
     for name, text in (("tree.sls", sls), ("tree/one", "1")):
         path = config_home() / "salt" / name
@@ -93,19 +104,18 @@ def test_states_of_a_tree_leave_nothing_in_memory(node, home, tmp_path):
         path.write_text(text)
     (result,) = highstate.parse(node, saltssh.call(node, "state.apply", "tree"))
     assert result.result and (tmp_path / "copy" / "one").read_text() == "1"
-    assert not set(Path("/dev/shm").glob("kraftwerk-salt-*")) - before
+    assert not list(memory.iterdir())
 
 
-def test_a_state_changes_then_does_not_and_leaves_no_archive(node, tmp_path):
+def test_a_state_changes_then_does_not_and_leaves_no_archive(node, memory, tmp_path):
     file, lines = tmp_path / "file", []
-    before = set(Path("/dev/shm").glob("kraftwerk-salt-*"))
     for changes in (True, False):
         value = saltssh.call(node, "state.single", "file.managed", str(file), contents="hi", on_line=lines.append)
         (result,) = highstate.parse(node, value)
         assert (result.result, result.changed) == (True, changes)
     assert any(highstate.COMPLETED.search(line) for line in lines)
     assert not (Path(node.salt_folder) / "salt_state.tgz").exists()
-    assert not set(Path("/dev/shm").glob("kraftwerk-salt-*")) - before
+    assert not list(memory.iterdir())
 
 
 def test_a_node_that_does_not_listen_is_unreachable(home):
@@ -120,8 +130,8 @@ def test_a_call_is_not_mistaken_for_text_of_states(node):
     assert (value, code) == ("out\nerr", 0)
 
 
-def test_what_a_killed_run_left_is_removed_by_the_next(node):
-    left = Path(f"/dev/shm/kraftwerk-salt-{os.getpid()}-0")  # its number is that of another process by now
+def test_what_a_killed_run_left_is_removed_by_the_next(node, memory):
+    left = memory / f"kraftwerk-salt-{os.getpid()}-0"  # its number is that of another process by now
     private(left)
     (left / "pillar.json").write_text("hush")
     archive = private(Path(node.salt_folder)) / "salt_state.tgz"  # of a plain salt-ssh

@@ -12,7 +12,7 @@ GROUP = grp.getgrgid(os.getgid()).gr_name
 @pytest.fixture
 def managed(state, patch_module, tmp_path):
     """Run the state on a file in the test's folder."""
-    patch_module("kw_environ", SECRETS=str(tmp_path / "secrets"))
+    patch_module("kw_environ", SECRETS=str(tmp_path / "secrets"), FOLLOW=str(tmp_path / "follow"))
 
     def run(test=False, **arguments):
         name = str(tmp_path / "env")

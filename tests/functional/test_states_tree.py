@@ -70,6 +70,13 @@ def test_workers_never_use_up_a_small_node_s_memory(compile_tree):
     assert low["project/web/bare/a"]["context"]["instance"]["workers"] == 3
 
 
+def test_a_small_node_s_workers_share_what_is_loaded_unless_the_project_says_otherwise(compile_tree):
+    small = {"num_cpus": 1, "mem_total": 512}
+    found = compile_tree(BARE, MYSITE | {"preload": False, "timeout": 90}, grains=small)
+    chosen = [found[f"project/web/{name}/a"]["context"]["instance"] for name in ("bare", "mysite")]
+    assert [(each["workers"], each["preload"], each["timeout"]) for each in chosen] == [(2, True, 60), (2, False, 90)]
+
+
 def test_the_registry_holds_the_instance_as_it_came(compile_tree):
     assert compile_tree(MYSITE)["project/registry/mysite"]["dataset"] == MYSITE
 
@@ -257,3 +264,22 @@ def test_nothing_of_a_site_goes_where_nginx_still_needs_it(compile_tree):
     assert (low["project/site/mysite"]["state"], low["project/site/mysite"]["fun"]) == ("kw_nginx", "absent")
     assert {"kw_nginx": "project/site/mysite"} in low["project/clean/mysite/processes"]["require"]
     assert {"kw_runit": "project/clean/mysite/processes"} in low["project/clean/mysite/source"]["require"]
+
+
+def test_of_a_worker_as_many_are_kept_as_are_said_and_scaled(compile_tree):
+    worker = {"run": "mail", "count": 2, "stop": {"signal": "INT", "seconds": 60}}
+    site = {**MYSITE, "processes": {"clock": "tick", "mail": worker, "jobs": "huey_consumer jobs.huey"}}
+    kept = ["mysite-web-a", "mysite-web-b", "mysite-clock", "mysite-mail", "mysite-mail.2", "mysite-jobs"]
+    low = compile_tree(site)
+    assert low["project/process/mysite/only"]["keep"] == kept
+    stops = {
+        unit: low[f"project/process/mysite/{unit}/stop"]["context"]["worker"] for unit in ("clock", "mail", "jobs")
+    }
+    assert {unit: (stop["signal"], stop["seconds"]) for unit, stop in stops.items()} == {
+        "clock": ("TERM", 0),
+        "mail": ("INT", 60),
+        "jobs": ("INT", 0),  # Huey drops its tasks when it is told to end as all others are
+    }
+    scaled = compile_tree({**site, "scale": {"web": 7, "mail": 1, "clock": 0}})
+    assert scaled["project/process/mysite/only"]["keep"] == [kept[0], kept[1], "mysite-mail", "mysite-jobs"]
+    assert scaled["project/web/mysite/a"]["context"]["instance"]["workers"] == 7

@@ -24,10 +24,6 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"%s"]
 """
-FAILS = """\
-def application(environ, start_response):
-    raise RuntimeError("the till is empty")
-"""
 REDIRECTS = """\
 def application(environ, start_response):
     where = %r.get(environ["PATH_INFO"])
@@ -35,6 +31,7 @@ def application(environ, start_response):
     return []
 """
 YAML = "wsgi: shop\nworkers: 1\n"
+CHANGED = ["requirements.txt", "shop.py"]
 
 
 def kraftwerk(*words, cwd, code=0, stdin=""):
@@ -139,6 +136,23 @@ def test_a_redeploy_shares_what_did_not_change_and_stops_the_old_one(live):
     live.deploy()
 
 
+def test_a_plan_tells_how_it_differs_from_what_is_live(live):
+    live.write("planned")
+    (live.root / "new.txt").touch()
+    (live.root / "unchanged.txt").rename(live.root / ".." / "unchanged.txt")
+    (live.root / "requirements.txt").write_text("gunicorn\niniconfig\n")
+    found = json.loads(live.run("deploy", NODE, "--plan", "--json"))
+    (live.root / ".." / "unchanged.txt").rename(live.root / "unchanged.txt")
+    (live.root / "new.txt").unlink()
+    (live.root / "requirements.txt").write_text("gunicorn\n")
+    assert found["code"]["files"] == {"added": ["new.txt"], "changed": CHANGED, "removed": ["unchanged.txt"]}
+    assert (list(found["packages"]["added"]), found["packages"]["removed"]) == (["iniconfig"], {})
+    assert (found["states"], found["migrations"], found["downtime"]) == ([], [], [])
+    assert found["release"] == live.releases()[0]["number"] + 1
+    printed = live.run("deploy", NODE, "--plan", "-v")
+    assert "  code      1 file changed" in printed and "Files\n  ~ shop.py\n" in printed
+
+
 def test_what_runs_can_not_change_its_code(site):
     printed = site.run("run", "--", "sh", "-c", "touch shop.py; touch new.py; id -un", code=0)
     assert printed.count("Permission denied") == 2
@@ -163,15 +177,12 @@ def test_rollback_and_back_again(live):
 @pytest.mark.parametrize(
     ("code", "reason", "telling"),
     [
-        ("import nowhere_to_be_found", "the application exited instead of serving", "nowhere_to_be_found"),
         ("raise SystemExit(3)", "the application exited instead of serving", ""),
         ("application = None", "the application exited", "Failed to find application object"),
         ("def broken(:", "the application exited", "SyntaxError"),
-        (FAILS, "GET / answered 500", "the till is empty"),
-        (REDIRECTS % {"/": "/"}, "GET / redirects to itself (Location: http://shop.deploy-one/)", ""),
         (REDIRECTS % {"/": "/a", "/a": "/b", "/b": "/a"}, "redirects go in a circle", ""),
     ],
-    ids=["import", "exit", "no-callable", "syntax", "500", "redirects-to-itself", "circle"],
+    ids=["exit", "no-callable", "syntax", "circle"],
 )
 def test_a_broken_release_never_goes_live_and_its_reason_is_printed(live, code, reason, telling):
     before = live_number(live)
@@ -249,10 +260,12 @@ def test_a_release_that_does_not_fit_on_the_disk_is_refused_before_anything_is_s
     before = live_number(live)
     with (live.root / "huge").open("wb") as file:
         file.truncate(1 << 42)
-    printed = live.deploy(code=1)
-    (live.root / "huge").unlink()
-    assert "the node's disk is full: " in printed
-    assert "the release needs 4194305 MB" in printed
+    try:
+        printed = live.deploy(code=1)
+    finally:
+        (live.root / "huge").unlink()
+    assert f"the disk of {NODE} is too full: " in printed
+    assert "the release needs 8388659 MB" in printed  # twice its size, and some
     assert_untouched(live, before)
 
 
@@ -366,7 +379,7 @@ def test_the_plan_changes_nothing_and_without_an_answer_neither_does_deploy(live
     printed = live.run("deploy", NODE, "--plan")
     assert printed.splitlines()[0] == f"Plan for shop → {NODE} (production)"
     assert "  node      nothing to change" in printed
-    assert live.run("deploy", NODE, code=1).endswith("Deploy? [y/N]: \nNothing was changed.\n")
+    assert live.run("deploy", NODE, code=1).endswith("Deploy? [y/N/more]: \nNothing was changed.\n")
     assert json.loads(live.run("deploy", NODE, "--plan", "--json"))["states"] == []
     assert live.releases() == before
 

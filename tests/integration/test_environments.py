@@ -55,7 +55,7 @@ find /web/$i /etc/kraftwerk/secrets/$i /etc/nginx/kraftwerk/$i.conf /etc/tmpfile
   -printf '%p %M %u %g %l\\n' -type f -exec sha256sum {} + | sort
 getent passwd web-$i
 setpriv --reuid=postgres --regid=postgres --init-groups pg_dump $i | grep -v restrict | sha256sum
-pgrep -o -u web-$i gunicorn
+pgrep -f -o -u web-$i gunicorn
 """
 PEOPLE = """\
 from django.contrib.auth import get_user_model

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from kraftwerk import hold, local, lock, registry
+from kraftwerk import hold, local, lock, maintenance, registry
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
@@ -59,7 +59,7 @@ def site(make_shared_node, converged, tmp_path_factory):
     (root / "shop.py").write_text(visitors.SITE)
     (root / "kraftwerk.yaml").write_text(YAML)
     (root / "requirements.txt").write_text("gunicorn\n")
-    (root / "maintenance.html").write_text("<h1>We paint the shop</h1>")
+    (root / "maintenance.html").write_text("<h1>We paint the shop</h1>{{ message }}")
     command = [sys.executable, "-m", "kraftwerk", "deploy", NODE, "--yes"]
     subprocess.run(command, cwd=root, check=True, timeout=120)
     connection = Connection(get_node(NODE))
@@ -200,7 +200,7 @@ def test_who_waited_too_long_sees_the_projects_page(site):
         request = http.client.HTTPConnection(get_node(NODE).host, timeout=20)
         request.request("POST", "/", body=visitors.PAYLOAD * 10, headers={"Host": HOST})
         response = request.getresponse()
-        assert (response.status, response.read()) == (503, b"<h1>We paint the shop</h1>")
+        assert (response.status, response.read()) == (503, f"<h1>We paint the shop</h1>{maintenance.USUAL}".encode())
     assert held.refused == 5
     assert answer()[0] == 200
 
@@ -221,6 +221,41 @@ def test_a_deploy_answers_what_the_old_release_had_in_its_queue(site):
     for thread in threads:
         thread.join()
     assert set(statuses) == {200}
+
+
+def test_in_maintenance_visitors_see_the_projects_page_and_all_else_goes_on(site):
+    root = site[2]
+
+    def kraftwerk(*words, codes=(0,)):
+        command = [sys.executable, "-m", "kraftwerk", *words]
+        done = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        assert done.returncode in codes, done.stdout + done.stderr
+        return done.stdout
+
+    def kept():
+        for method in ("GET", "POST"):
+            request = http.client.HTTPConnection(get_node(NODE).host, timeout=20)
+            request.request(method, "/static/x", headers={"Host": HOST}, body=b"x" if method == "POST" else None)
+            response = request.getresponse()
+            assert (response.status, response.headers["Retry-After"]) == (503, "300")
+            assert response.read() == b"<h1>We paint the shop</h1>new colours"
+
+    assert kraftwerk("maintenance", "on", "--yes", "--message", "new colours").startswith(
+        f"{NODE}  {NAME}: visitors get 503"
+    )
+    kept()
+    assert kraftwerk("run", "--", "echo", "here") == "here\n"
+    said = kraftwerk("status", codes=(0, 1))  # a worker is off, by another test
+    assert "web 2/2 · maintenance since " in said and ": new colours (kraftwerk maintenance off)" in said
+    assert "GET / 200" in kraftwerk("deploy", NODE, "--yes")
+    kept()
+    local.stop(NODE)
+    local.start(NODE)
+    wait_for(lambda: on("systemctl is-active nginx") == "active")
+    kept()
+    kraftwerk("maintenance", "off")
+    wait_for(lambda: answer()[0] == 200, 30)
+    assert "maintenance" not in kraftwerk("status", codes=(0, 1))
 
 
 def test_after_a_reboot_nothing_holds(site):

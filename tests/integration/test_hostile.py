@@ -167,7 +167,7 @@ def test_static_files_are_sealed_by_who_owns_them(node):
         install -m 666 /dev/null /tmp/chmod.by""",
         INSTANCE,
     )
-    node.script(f'PATH="{FOLDER}/bin:$PATH"\n{script("seal")}', INSTANCE, "9", ".", "static")
+    node.script(f'PATH="{FOLDER}/bin:$PATH"\n{script("seal")}', INSTANCE, "9", ".", "", "/static/", "static")
     found = node.script('cd "/web/$1/releases/9"; cat /tmp/chmod.by; stat -c "%U %a" static static/a/file', INSTANCE)
     assert found.stdout.decode().split("\n")[:3] == ["web", "web 755", "web 755"]
     node.script('rm -r "/web/$1/releases/9" /tmp/chmod.by', INSTANCE)

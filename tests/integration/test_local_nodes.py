@@ -33,6 +33,7 @@ def traces(name):
 def network_traces(address):
     link = localargv.link_of(address)
     paths = [f"/run/netns/{link}", str(localboot.remains(address))]  # only root may look at the second
+    paths += map(str, localboot.groups(address))
     found = [path for path in paths if privilege.run(["test", "-e", path], check=False).returncode == 0]
     return found + [link] * localnet.has_link(link)
 
@@ -67,6 +68,17 @@ def test_two_nodes_have_different_keys_and_machine_ids(make_node):
     one, two = make_node("one"), make_node("two")
     for file in ("/etc/ssh/ssh_host_ed25519_key.pub", "/etc/machine-id"):
         assert one.text(["cat", file]) != two.text(["cat", file])
+
+
+def test_their_services_are_in_control_groups_of_their_own(make_node):
+    """Else one systemd can't see all of a service, and takes away the group that another just starts something in."""
+    seen = set()
+    for name in ("one", "two"):
+        make_node(name)
+        (nspawn,) = localproc.containers(machine.folder_of(name) / "root")
+        (init,) = localproc.children(nspawn)
+        seen.add(Path(f"/proc/{init}/cgroup").read_text())
+    assert len(seen) == 2
 
 
 def test_stop_keeps_files_and_address(make_node, kraftwerk):

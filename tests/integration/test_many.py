@@ -1,6 +1,7 @@
 """Several nodes at once: three that are there, one that can't be reached, and a project on them."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
@@ -9,6 +10,18 @@ from kraftwerk.node import Node, remove_node, save_node
 pytestmark = [pytest.mark.node, pytest.mark.network]
 NODES = ("many-a", "many-b", "many-c")
 GONE = "many-gone"
+YAML = f"""\
+wsgi: shop.wsgi:application
+workers: 1
+static: {{/static/: collected}}
+release: ['mkdir -p collected && echo $(hostname) $(date +%N) >collected/built.css']
+environments: {{production: {{nodes: [{", ".join(NODES)}]}}}}
+"""
+FAILS_AT_B = """\
+import socket
+if socket.gethostname() == "many-b":
+    raise RuntimeError("no till here")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +38,19 @@ def shop(nodes, kraftwerk, tmp_path_factory):
     """Deploy a project to the three nodes that its kraftwerk.yaml names, and return what that printed."""
     work = tmp_path_factory.mktemp("many")
     kraftwerk("init", "shop", cwd=work)
-    file = work / "shop" / "kraftwerk.yaml"
-    file.write_text(
-        f"{file.read_text()}\nrelease: ['true']\nenvironments: {{production: {{nodes: [{', '.join(NODES)}]}}}}\n"
-    )
+    (work / "shop" / "kraftwerk.yaml").write_text(YAML)
     return work / "shop", kraftwerk("deploy", "--yes", cwd=work / "shop", timeout=300)
+
+
+@contextmanager
+def edited(file, text):
+    """Have another text in a file for a while."""
+    kept = file.read_text()
+    file.write_text(text)
+    try:
+        yield
+    finally:
+        file.write_text(kept)
 
 
 def release(connection):
@@ -105,14 +126,66 @@ def test_what_is_wrong_with_a_release_shows_at_the_first_node_alone(nodes, shop,
     assert [each.text(["ls", "/web/shop/releases"]).split() for each in nodes[1:]] == [["1"], ["1"]]
 
 
+def test_release_commands_run_once_and_all_have_what_they_collected(nodes, shop):
+    built = {each.text(["cat", "/web/shop/current/collected/built.css"]) for each in nodes}
+    assert len(built) == 1 and built.pop().startswith("many-a ")
+    assert "migrate ✓ as on many-a" in shop[1].stdout
+    owners = {each.text(["stat", "-c", "%U:%G", "/web/shop/current/collected/built.css"]) for each in nodes}
+    assert owners == {"web:www-data"}
+
+
+def test_when_it_fails_at_the_second_the_first_goes_back(nodes, shop, kraftwerk):
+    root, _ = shop
+    file = root / "shop" / "wsgi.py"
+    before = [release(each) for each in nodes]
+    with edited(file, file.read_text() + FAILS_AT_B):
+        done = kraftwerk("deploy", "--yes", "--batch", "1", cwd=root, check=False, timeout=200)
+    assert done.returncode == 1
+    assert f"many-b, many-c: not deployed; gone back: many-a (release {before[0]})" in done.stderr
+    assert "RuntimeError: no till here" in done.stderr
+    assert [release(each) for each in nodes] == before
+    assert json.loads(kraftwerk("releases", "many-a", "--json", cwd=root).stdout)[0]["state"] == "rolled-back"
+
+
+def test_versions_that_are_mixed_are_told(nodes, shop, kraftwerk):
+    root, _ = shop
+    file = root / "shop" / "wsgi.py"
+    with edited(file, file.read_text() + FAILS_AT_B):
+        done = kraftwerk("deploy", "--yes", "--no-undo", cwd=root, check=False, timeout=200)
+    assert "many-b: not deployed; the new release stays live on many-a, many-c: versions are mixed" in done.stderr
+    done = kraftwerk("status", cwd=root, check=False)
+    assert done.returncode == 1
+    assert "✗ shop: versions are mixed: " in done.stdout.splitlines()[-1]
+    assert " on many-a, many-c; " in done.stdout or " on many-a, many-c → " in done.stdout
+    found = json.loads(kraftwerk("status", "--json", cwd=root, check=False).stdout)
+    assert [each["checks"]["version"]["ok"] for each in found] == [False] * 3
+    kraftwerk("deploy", "--yes", cwd=root, timeout=200)
+    assert kraftwerk("status", cwd=root).returncode == 0
+
+
+def test_all_get_the_packages_of_the_first(nodes, shop, kraftwerk):
+    """One whose virtualenv was made when the index had others gets another one."""
+    uv = "/opt/kraftwerk/uv/bin/uv"
+    older = ["env", "HOME=/web", uv, "pip", "install", "--python", "/web/shop/current/venv/bin/python", "packaging<24"]
+    nodes[1].run(["setpriv", "--reuid=web", "--regid=web", "--init-groups", "env", "-C", "/web", *older])
+    before = [each.text(["readlink", "/web/shop/current/venv"]) for each in nodes]
+    kraftwerk("deploy", "--yes", cwd=shop[0], timeout=200)
+    after = [each.text(["readlink", "/web/shop/current/venv"]) for each in nodes]
+    assert (after[0], after[2]) == (before[0], before[2])
+    assert after[1] != before[1]
+    held = [each.text(["sh", "-c", "ls /web/shop/current/venv/lib/python3*/site-packages"]) for each in nodes]
+    assert held[0] == held[1] == held[2]
+
+
 def test_both_nodes_and_all_is_bad_usage(nodes, kraftwerk):
     assert kraftwerk("highstate", NODES[0], "--all", check=False).returncode == 2
 
 
 def test_all_of_them_go_back_at_once(nodes, shop, kraftwerk):
+    earlier = [release(each) for each in nodes]
     kraftwerk("deploy", "--yes", cwd=shop[0], timeout=300)
     before = [release(each) for each in nodes]
     done = kraftwerk("rollback", "--all", cwd=shop[0])
-    assert [release(each) for each in nodes] == ["1", "1", "1"]
+    assert [release(each) for each in nodes] == earlier
     undo = [line.partition("undo: kraftwerk ")[2] for line in done.stdout.splitlines()[1::2]]
     assert undo == [f"rollback {number} --node {name}" for number, name in zip(before, NODES, strict=True)]

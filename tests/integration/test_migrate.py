@@ -201,6 +201,9 @@ def test_killed_after_that_the_new_node_serves_and_the_next_call_finishes_it(roo
     wait_for(lambda: running(NEW) == ["worker", "web"])
     assert on(NEW, f"cat /etc/kraftwerk/secrets/{NAME}/SECRET_KEY") == secret
     assert on(NEW, f"ls /etc/cron.d/kraftwerk-{NAME}")
+    release = f"/web/{NAME}/current/.kraftwerk-env"  # of its own: the next deploy writes another one beside it
+    assert on(NEW, f"stat -L -c '%U %G %a' {release}") == f"root web-{NAME} 640"
+    assert on(NEW, f"cmp /web/{NAME}/env {release} && cat {release}").count("SECRET_KEY=") == 1
     assert on(OLD, f"ls /etc/cron.d/kraftwerk-{NAME} || true") == ""
     assert f"nodes: [{NEW}]" in (root / "kraftwerk.yaml").read_text()
     assert kraftwerk("status", cwd=root).startswith(f"{NEW}  ✓ web 3/3 · clock ✓")

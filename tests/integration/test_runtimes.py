@@ -134,7 +134,7 @@ def test_a_switch_fails_no_request_and_has_websockets_come_back_to_the_new_relea
     printed = site.deploy()
     ended.set()
     asking.join()
-    assert socket.hear() == 1012  # "service restart": at once, not after the time that requests are given
+    assert socket.hear() == 1012  # "service restart", once the time is over that connections are given
     assert "live in" in printed and set(slow) == {"012end"}
     again = Websocket(address, host)
     assert again.hear() == "two"

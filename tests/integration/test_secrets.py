@@ -26,7 +26,7 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [hashlib.sha256(os.environ.get(environ["PATH_INFO"][1:], "").encode()).hexdigest().encode()]
 """
-EVERYWHERE = "cd / && grep -rlaF --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev -f - . || true"
+EVERYWHERE = "cd / && grep -rlaF --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev -f - . | sort"
 ARCHIVES = "find / -xdev -name salt_state.tgz -o -xdev -name pillar.json"
 
 
@@ -59,6 +59,10 @@ class Site:
 
     def on(self, script, text=""):
         return Connection(get_node(NODE)).run(["sh", "-c", script], input=text.encode()).stdout.decode()
+
+    def live(self):
+        """Return the folder of the live release, below the site's."""
+        return self.on("readlink /web/vault/current").strip()
 
     def answer(self, variable):
         """Return the digest of a variable's value, as the application says it."""
@@ -138,9 +142,10 @@ def test_the_application_gets_them_and_nobody_prints_them(site, deployed, value)
 
 def test_they_stand_in_the_env_file_of_the_node_and_nowhere_else(site, deployed, value):
     for secret in (value, deployed[0]):
-        assert site.on(EVERYWHERE, secret).split() == ["./web/vault/env"]
+        assert site.on(EVERYWHERE, secret).split() == ["./web/vault/env", f"./web/vault/{site.live()}/.kraftwerk-env"]
     assert site.on(ARCHIVES) == ""
-    assert site.on("stat -c '%U:%G %a' /web/vault/env").strip() == "root:web-vault 640"
+    modes = site.on("stat -c '%U:%G %a' /web/vault/env /web/vault/current/.kraftwerk-env")
+    assert modes.splitlines() == ["root:web-vault 640"] * 2
 
 
 def test_states_of_one_s_own_get_theirs_by_pillar_and_it_stays_nowhere(site, deployed, value):
@@ -171,7 +176,7 @@ def test_the_registry_has_the_ciphertext(site, deployed):
 
 
 def test_a_new_value_is_told_by_its_name_and_takes_the_old_one_s_place(site, deployed, value):
-    other = f"sk_live_{secrets.token_hex(16)}"
+    other, before = f"sk_live_{secrets.token_hex(16)}", site.live()
     assert f"takes effect on {NODE}" in site.set("environ.STRIPE_KEY", other)
     told = site.run("config", "diff", "--exit-code", code=1)
     assert "environ.STRIPE_KEY: (encrypted) → (encrypted) (another value)" in told
@@ -179,8 +184,8 @@ def test_a_new_value_is_told_by_its_name_and_takes_the_old_one_s_place(site, dep
     printed = plan + told + site.run("deploy", NODE, "--yes", "-vv")
     assert other not in printed and value not in printed
     assert site.answer("STRIPE_KEY") == digest(other)
-    assert site.on(EVERYWHERE, value) == ""
-    assert site.on(EVERYWHERE, other).split() == ["./web/vault/env"]
+    assert site.on(EVERYWHERE, value).split() == [f"./web/vault/{before}/.kraftwerk-env"]  # to go back to
+    assert site.on(EVERYWHERE, other).split() == ["./web/vault/env", f"./web/vault/{site.live()}/.kraftwerk-env"]
 
 
 def test_who_can_t_read_them_leaves_them_as_they_are(site, deployed, colleague):

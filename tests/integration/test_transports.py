@@ -1,5 +1,6 @@
 """Salt's calls by the engine and by its stock salt-ssh: the same node, the same words, the same results."""
 
+import getpass
 import json
 import subprocess
 import sys
@@ -7,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from kraftwerk import saltway
+from kraftwerk import lock, saltway
 from kraftwerk.node import get_node
-from kraftwerk.transport import Connection
+from kraftwerk.transport import Connection, stock
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 NODE = "both-ways"
@@ -101,7 +102,17 @@ def test_runs_at_once_leave_each_other_alone(run):
     words = ("salt", NODE, "state.single", "test.succeed_without_changes", "name=here", "--json")
     with ThreadPoolExecutor() as pool:
         told = list(pool.map(lambda way: run(way, *words), (saltway.STOCK, saltway.ENGINE, saltway.STOCK)))
-    assert [[each["name"] for each in json.loads(one).values()] for one in told] == [["here"]] * 3
+    printed = [json.JSONDecoder().raw_decode(one)[0] for one in told]  # behind it, on stderr: for whom it waited
+    assert [[each["name"] for each in one.values()] for one in printed] == [["here"]] * 3
+
+
+def test_who_waits_for_another_call_says_so(run):
+    command = [sys.executable, "-m", "kraftwerk", "--transport", saltway.STOCK, "salt", NODE, "test.ping"]
+    with lock.held(Connection(get_node(NODE)), stock.LOCK):
+        waiting = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        said = waiting.stderr.readline()
+    assert f"{NODE}: waits for {getpass.getuser()}@" in said and f"after {stock.WAIT} s" in said
+    assert waiting.communicate(timeout=300) == ("true\n", "") and waiting.returncode == 0
 
 
 def test_a_node_that_is_down_is_told_alike(run, make_node):

@@ -8,7 +8,7 @@ PAGE = """\
 ```console
 $ cd /
 $ read one; read two; echo "$one $two" > {out}
-Deploy? [y/N]: y
+Deploy? [y/N/more]: y
 Type green to go on: green
 ```
 

@@ -6,8 +6,11 @@ import pytest
 
 from kraftwerk import deploy, rollout
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.instance import Instance
+from kraftwerk.node import Node
 from kraftwerk.release import History
 from kraftwerk.rollout import Rollout
+from kraftwerk.target import Target
 from kraftwerk.tokens import Tokens
 
 SOMEWHERE = SimpleNamespace(root=None)  # a project
@@ -19,17 +22,18 @@ def names(phases):
 
 def test_deploy_is_a_flat_list_of_phases():
     assert names([*deploy.BEFORE, *deploy.DEPLOY]) == [
-        *["check", "plan", "lock", "wheels", "node", "upload", "virtualenv", "configure", "migrate"],
-        *["superusers", "boot", "gate", "switch", "drain", "record", "prune", "unlock"],
+        *["check", "plan", "lock", "disk", "wheels", "node", "upload", "virtualenv", "configure", "stand_by", "dump"],
+        *["migrate", "superusers", "boot", "gate", "switch", "workers", "drain", "grow", "record", "prune", "unlock"],
     ]
 
 
 def test_rollback_goes_through_the_same_gate():
-    assert names(deploy.ROLLBACK) == ["lock", "boot", "gate", "switch", "drain", "record", "unlock"]
+    phases = ["lock", "stand_by", "boot", "gate", "switch", "workers", "drain", "grow", "record", "unlock"]
+    assert names(deploy.ROLLBACK) == phases
 
 
 def go(*phases, **state):
-    run = Rollout(state.pop("project", None), None, **state)
+    run = Rollout(state.pop("project", None), state.pop("target", None), **state)
     with Tokens() as tokens:
         rollout.go(run, phases, tokens)
     return run
@@ -88,8 +92,9 @@ def test_after_the_switch_a_failure_says_that_the_release_is_live():
         run.switched = True
         raise KraftwerkError("it hangs")
 
-    with pytest.raises(KraftwerkError, match="it hangs\nrelease 0 is live, but not all was cleaned up"):
-        go(drain)
+    with pytest.raises(KraftwerkError, match="it hangs\nrelease 0 is live, but not all was cleaned up") as failed:
+        go(drain, target=Target(Node("blue", "192.0.2.7", "ssh"), Instance("shop", "shop", "production", "x:y"), None))
+    assert failed.value.next_command == "kraftwerk deploy blue --from drain"
 
 
 def test_a_deploy_leaves_places_of_data_and_a_rollback_does_not(monkeypatch):

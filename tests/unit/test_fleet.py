@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from kraftwerk import flock, node, process, project, rollout
-from kraftwerk.commands import deploy
+from kraftwerk import node, process, project, target
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.fleet import bound, choice, foreman, rolling
+from kraftwerk.fleet import bound, choice, deploying, foreman, parcel, rolling, sharing
 from kraftwerk.fleet.board import IN_MEMORY, Board
+from kraftwerk.release import History, Release
 from kraftwerk.rollout import Rollout
-from kraftwerk.tokens import Tokens
 from tests.waiting import wait_for
 
 
@@ -228,30 +227,124 @@ def test_what_is_left_of_a_deploy_is_deployed_in_the_same_way(three, environment
     run = Rollout(three, choice.targets(three, environment, ("web1",), False, by="")[0])
     run.wheels = wheels
     with pytest.raises(KraftwerkError, match="web1, web2: not deployed") as caught:
-        deploy._ended(["web1", "web2"], "not deployed", run)
+        deploying._ended("web1, web2: not deployed", ["web1", "web2"], run)
     assert caught.value.next_command == f"kraftwerk deploy web1 web2{options}"
 
 
-def test_release_commands_run_on_one_node_at_a_time(three):
-    targets = choice.targets(three, "production", (), False, by="")
-    first, second = (Rollout(three, each, hooks=rolling.in_turn(each.instance)) for each in targets[:2])
-    with Tokens(lambda text: None) as tokens:
+def runs(three, *names):
+    return [Rollout(three, target.resolve(three, "production", name)) for name in names]
 
-        def migrate(run):
-            assert flock.is_held(rolling.turn_file(run.instance))
 
-        def superusers(run):
-            pass
+def names(waves):
+    return [[run.target.node.name for run in wave] for wave in waves]
 
-        for run in (first, second):
-            rollout.go(run, (migrate, superusers), tokens)
-            assert not flock.is_held(rolling.turn_file(run.instance))
+
+def test_nodes_with_the_same_database_are_led_by_the_first(three):
+    assert sharing.leaders(runs(three, "db1", "web1", "web2")) == {"db1": "db1", "web1": "db1", "web2": "db1"}
+    assert sharing.leaders(runs(three, "web1", "web2")) == {"web1": "web1", "web2": "web1"}
+
+
+@pytest.mark.parametrize(
+    ("services", "shared"),
+    [
+        ("[postgres]", False),
+        ("[files]", False),
+        ("[redis]", True),
+        ("{}", True),
+        ("{postgres: {url: 'postgres://db/x'}, files: {}}", True),
+        ("{postgres: {node: db1}, mysql: {}}", False),
+    ],
+)
+def test_nodes_with_databases_of_their_own_lead_themselves(three, services, shared):
+    file = three.root / "kraftwerk.yaml"
+    file.write_text(f"wsgi: mysite.wsgi\nservices: {services}\n")
+    found = sharing.leaders(runs(project.find(three.root), "web1", "web2"))
+    assert found == {"web1": "web1", "web2": "web1" if shared else "web2"}
+
+
+def test_one_goes_first_then_others_in_batches(three):
+    found = runs(three, "db1", "web1", "web2", "spare")
+    assert names(sharing.waves(found, None)) == [["db1"], ["web1", "web2", "spare"]]
+    assert names(sharing.waves(found, 2)) == [["db1"], ["web1", "web2"], ["spare"]]
+    assert names(sharing.waves(found[:1], None)) == [["db1"]]
+
+
+def test_of_two_with_one_database_in_common_one_comes_after_the_other(three):
+    """Each has a mysql of its own, and runs release commands; so do `postgres`' of the same place."""
+    file = three.root / "kraftwerk.yaml"
+    file.write_text("wsgi: mysite.wsgi\nservices: {postgres: {node: db1}, mysql: {}}\nrelease: [migrate]\n")
+    found = runs(project.find(three.root), "spare", "web1", "web2")
+    assert names(sharing.waves(found, None)) == [["spare"], ["web1", "web2"]]
+    file.write_text("wsgi: mysite.wsgi\nservices: {postgres: {}, mysql: {node: db1}}\nrelease: [migrate]\n")
+    own = project.find(three.root)
+    file.write_text("wsgi: mysite.wsgi\nservices: {postgres: {}, mysql: {}}\nrelease: [migrate]\n")
+    first = runs(project.find(three.root), "spare")
+    assert names(sharing.waves([*first, *runs(own, "web1", "web2", "db1")], None)) == [
+        ["spare"],
+        ["web1"],
+        ["web2", "db1"],
+    ]
+
+
+def test_a_batch_is_a_number_or_a_part():
+    assert [deploying.size(each, 10) for each in ("", "3", "25%", "1%")] == [None, 3, 2, 1]
+    for wrong in ("0", "many", "%", "-1"):
+        with pytest.raises(KraftwerkError, match="neither a number of nodes"):
+            deploying.size(wrong, 10)
+
+
+def test_the_outcome_says_where_what_serves():
+    outcome = rolling.Outcome(["web1", "web2"], ["web3", "web4"], {"web1": 4}, ["web2"])
+    told = "web3, web4: not deployed; gone back: web1 (release 4); the new release stays live on web2"
+    assert str(outcome) == f"{told}: versions are mixed"
+
+
+def test_an_interruption_says_no_more_than_is_known():
+    told = "interrupted: web1 has the new release, web2, web3 may have it; kraftwerk status tells"
+    assert rolling._interrupted(["web1"], ["web1", "web2", "web3"]) == told
+    assert rolling._interrupted([], []) == "interrupted: no node has the new release; kraftwerk status tells"
+
+
+def test_only_nodes_that_others_follow_tell_what_they_made(three):
+    assert rolling._led_by(runs(three, "db1", "web1", "web2")) == {"db1"}
+    (three.root / "kraftwerk.yaml").write_text("wsgi: mysite.wsgi\nservices: [postgres]\n")
+    assert rolling._led_by(runs(project.find(three.root), "db1", "web1", "web2")) == {"db1"}
+
+
+def test_going_back_is_to_what_was_live_before_and_never_to_a_served_one(three):
+    run = runs(three, "web1")[0]
+    before = History({2: Release(2, "previous"), 3: Release(3, "live", served=True)}, live=3)
+    served = {2: Release(2, "previous"), 3: Release(3, "served", served=True)}
+    run.history = before
+    assert rolling._before(run, History({**served, 4: Release(4, "live")}, live=4)) == rolling.STAYS
+    failed = {4: Release(4, "failed")}  # somebody else's, since we looked
+    assert rolling._before(run, History({**served, **failed, 5: Release(5, "live")}, live=5)) == rolling.STAYS
+    deployed = {4: Release(4, "previous")}
+    assert rolling._before(run, History({**served, **deployed, 5: Release(5, "live")}, live=5)) == 4
+    run.history = History({2: Release(2, "live")}, live=2)
+    assert rolling._before(run, History({2: Release(2, "previous"), 3: Release(3, "live")}, live=3)) == 2
+    assert rolling._before(run, History({4: Release(4, "live")}, live=4)) == rolling.STAYS
+
+
+def test_files_are_copied_once_and_killed_deploys_leave_no_copies(three):
+    (three.root / "shop.py").write_text("one")
+    (three.root / "requirements.txt").write_text("gunicorn\n")
+    found = runs(three, "web1", "web2")
+    with parcel.packed(found) as folder:
+        (three.root / "shop.py").write_text("two")
+        assert [(run.folder / "shop.py").read_text() for run in found] == ["one", "one"]
+        assert {run.requirements.kind for run in found} == {"requirements.txt"}
+        left = folder.with_name("left")
+        left.mkdir()
+        with parcel.packed(found):
+            assert folder.exists() and not left.exists()
+    assert not folder.exists()
 
 
 def test_what_was_checked_goes_through_a_pipe(three):
-    (target,) = choice.targets(three, "production", ("web1",), False, by="")
-    done = work({"web1": lambda on_progress: Rollout(three, target)})
-    assert done[0].value.instance == target.instance
+    (run,) = runs(three, "web1")
+    done = work({"web1": lambda on_progress: run})
+    assert done[0].value.instance == run.instance
 
 
 def test_on_a_terminal_each_node_has_a_line():

@@ -60,7 +60,8 @@ def test_nspawn():
 
 
 def test_supervise():
-    assert localargv.supervise("lowerdir=/base", Path("/n/root"), ["systemd-nspawn", "--boot"]) == [
+    command = ["systemd-nspawn", "--boot"]
+    assert localargv.supervise("lowerdir=/base", Path("/n/root"), command, group="kraftwerk-kw-11", scope=False) == [
         "setsid",
         "--fork",
         "unshare",
@@ -72,13 +73,15 @@ def test_supervise():
         "kraftwerk-node",
         "lowerdir=/base",
         "/n/root",
+        "kraftwerk-kw-11",
         "systemd-nspawn",
         "--boot",
     ]
 
 
 def test_supervise_in_a_scope_where_systemd_runs():
-    command = localargv.supervise("o", Path("/n/root"), ["true"], scope="kraftwerk-kw-11")
+    command = localargv.supervise("o", Path("/n/root"), ["true"], group="kraftwerk-kw-11", scope=True)
+    assert command[-2:] == ["", "true"]
     assert command[:9] == [
         "setsid",
         "--fork",

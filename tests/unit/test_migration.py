@@ -1,6 +1,6 @@
 """Release commands and requirements: what is counted, and what is said when they fail."""
 
-from kraftwerk.migration import count, failure
+from kraftwerk.migration import count, failure, together
 from kraftwerk.nodevenv import failure as venv_failure
 from kraftwerk.requirements import Requirements
 
@@ -15,6 +15,13 @@ Running migrations:
 """
     assert count(printed) == 2
     assert count("  No migrations to apply.\n") == 0
+
+
+def test_calls_of_manage_py_in_a_row_are_one_program():
+    migrate, collect = "python manage.py migrate --noinput", "python manage.py collectstatic --noinput"
+    assert together([migrate, collect, "./bin/warm up", collect]) == [[migrate, collect], ["./bin/warm up"], [collect]]
+    shell = ["python manage.py loaddata $FIXTURES", "python manage.py migrate && date", "python -O manage.py migrate"]
+    assert together(shell) == [[command] for command in shell]
 
 
 def test_a_failure_names_the_command_and_ends_with_its_last_lines():

@@ -1,6 +1,8 @@
 """The way back from a load."""
 
-from kraftwerk import safety
+from types import SimpleNamespace
+
+from kraftwerk import nodeprogram, safety
 from kraftwerk.instance import Instance
 from kraftwerk.replacement import Holding, Origin, Plan
 
@@ -17,6 +19,17 @@ def test_the_way_back_is_a_command():
     assert safety.back(plan(), saved) == "kraftwerk load '/home/me/my dumps/x.kw' --to green"
     kept = "green:/web/mysite-staging/dump/before-copy-20261120T101200.kw"
     assert safety.back(plan("staging"), kept) == f"kraftwerk load {kept} --to green --env staging"
+
+
+def test_what_stays_on_the_node_is_of_what_is_replaced(monkeypatch):
+    asked = []
+    monkeypatch.setattr(nodeprogram, "call", lambda *_, only, **__: asked.append(only))
+    connection = SimpleNamespace(script=lambda *_: None)
+    for replaced in (("postgres",), ("postgres", "files")):
+        here = plan(services=("postgres", "files"), replaced=replaced)
+        there = SimpleNamespace(connection=connection, instance=here.instance, node=SimpleNamespace(name="green"))
+        safety.keep_there(there, here, say=lambda _: None)
+    assert asked == [["postgres"], None]
 
 
 def test_the_way_back_is_of_what_was_replaced():

@@ -292,7 +292,7 @@ def test_no_two_of_salts_modules_stand_for_one_name(loaded):
 
 
 def test_the_engine_s_programs_need_nothing_but_python():
-    for name in ("saltdoor", "saltengine", "saltparts"):
+    for name in ("saltdoor", "saltengine", "saltparts", "saltlock"):
         tree = ast.parse(enginefile.program(name))
         names = {
             alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names

@@ -3,20 +3,24 @@
 import os
 from dataclasses import replace
 from threading import Event, Timer
+from types import SimpleNamespace
 
 import pytest
 
-from kraftwerk import upload
+from kraftwerk import slot, upload
 from kraftwerk.deployment import Deployment
 from kraftwerk.instance import Instance
+from kraftwerk.node import Node
+from kraftwerk.rollout import Rollout
 from kraftwerk.serve import child as childfile
-from kraftwerk.serve import environment, framework, front, local, tunnel
+from kraftwerk.serve import environment, framework, front, local, save, tunnel
 from kraftwerk.serve.child import Child
 from kraftwerk.serve.full import shown
 from kraftwerk.serve.log import Log
 from kraftwerk.serve.nodelog import COMMON, FILE
 from kraftwerk.serve.save import light
 from kraftwerk.serve.saved import Saved
+from kraftwerk.target import Target
 from tests.waiting import wait_for
 
 
@@ -203,6 +207,16 @@ def test_a_save_waits_for_one_worker_whatever_the_project_says():
     instance = Instance("shop-development", "shop", "development", "shop:application")
     assert light(instance).workers == 1
     assert light(replace(instance, workers=5)).workers == 1
+
+
+@pytest.mark.parametrize(("scale", "project", "many"), [({}, None, 2), ({}, 5, 5), ({"web": 4}, 5, 4)])
+def test_then_as_many_come_as_the_node_was_scaled_to_or_the_project_says(monkeypatch, scale, project, many):
+    instance = Instance("shop-development", "shop", "development", "shop:application", scale=scale)
+    there = Target(Node("blue", "192.0.2.7", "ssh"), light(instance), None)
+    grown = []
+    monkeypatch.setattr(slot, "resize", lambda connection, instance, workers: grown.append(workers))
+    save.grow(Rollout(SimpleNamespace(instance=lambda *_: replace(instance, workers=project)), there))
+    assert grown == [many]
 
 
 def test_many_files_are_told_by_the_first_ones():

@@ -1,6 +1,6 @@
 """A slot's log, as it is shown when a release doesn't come up."""
 
-from kraftwerk.slot import telling
+from kraftwerk.slot import last, telling
 
 PRINTED = """\
 2026-11-20_23:28:10.79001 [2026-11-20 23:28:10 +0000] [15] [ERROR] Exception in worker process
@@ -28,7 +28,8 @@ def test_the_applications_own_traceback_is_shown_without_stamps_and_gunicorns():
 
 def test_no_more_than_twenty_lines_are_shown():
     words = [f"{chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(90)]
-    assert telling("\n".join(words)).splitlines() == words[-20:]
+    assert telling("\n".join(words)).splitlines() == words
+    assert last("\n".join(words)) == [f"  {word}" for word in words[-20:]]
 
 
 def test_what_repeats_at_the_end_is_shown_once():

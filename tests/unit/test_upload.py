@@ -1,11 +1,13 @@
 """What is uploaded: real folders, real .gitignore files."""
 
+import os
+import socket
 import subprocess
 
 import pytest
 
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.upload import check_space, files, source
+from kraftwerk.upload import files, send, source
 
 
 def tree(root, *names, **contents):
@@ -25,6 +27,29 @@ def test_all_files_go_but_never_version_control_bytecode_dumps_and_what_kraftwer
     tree(tmp_path, "app.py", "a/b.py", "a/.hidden", ".git/config", "a/.git", "a/__pycache__/b.pyc", "x.pyc")
     tree(tmp_path, "mysite-blue-20261120T1012.kw", "venv/bin/python", "release.json", "pillar/production.sls")
     assert files(tmp_path) == ["a/.hidden", "a/b.py", "app.py"]
+
+
+def test_what_looks_like_a_comment_is_sent(tmp_path):
+    names = ["#draft#", ";x", "a/#b", "app.py"]
+    tree(tmp_path / "here", *names)
+
+    class Here:
+        def rsync(self, source, target, *, files, **options):
+            listed = b"".join(os.fsencode(name) + b"\0" for name in files)
+            words = ["rsync", "--archive", "--from0", "--files-from=-", f"{source}/", f"{target}/"]
+            subprocess.run(words, input=listed, check=True)
+
+    send(Here(), tmp_path / "here", files(tmp_path / "here"), tmp_path / "there", None)
+    assert files(tmp_path / "there") == names
+
+
+def test_sockets_and_pipes_stay(tmp_path):
+    tree(tmp_path, "app.py")
+    (tmp_path / "link").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "app.sock"))
+        assert files(tmp_path) == ["app.py", "link"]
 
 
 def test_gitignore_counts_with_anchors_folders_negation_and_nesting(tmp_path):
@@ -96,12 +121,6 @@ def test_an_empty_upload_is_refused(tmp_path):
     ignore(tmp_path, "*\n")
     with pytest.raises(KraftwerkError, match=r"has no file to upload: its .gitignore names them all"):
         files(tmp_path)
-
-
-def test_a_full_disk_is_said_before_anything_is_sent():
-    check_space(free=200 * 1024, needed=100 * 1024)
-    with pytest.raises(KraftwerkError, match="disk is full: 60 MB are free below /web, the release needs 21 MB"):
-        check_space(free=60 * 1024, needed=20 * 1024)
 
 
 def test_a_folder_of_wheels_stays_here_also_where_git_has_it(tmp_path):

@@ -36,7 +36,7 @@ services/redis/server/{{ name }}:
 services/redis/server/{{ name }}/told:
   cmd.run:
     - name: >-
-        for each in web-a web-b {{ instances[name].processes | join(" ") }}; do
+        for each in web-a web-b {{ instances[name].units | join(" ") }}; do
         test ! -L "/etc/service/{{ name }}-$each" || sv -w 30 restart "/etc/service/{{ name }}-$each"; done;
         rm /var/lib/redis-{{ name }}/outdated
     - onlyif: test -e /var/lib/redis-{{ name }}/outdated

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import yaml
 
-from tests.benchmarks.lab import FILES, FULL, Lab
+from tests.benchmarks.lab import BARE, FILES, FULL, Lab
 from tests.benchmarks.peers.peer import Peer
 from tests.benchmarks.peers.saltssh import states
 from tests.benchmarks.work import Work
@@ -27,7 +27,7 @@ class Kraftwerk(Peer):
             self._write(f"bench/{work.name}.sls", yaml.safe_dump(states(work), sort_keys=False))
             work.write(self.lab.home / "salt" / "bench" / "files")
         shipped = yaml.safe_load(share("salt", "top.sls").read_text())["base"]["*"]
-        top = {FULL: shipped, FILES: ["bench.hundred"], "bench-[0-9]*": ["bench.fifteen"]}
+        top = {FULL: shipped, BARE: shipped, FILES: ["bench.hundred"], "bench-[0-9]*": ["bench.fifteen"]}
         self._write("top.sls", yaml.safe_dump({"base": top}))
 
     def _write(self, name: str, text: str) -> None:
