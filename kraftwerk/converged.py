@@ -13,7 +13,6 @@ from kraftwerk import __version__, registry, saltconf, secret
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node
 from kraftwerk.paths import config_home, share
-from kraftwerk.remote import script
 from kraftwerk.transport import Connection
 
 MARK = "/var/lib/kraftwerk/converged"
@@ -45,6 +44,6 @@ def holds(connection: Connection) -> str:
     return connection.text(["find", MARK, "-mmin", "-60", "-exec", "cat", "{}", "+"], check=False)
 
 
-def write(connection: Connection, stamp: str) -> None:
-    """Put the mark on a node, or with an empty one remove it."""
-    connection.script(script("converged"), stamp)
+def forget(connection: Connection) -> None:
+    """Remove the mark from a node; a highstate that succeeds writes it anew (remote/follow.sh)."""
+    connection.run(["rm", "-f", MARK])

@@ -129,7 +129,7 @@ def converge(
         before = _record(node, instance, part)
         stamp = "" if test else converged.digest(node, registry.instances(node), project_root)
         if not test:
-            converged.write(connection, "")
+            converged.forget(connection)
         try:
             value = saltssh.call(
                 node, "state.highstate", test=test, on_line=_progress(on_progress), options=_options(only, project_root)
@@ -139,16 +139,18 @@ def converge(
                 _restore(node, before)
         outcome = Outcome(node.name, parse(node, value), time.monotonic() - start, test)
         if not test:
-            _follow(connection, outcome, instance.name if instance and deploying else "")
-        if not (test or only or outcome.failed):
-            converged.write(connection, stamp)
+            whole = not only and not outcome.failed
+            _follow(connection, outcome, instance.name if instance and deploying else "", stamp if whole else "")
     return outcome
 
 
-def _follow(connection: Connection, outcome: Outcome, but: str) -> None:
-    """Give live releases the environment that their instances have by now, where that changed, now or before."""
+def _follow(connection: Connection, outcome: Outcome, but: str, stamp: str) -> None:
+    """Give live releases the environment that their instances have by now, where that changed, now or before.
+
+    With a stamp, note what the node was converged to, in the same round trip.
+    """
     changed = (each.id.removeprefix(ENVIRONMENT) for each in outcome.changed if each.id.startswith(ENVIRONMENT))
-    connection.script(script("follow"), but, *(name for name in changed if "/" not in name and name != but))
+    connection.script(script("follow"), stamp, but, *(name for name in changed if "/" not in name and name != but))
 
 
 Before = dict[tuple[str, str], Instance | None]  # what the mirror had, by kind and name
