@@ -145,7 +145,7 @@ def install_argv(requirements: Requirements, *, folder: str, venv: str, uv: str 
         venv: the virtualenv's folder.
         uv: the uv to call; on a node the one that the states installed.
     """
-    common = ("--python", f"{venv}/bin/python")
+    common = ("--python", f"{venv}/bin/python", "--compile-bytecode")
     there = folder if requirements.folder == "." else f"{folder}/{requirements.folder}"
     install = (uv, "--directory", there, "pip", "install", *common)
     commands: list[Argv] = []

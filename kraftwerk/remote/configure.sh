@@ -16,11 +16,6 @@ main() {
     [ -e "$folder" ] || install -d -o "$user" -g www-data -m 2750 "$folder"
   done
   # The user that runs the code can't write bytecode beside it.
-  as_web "$release/venv/bin/python" -ISc "$bytecode" "$live" >/dev/null 2>&1 || true
-  # Of packages, most modules are never needed: nothing waits for theirs. What is imported meanwhile is read as source.
-  packages=$(readlink -f "$release/venv")
-  [ -e "$packages/.compiled" ] || as_web setsid --fork nice -n 19 sh -c "$COMPILE" "$packages" >/dev/null 2>&1
+  setpriv --reuid=web --regid=web --init-groups "$release/venv/bin/python" -ISc "$bytecode" "$live" >/dev/null 2>&1 || true
 }
-as_web() { setpriv --reuid=web --regid=web --init-groups "$@"; }
-COMPILE='"$0/bin/python" -ISm compileall -qq "$0/lib"; touch "$0/.compiled"'
 main "$@" </dev/null

@@ -65,7 +65,7 @@ class Cargo:
 
     def _install_argv(self, listed: str, venv: str, release: str) -> list[Argv]:
         alone = ("--no-config", "--no-sources", "--offline", "--no-index", "--no-deps")
-        common = ("--python", f"{venv}/bin/python", *alone)
+        common = ("--python", f"{venv}/bin/python", "--compile-bytecode", *alone)
         found = [word for wheel in self.wheels for word in store.find_links(wheel)]
         start = (NODE_UV, "--directory", f"{release}/{self.within}", "pip", "install", *common)
         commands: list[Argv] = [(*start, "--require-hashes", *found, "-r", listed)] if self.wheels else []

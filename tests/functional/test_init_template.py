@@ -192,6 +192,7 @@ def test_a_nodes_virtualenv(kind, tmp_path, monkeypatch):
     packages = {path.name.split("-")[0].lower() for path in venv.glob("lib/python*/site-packages/*.dist-info")}
     assert {"flask", "gunicorn", "werkzeug"} <= packages and not {"iniconfig", "shop"} & packages
     assert (venv / requirements.READY).exists()
+    assert list(venv.glob("lib/python*/site-packages/flask/__pycache__/app.*.pyc"))
     assert sorted(path.name for path in release.iterdir()) == before
     assert {"flask", "gunicorn"} <= virtualenv.resolve(found, "3.11.2").keys()
 

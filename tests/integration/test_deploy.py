@@ -160,16 +160,6 @@ def test_what_runs_can_not_change_its_code(site):
     assert site.on("stat -c %U:%G:%a /web/shop/current/shop.py") == "web:web:644"
 
 
-def test_the_bytecode_of_packages_is_made_behind_the_deploy_and_again_after_a_crash(live):
-    venv = live.on("readlink -f /web/shop/current/venv")
-    made = f"test -e {venv}/.compiled && find {venv}/lib -path '*/gunicorn/__pycache__/*' -user web | wc -l || echo 0"
-    wait_for(lambda: live.on(made) != "0")
-    assert live.on(f"find {venv}/lib -name '*.pyc' -user web-shop") == ""
-    live.on(f"rm {venv}/.compiled; find {venv}/lib -name '*.pyc' -delete")
-    assert "virtualenv ✓ as it is" in live.deploy()
-    wait_for(lambda: live.on(made) != "0")
-
-
 def test_rollback_and_back_again(live):
     number = live_number(live)
     live.write("newer")

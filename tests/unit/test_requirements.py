@@ -160,6 +160,7 @@ def test_install_requirements_txt(write):
             "install",
             "--python",
             python,
+            "--compile-bytecode",
             "-r",
             "requirements.txt",
         ),
@@ -168,7 +169,7 @@ def test_install_requirements_txt(write):
 
 def test_install_pyproject_and_the_server(write):
     found = write(pyproject_toml="[project]\nname='x'\ndependencies=['flask']\n")
-    start = (UV, "--directory", RELEASE, "pip", "install", "--python", f"{VENV}/bin/python")
+    start = (UV, "--directory", RELEASE, "pip", "install", "--python", f"{VENV}/bin/python", "--compile-bytecode")
     assert install_argv(found, folder=RELEASE, venv=VENV) == [
         (*start, "-r", "pyproject.toml"),
         (*start, "gunicorn>=23"),
@@ -183,7 +184,7 @@ def test_install_lock(write):
     flags = ("--frozen", "--inexact", "--no-dev", "--no-install-project", "--no-python-downloads")
     start = ("env", f"UV_PROJECT_ENVIRONMENT={VENV}", "uv", "--directory", RELEASE, "sync")
     assert install_argv(found, folder=RELEASE, venv=VENV, uv="uv") == [
-        (*start, *flags, "--python", python),
+        (*start, *flags, "--python", python, "--compile-bytecode"),
     ]
 
 
@@ -192,7 +193,7 @@ def test_build_begins_empty_and_ends_with_the_mark(tmp_path):
     managed = ("env", "UV_PYTHON_INSTALL_DIR=/opt/kraftwerk/python")
     assert build_argv(find(tmp_path), folder=RELEASE, venv=VENV, python="3.11") == [
         (*managed, UV, "venv", "--quiet", "--clear", "--no-project", "--no-python-downloads", "--python", "3.11", VENV),
-        (UV, "--directory", RELEASE, "pip", "install", "--python", python, "gunicorn>=23"),
+        (UV, "--directory", RELEASE, "pip", "install", "--python", python, "--compile-bytecode", "gunicorn>=23"),
         ("touch", f"{VENV}/.kraftwerk-ready"),
     ]
 
