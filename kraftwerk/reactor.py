@@ -13,7 +13,8 @@ from kraftwerk.localproc import wait_until
 from kraftwerk.paths import config_home, private, reactor_home, share
 from kraftwerk.reactorconfig import Source
 
-WEBHOOK_TIMEOUT = 10  # seconds after the master's start; it takes a half
+WEBHOOK_TIMEOUT = 60  # seconds after the master's start; it takes a half, and more where the computer is busy
+HEARS_TIMEOUT = 10  # seconds until one that runs has heard an event, or is begun anew
 
 
 def write() -> Path:
@@ -57,7 +58,7 @@ def start() -> bool:
         KraftwerkError: a port is taken, its webhook doesn't answer, or config.yaml has mistakes.
     """
     if (there := saltmaster.status(reactor_home())) and there.whole:
-        if wait_until(lambda: saltmaster.hears(reactor_home()), timeout=WEBHOOK_TIMEOUT):
+        if wait_until(lambda: saltmaster.hears(reactor_home()), timeout=HEARS_TIMEOUT):
             return False
         stop()
     _prepare()
