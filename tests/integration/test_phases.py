@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import pytest
 
-from kraftwerk import lock, lockbook, mend, paths
+from kraftwerk import lock, lockbook, mend, paths, saltway
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import get_node
 from kraftwerk.remote import script
@@ -374,6 +374,11 @@ def test_states_whose_caller_is_killed_go_on_and_the_next_highstate_waits_for_th
     wait_for(lambda: shop.on("cat /run/lasting 2>/dev/null || true") == "begin", 60)
     first.kill()
     first.communicate()
+    if saltway.is_stock():  # nothing marks a run of Salt's own program (docs/deploy.md)
+        with lock.held(Connection(get_node(NODE)), lock.NODE, wait=30):
+            shop.on("touch /run/enough")
+        shutil.rmtree(shop.root / "salt")
+        return
     left = f"(states that kraftwerk highstate began, process {first.pid}) since"
     wait_for(lambda: left in shop.run("lock", NODE))
     refused = pytest.raises(KraftwerkError, match="states that kraftwerk highstate began")
