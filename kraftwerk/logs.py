@@ -66,15 +66,13 @@ class Record:
         return {"time": moment.iso(self.stamp), "node": self.node, "process": self.process, "text": self.text}
 
 
-def check(instance: Instance, query: Query) -> None:
-    """See that there are such processes, and that the regular expression is one.
+def check(instances: Iterable[Instance], query: Query) -> None:
+    """See that there are such processes on some node, and that the regular expression is one.
 
     Raises:
         KraftwerkError: no process is called so, or it isn't (code 2).
     """
-    jobs = [f"{CRON}.{name}" for name in instance.cron]
-    units = [unit for name in instance.processes for unit in instance.units_of(name)]
-    known = dict.fromkeys([WEB, *instance.processes, *units, *jobs, *([CRON] if jobs else []), NGINX])
+    known = dict.fromkeys(name for instance in instances for name in _known(instance))
     for name in query.processes:
         if name not in known:
             raise KraftwerkError(f"no process is called {name}; there are {', '.join(known)}", code=2)
@@ -82,6 +80,13 @@ def check(instance: Instance, query: Query) -> None:
         re.compile(query.grep, re.MULTILINE)
     except re.error as error:
         raise KraftwerkError(f"--grep {query.grep!r} is no regular expression: {error}", code=2) from error
+
+
+def _known(instance: Instance) -> list[str]:
+    """Return the processes that may be named: of workers that are several, each one, too; jobs, and all of them."""
+    jobs = [f"{CRON}.{name}" for name in instance.cron]
+    units = [unit for name in instance.processes for unit in instance.units_of(name)]
+    return [WEB, NGINX, *instance.processes, *units, *jobs, *([CRON] if jobs else [])]
 
 
 def words(instance: Instance, query: Query) -> list[str]:

@@ -49,8 +49,7 @@ def command(
     lines = logs.LINES if lines is None and not since else lines
     query = Query(processes, start, lines, grep, follow)
     targets = choice.deployed(project.find(), environment, nodes, by="kraftwerk logs NODE")
-    for each in targets:
-        logs.check(each.instance, query)
+    logs.check([each.instance for each in targets], query)
     named = max(len(each.node.name) for each in targets) if len(targets) > 1 else 0
     wide = len(logs.NGINX)
 

@@ -5,9 +5,9 @@ logs.py QUESTION
 QUESTION is JSON: instance, processes (none: all), since (seconds since 1970), lines (of all together; null: as many as
 there are), grep, follow and hold (seconds that what comes is held back, to put it in order).
 
-Each line of what it prints is a record in JSON: its time in seconds since 1970, the process, its text. A traceback is one
-record with the line before it. After those that were there stands `null`; with follow, what comes stands after that,
-until stdin ends. Logs are read from their ends: those that were turned over as far back as it takes, and no file is ever
+Each line of what it prints is a record in JSON: its time in seconds since 1970, the process, its text. A traceback is
+one record with the line before it. After those that were there stands `null`; with follow, what comes stands after that,
+until stdin ends. Logs are read from their ends, and those that were turned over as far back as it takes; no file is ever
 in memory as a whole.
 """
 

@@ -83,7 +83,7 @@ def test_all_processes_of_all_nodes_are_one_stream(root, kraftwerk, records):
 
     found = wait_for(complete)
     assert [each["time"] for each in found] == sorted(each["time"] for each in found)
-    assert len(records()) == 20 and len(records("-n", "3")) == 3
+    assert len(records()) == min(20, len(found)) and len(records("-n", "3")) == 3
     assert {each["text"] for each in records("--process", "mail", "--process", "cron")} == {"a letter", "tidied"}
     assert records(NODES[1], "--grep", "GET /one", "--process", "nginx")[0]["node"] == NODES[1]
     shown = kraftwerk("logs", "--process", "mail", cwd=root).stdout.splitlines()
@@ -107,7 +107,8 @@ def test_what_was_turned_over_is_still_there(records):
     on(NODES[0], f"sv alarm /etc/service/{NAME}-web-{slot}/log")
     on(NODES[0], "logrotate --force /etc/logrotate.d/nginx")
     folder = f"/var/log/kraftwerk/{NAME}/web-{slot}"
-    wait_for(lambda: on(NODES[0], f"ls {folder} | grep -c '^@'; ls /var/log/nginx | grep -c {NAME}.access.log.1") == "1\n1")
+    turned = f"ls {folder} | grep -c '^@'; ls /var/log/nginx | grep -c {NAME}.access.log.1"
+    wait_for(lambda: on(NODES[0], turned) == "1\n1")
     assert len(records("--since", "10m", "--grep", "/turned")) == 3
     assert records("--since", "1s", "--grep", "/turned") == []
 
@@ -137,7 +138,8 @@ def test_one_stream_is_followed_over_switches_and_turns_until_ctrl_c(root, kraft
         for node in NODES:
             assert get(node, path) == 200
     wait_for(lambda: all(read().count(f"asked for {path}\n") == len(NODES) for path in paths))
-    wait_for(lambda: all(read().count(f'"GET {path} HTTP/1.1"') == 2 * len(NODES) for path in paths))  # web's and nginx's
+    twice = 2 * len(NODES)  # web's and nginx's
+    wait_for(lambda: all(read().count(f'"GET {path} HTTP/1.1"') == twice for path in paths))
     told = [line for line in seen.splitlines() if f"{NODES[0]}  web" in line and "asked for" in line]
     assert [line.split()[-1] for line in told][-len(paths) :] == paths
     following.send_signal(signal.SIGINT)
@@ -156,7 +158,7 @@ def test_wrong_words_are_one_clear_line(root, kraftwerk):
     for words, said in (
         (["--since", "soon"], "Error: 'soon' is no moment\n"),
         (["--grep", "("], "Error: --grep '(' is no regular expression"),
-        (["--process", "mial"], "Error: no process is called mial; there are web, mail, cron.tidy, cron, nginx\n"),
+        (["--process", "mial"], "Error: no process is called mial; there are web, nginx, mail, cron.tidy, cron\n"),
     ):
         answer = kraftwerk("logs", *words, cwd=root, check=False)
         assert answer.returncode == 2 and answer.stderr.startswith(said), answer.stderr

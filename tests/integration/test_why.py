@@ -1,6 +1,7 @@
 """Why a site doesn't answer: what is broken on a real node is found, and its next command mends it.
 
-Names are known by an /etc/hosts of the tests' own: the command runs in a mount namespace where it is laid over the real one.
+Names are known by an /etc/hosts of the tests' own: the command runs in a mount namespace where that one is laid over
+the real one.
 """
 
 import json

@@ -18,19 +18,19 @@ MYSITE = Instance(
 
 @pytest.mark.parametrize("name", ["web", "mail", "mail.2", "cron.tidy", "cron", "nginx"])
 def test_each_process_has_a_log(name):
-    logs.check(MYSITE, Query((name,)))
+    logs.check([Instance("mysite", "mysite", "production", "mysite.wsgi"), MYSITE], Query((name,)))
 
 
 def test_logs_of_a_process_that_is_not_there():
-    said = "no process is called mial; there are web, mail, mail.2, cron.tidy, cron, nginx"
+    said = "no process is called mial; there are web, nginx, mail, mail.2, cron.tidy, cron"
     with pytest.raises(KraftwerkError, match=said) as caught:
-        logs.check(MYSITE, Query(("web", "mial")))
+        logs.check([MYSITE], Query(("web", "mial")))
     assert caught.value.code == 2
 
 
 def test_what_is_no_regular_expression():
     with pytest.raises(KraftwerkError, match=r"--grep '\(' is no regular expression: missing \), unterminated"):
-        logs.check(MYSITE, Query(grep="("))
+        logs.check([MYSITE], Query(grep="("))
 
 
 def test_a_node_is_asked_with_one_program_and_one_question():

@@ -17,7 +17,9 @@ def berlin(monkeypatch):
     time.tzset()
 
 
-@pytest.mark.parametrize(("said", "seconds"), [("90s", 90), ("30m", 1800), ("1h", 3600), ("2d", 172800), ("1w", 604800)])
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("90s", 90), ("30m", 1800), ("1h", 3600), ("2d", 172800), ("1w", 604800)]
+)
 def test_a_while_ago(said, seconds):
     assert abs(time.time() - seconds - moment.parse(said)) < 5
 

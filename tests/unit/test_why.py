@@ -77,7 +77,10 @@ LOST = {"imported": {"error": "\n".join(TRACE), "seconds": 1.0}, "state": "down"
     ("changes", "name", "text", "then"),
     [
         ({"live__release": ""}, "release", "nothing of mysite is live on blue", "deploy blue"),
-        ({"nginx__state": "failed"}, "nginx", "it does not run, and something else answers on port 80", "highstate blue"),
+        (
+            {"nginx__state": "failed"},
+            *("nginx", "it does not run, and something else answers on port 80", "highstate blue"),
+        ),
         ({"nginx__names": ["_"]}, "nginx", "its configuration has no site mysite.blue", "highstate blue"),
         (
             {"live__held": True},
@@ -242,7 +245,8 @@ def test_a_port_that_answers_and_one_that_is_refused():
     ],
 )
 def test_a_port_that_is_shut_is_explained_by_the_node(changes, url, text, then):
-    seen = outside.shut(replace(CASE, url=f"{url}://mysite.blue/"), case.Step("port", "80 is refused", False), found(**changes))
+    refused = case.Step("port", "80 is refused", False)
+    seen = outside.shut(replace(CASE, url=f"{url}://mysite.blue/"), refused, found(**changes))
     assert (seen.ok, seen.text, seen.next_command) == (False, f"80 is refused; {text}", then)
 
 
