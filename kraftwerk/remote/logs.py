@@ -6,9 +6,9 @@ QUESTION is JSON: instance, processes (none: all), since (seconds since 1970), l
 there are), grep, follow and hold (seconds that what comes is held back, to put it in order).
 
 Each line of what it prints is a record in JSON: its time in seconds since 1970, the process, its text. A traceback is
-one record with the line before it. After those that were there stands `null`; with follow, what comes stands after that,
-until stdin ends. Logs are read from their ends, and those that were turned over as far back as it takes; no file is ever
-in memory as a whole.
+one record with the line before it. After those that were there stands `null`; with follow, what comes stands after
+that, until stdin ends. Logs are read from their ends, and those that were turned over as far back as it takes; no file
+is ever in memory as a whole.
 """
 
 from __future__ import annotations  # the node's Python may be older than ours
