@@ -122,12 +122,12 @@ def coming(streams: Sequence[Stream], hold: float) -> Iterator[Record]:
     while open_ or pending:
         with suppress(queue.Empty):
             arrived = arrivals.get(timeout=hold / 2 if pending else TICK)
-            if isinstance(arrived, Stream):
-                open_ -= 1
-                screen.warn(str(arrived.error))
-            else:
+            if isinstance(arrived, Record):
                 number += 1
                 heapq.heappush(pending, (arrived.stamp, number, time.monotonic(), arrived))
+            else:
+                open_ -= 1
+                screen.warn(str(arrived.error))
         ripe = time.monotonic() - hold
         due = max((stamp for stamp, _, came, _ in pending if came <= ripe or not open_), default=None)
         while pending and due is not None and pending[0][0] <= due:

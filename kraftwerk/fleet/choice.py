@@ -101,8 +101,8 @@ def deployed(project: Project, environment: str, names: Sequence[str], by: str) 
         return [target.deployed(project, environment, by=by)]
     if not found:
         raise lacking[0]
-    for error in lacking:
-        screen.warn(str(error))
+    for each in lacking:
+        screen.warn(str(each))
     return found
 
 

@@ -25,6 +25,7 @@ import zlib
 from calendar import timegm
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import IO, Any
 
@@ -169,10 +170,8 @@ class Log:
         found = []
         for entry in os.scandir(os.path.dirname(self.path)):
             if self.older.fullmatch(entry.name):
-                try:
+                with suppress(FileNotFoundError):
                     found.append((entry.stat().st_mtime, entry.name, entry.path))
-                except FileNotFoundError:
-                    pass
         return [path for written, _, path in sorted(found) if written >= since]
 
     def history(self, since: float) -> Iterator[Record]:
@@ -218,8 +217,8 @@ class Log:
             del self.files[:-1]
         live = self.files[-1] if self.files else None
         if live and same(self.path, live):
-            if os.fstat(live.fileno()).st_size < live.tell():  # what it had in memory counts no more
-                self.files[-1] = open(self.path, "rb")
+            if os.fstat(live.fileno()).st_size < live.tell() and (anew := opened(self.path)):
+                self.files[-1] = anew  # what the other one had in memory counts no more
                 live.close()
             return
         if not os.path.exists(self.path):

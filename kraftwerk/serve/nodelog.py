@@ -41,7 +41,7 @@ class NodeLog:
         self._running.wait()
 
     def _tell(self, line: str) -> None:
-        record = logs.parse(self._node, line.encode())
-        for said in record.text.splitlines() if record else ():
-            if said and not said_anyway(said):
-                self._log.line(record.process, said)
+        if record := logs.parse(self._node, line.encode()):
+            for said in record.text.splitlines():
+                if said and not said_anyway(said):
+                    self._log.line(record.process, said)
