@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -27,6 +28,7 @@ STEADY = 5  # seconds: who runs for so long has imported the application
 PATIENCE, IMPORT = 5, 30  # seconds for an answer, and for an import
 TAIL = 1 << 16  # bytes of a log
 IMPORTS = "import sys; from gunicorn.util import import_app; import_app(sys.argv[1])"
+RULES = ("nft list ruleset", "iptables -S")  # what shows a firewall
 NAMES = re.compile(r"^\s*server_name\s+([^;]+);", re.MULTILINE)
 
 
@@ -194,6 +196,7 @@ def main(words: str) -> None:
         proxy = pool.submit(timed, nginx, question["port"])
         found = {
             "addresses": run(["hostname", "-I"])[1].split(),
+            "rules": next((words for words in RULES if shutil.which(words.split()[0])), ""),
             "live": timed(live, name),
             "maintenance": maintenance(name),
             "nginx": proxy.result(),

@@ -70,6 +70,7 @@ class Facts:
     """What was found on the node.
 
     Attributes:
+        rules: the command that shows its firewall; empty where it has none.
         services: by their names what they complain of, and the seconds that it took to ask.
         log: the end of gunicorn's log; since: the stamp that its lines had when the request was sent.
     """
@@ -82,6 +83,7 @@ class Facts:
     services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     log: tuple[str, ...] = ()
     since: str = ""
+    rules: str = ""
 
 
 def look(case: Case, age: float = 0.0) -> Facts:
@@ -120,4 +122,5 @@ def parse(found: Mapping[str, Any]) -> Facts:
         services=found["services"],
         log=tuple(found["log"]["lines"]),
         since=found["log"]["since"],
+        rules=found["rules"],
     )

@@ -88,9 +88,9 @@ def shut(case: Case, step: Step, facts: Facts) -> Step:
         why, then = "nginx runs, and does not listen there", case.command("highstate")
     else:
         why = f"on {case.node.name} itself it answers: a firewall is in the way"
-        then = f"kraftwerk run --node {case.node.name} --as root -- nft list ruleset"
-        if case.node.provider not in ("local", node.HERE):
-            then = f"the firewall of {case.node.provider}, or: {then}"
+        then = f"open port {case.port} in the firewall between here and {case.node.host}"
+        if facts.rules:
+            then = f"{then}, or its own: kraftwerk run --node {case.node.name} --as root -- {facts.rules}"
     return Step("port", f"{step.text}; {why}", False, then, step.seconds)
 
 

@@ -11,6 +11,8 @@ import sys
 
 import pytest
 
+from kraftwerk import privilege
+from kraftwerk.localargv import link_of
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests import console
@@ -35,14 +37,13 @@ environments: {{production: {{nodes: [{NODE}], domain: [{HOST}]}}}}
 """
 LIVE = f"$(readlink /web/{NAME}/slots/live)"
 SV = f"/etc/service/{NAME}-web-{LIVE}"
-NFT = (
-    "nft add table inet shut; nft add chain inet shut in '{ type filter hook input priority 0; }';"
-    "nft add rule inet shut in iifname != lo tcp dport 80 reject with tcp reset"
+SHUT = (
+    "add table inet shut; add chain inet shut in { type filter hook input priority 0; };"
+    "add rule inet shut in iifname != lo tcp dport 80 reject with tcp reset"
 )
 CODE = f"/web/{NAME}/current/shop.py"
 # What is done to the node, the step that it breaks, what that says, and how it is undone where not by what it says.
 BREAKS = {
-    "a firewall": (NFT, "port", "a firewall is in the way", "nft delete table inet shut"),
     "nginx is stopped": ("systemctl stop nginx", "port", "80 is refused; nginx does not run", ""),
     "nginx is broken": (
         "echo 'nonsense on;' >/etc/nginx/conf.d/other.conf",
@@ -141,6 +142,19 @@ def test_a_name_that_leads_elsewhere(why):
     assert (before, last["name"]) == ([], "name")
     assert last["text"] == f"{HOST} is 127.0.0.9, and {NODE} is {get_node(NODE).host}"
     assert last["next"] == f"its line in /etc/hosts must be: {get_node(NODE).host} {HOST}"
+
+
+def test_a_firewall_in_the_way(why):
+    at_its_network = ["ip", "netns", "exec", link_of(get_node(NODE).host), "nft"]
+    privilege.run([*at_its_network, SHUT])
+    try:
+        *before, last = why()
+    finally:
+        privilege.run([*at_its_network, "delete table inet shut"])
+    assert [step["name"] for step in before] == ["name"]
+    assert last["text"] == f"80 is refused; on {NODE} itself it answers: a firewall is in the way"
+    assert last["next"].startswith("open port 80 in the firewall between here and ")
+    assert why()[-1]["ok"]
 
 
 @pytest.mark.parametrize("name", BREAKS)

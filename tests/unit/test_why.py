@@ -26,6 +26,7 @@ MYSITE = Instance(
 CASE = Case("http://mysite.blue/", BLUE, MYSITE)
 WELL = {
     "addresses": ["10.77.0.11"],
+    "rules": "",
     "live": {"release": "3", "slot": "a", "link": "a.sock", "exists": True, "held": False, "seconds": 0.0},
     "maintenance": None,
     "nginx": {"state": "active", "listens": True, "error": "", "names": ["mysite.blue"], "seconds": 0.1},
@@ -240,6 +241,12 @@ def test_a_port_that_answers_and_one_that_is_refused():
         (
             {},
             *("http", "on blue itself it answers: a firewall is in the way"),
+            "open port 80 in the firewall between here and 127.0.0.1",
+        ),
+        (
+            {"rules": "nft list ruleset"},
+            *("http", "on blue itself it answers: a firewall is in the way"),
+            "open port 80 in the firewall between here and 127.0.0.1, or its own: "
             "kraftwerk run --node blue --as root -- nft list ruleset",
         ),
     ],
