@@ -36,7 +36,7 @@ RESCAN = 2  # seconds between two looks for processes that are new
 OLD = 10  # seconds that a file is still read after another one came in its place
 NEAR = 1  # seconds: what belongs to a line follows it within that
 MOST = 1000  # lines of a record
-FIRST = 30  # seconds that are looked back for the last lines; then eight times as many, and so on
+BACK = (30, 240, 1920, 15360)  # seconds that are looked back for the last lines, one after the other; then all there is
 
 SVLOGD = re.compile(rb"(\d{4}-\d\d-\d\d_\d\d:\d\d:\d\d)(\.\d+)? ?")
 ACCESS = re.compile(rb"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d) ([+-])(\d\d)(\d\d)\] ?")
@@ -277,13 +277,12 @@ def merged(logs: Iterable[Log], since: float, wanted: Wanted) -> Iterator[Record
 
 def last(logs: Collection[Log], count: int, since: float, wanted: Wanted) -> Iterable[Record]:
     """Return the last records: looking back a short while, then further."""
-    back = float(FIRST)
-    while True:
-        start = max(since, time.time() - back)
+    now = time.time()
+    for start in (now - back for back in BACK if now - back > since):
         found = deque(merged(logs, start, wanted), maxlen=count)
-        if len(found) == count or start == since:
+        if len(found) == count:
             return found
-        back *= 8
+    return deque(merged(logs, since, wanted), maxlen=count)
 
 
 def say(records: Iterable[Record | None]) -> None:
