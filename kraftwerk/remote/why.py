@@ -2,9 +2,8 @@
 
 why.py QUESTION
 
-QUESTION is JSON: instance, the port that is asked for, the application as gunicorn is told it, and for how many seconds
-the request is under way that was sent before. What is found is printed as one JSON object, for kraftwerk/why/facts.py.
-Nothing is changed.
+QUESTION is JSON: instance, the port that is asked for, and the application as gunicorn is told it. What is found is
+printed as one JSON object, for kraftwerk/why/facts.py. Nothing is changed.
 """
 
 from __future__ import annotations  # the node's Python may be older than ours
@@ -166,17 +165,15 @@ def check(instance: str, command: str) -> dict[str, Any]:
     return {"said": (words or ["no answer"])[0] if code else ""}
 
 
-def log(instance: str, slot: str, age: float) -> dict[str, Any]:
-    """Return the end of the log of the live slot, and the stamp that it had when the request was sent."""
+def log(instance: str, slot: str) -> list[str]:
+    """Return the end of the log of the live slot."""
     time.sleep(0.2)  # what was printed last is on its way through svlogd
-    since = time.strftime("%Y-%m-%d_%H:%M:%S", time.gmtime(time.time() - age))
     try:
         with open(f"/var/log/kraftwerk/{instance}/web-{slot}/current", "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
-            lines = file.read().decode(errors="replace").splitlines()
+            return file.read().decode(errors="replace").splitlines()[-200:]
     except OSError:
-        lines = []
-    return {"since": since, "lines": lines[-200:]}
+        return []
 
 
 def timed(function: Any, *arguments: Any) -> dict[str, Any] | None:
@@ -188,7 +185,7 @@ def timed(function: Any, *arguments: Any) -> dict[str, Any] | None:
 
 def main(words: str) -> None:
     """Look at all at the same time, at the log last."""
-    began, question = time.monotonic(), json.loads(words)
+    question = json.loads(words)
     name, slot = question["instance"], leads_to(f"/web/{question['instance']}/slots/live")
     with ThreadPoolExecutor() as pool:
         asked = {service: pool.submit(timed, check, name, command) for service, command in checks(name).items()}
@@ -203,7 +200,7 @@ def main(words: str) -> None:
             "gunicorn": web.result(),
             "services": {service: future.result() for service, future in asked.items()},
         }
-    found["log"] = log(name, slot, question["age"] + time.monotonic() - began)
+    found["log"] = log(name, slot)
     print(json.dumps(found))
 
 

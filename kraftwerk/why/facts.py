@@ -72,7 +72,7 @@ class Facts:
     Attributes:
         rules: the command that shows its firewall; empty where it has none.
         services: by their names what they complain of, and the seconds that it took to ask.
-        log: the end of gunicorn's log; since: the stamp that its lines had when the request was sent.
+        log: the end of gunicorn's log.
     """
 
     addresses: tuple[str, ...]
@@ -82,15 +82,11 @@ class Facts:
     maintenance: Mapping[str, Any] | None = None
     services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     log: tuple[str, ...] = ()
-    since: str = ""
     rules: str = ""
 
 
-def look(case: Case, age: float = 0.0) -> Facts:
+def look(case: Case) -> Facts:
     """Look at the node.
-
-    Args:
-        age: for how many seconds the request is under way that was sent before.
 
     Raises:
         KraftwerkError: it can't be reached, or its answer makes no sense.
@@ -100,7 +96,6 @@ def look(case: Case, age: float = 0.0) -> Facts:
         "instance": case.instance.name,
         "port": case.port,
         "application": application if ":" in application else f"{application}:application",
-        "age": age,
     }
     words = ["python3", "-ISc", program("why"), json.dumps(question)]
     printed = Connection(case.node).run(words, timeout=PATIENCE).stdout
@@ -120,7 +115,6 @@ def parse(found: Mapping[str, Any]) -> Facts:
         gunicorn=Gunicorn(**found["gunicorn"]),
         maintenance=found["maintenance"],
         services=found["services"],
-        log=tuple(found["log"]["lines"]),
-        since=found["log"]["since"],
+        log=tuple(found["log"]),
         rules=found["rules"],
     )

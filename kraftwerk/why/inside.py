@@ -130,7 +130,7 @@ def answer(case: Case, given: Answer, facts: Facts) -> Step:
         return Step("answer", f"{title} {given.status}{leads}", seconds=given.seconds)
     if not given.status:
         return Step("answer", f"{title}: {given.error}", False, case.logs("nginx"), given.seconds)
-    meant = [line for line in facts.log if line[: len(facts.since)] >= facts.since]
+    meant = [line for line in facts.log if given.since and line >= given.since]
     log = slot.telling("\n".join(meant))
     found = cause.find(log) if given.status >= 500 else cause.Cause()
     why = found.text or CAUSES.get(given.status, "")

@@ -5,6 +5,8 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
 
 from kraftwerk import hosts, node
 from kraftwerk.why.case import Case, Step
@@ -16,12 +18,18 @@ AGENT = "kraftwerk-why"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: a status, 0 for none; where it leads to; what went wrong; after how many seconds."""
+    """What came back.
+
+    Attributes:
+        status: 0 for none; location: where it leads to; error: what went wrong; seconds: how long it took.
+        since: the stamp that svlogd gave what was logged when the request was sent, by the node's own clock.
+    """
 
     status: int
     location: str = ""
     error: str = ""
     seconds: float = 0.0
+    since: str = ""
 
 
 def addresses(name: str) -> tuple[str, ...]:
@@ -113,7 +121,7 @@ def certificate(case: Case) -> Step:
 def ask(case: Case) -> Answer:
     """Ask the node for the URL, as a visitor would."""
     began = time.monotonic()
-    status, location, why = 0, "", ""
+    status, location, why, date = 0, "", "", ""
     try:
         plain = socket.create_connection((case.node.host, case.port), ANSWER) if case.scheme == "http" else None
         connection = http.client.HTTPConnection(case.host, case.port, timeout=ANSWER)
@@ -123,12 +131,23 @@ def ask(case: Case) -> Answer:
         connection.request("GET", case.path, headers={**named, "Connection": "close"})
         response = connection.getresponse()
         status, location = response.status, response.headers.get("Location", "")
+        date = response.headers.get("Date", "")
         connection.close()
     except TimeoutError:
         why = f"no answer within {ANSWER} s"
     except (OSError, http.client.HTTPException) as error:
         why = str(error) or type(error).__name__
-    return Answer(status, location, why, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Answer(status, location, why, seconds, _stamp(date, seconds) if date else "")
+
+
+def _stamp(date: str, seconds: float) -> str:
+    """Return how svlogd writes the moment that was some seconds before a date of HTTP; those are whole seconds."""
+    try:
+        began = parsedate_to_datetime(date) - timedelta(seconds=seconds + 1)
+    except ValueError:
+        return ""
+    return began.astimezone(UTC).strftime("%Y-%m-%d_%H:%M:%S")
 
 
 def _secured(case: Case) -> ssl.SSLSocket:

@@ -6,6 +6,8 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
+from calendar import timegm
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -35,7 +37,7 @@ WELL = {
         "seconds": 0.1,
     },
     "services": {"postgres": {"said": "", "seconds": 0.03}},
-    "log": {"since": "2026-11-22_02:00:00", "lines": []},
+    "log": [],
 }
 TRACE = [
     *("bad", "Traceback (most recent call last):", '  File "a.py", line 1', "    boom()"),
@@ -169,11 +171,12 @@ def test_what_imports_and_does_not_stay_up_is_told_by_its_log():
 def test_an_error_is_told_by_what_was_logged_since_it_was_asked_for():
     log = ["2026-11-22_01:59:59.1 KeyError: 'old'", *(f"2026-11-22_02:00:01.1 {line}" for line in TRACE)]
     seen = replace(found(), log=tuple(log))
-    step = inside.answer(CASE, Answer(500, seconds=0.2), seen)
+    given = Answer(500, seconds=0.2, since="2026-11-22_02:00:00")
+    step = inside.answer(CASE, given, seen)
     assert (step.ok, step.text) == (False, "GET / 500: ValueError: no")
     assert (step.lines, step.next_command) == (tuple(TRACE[2:]), "kraftwerk logs blue --process web --since 10m")
-    old = inside.answer(CASE, Answer(500), replace(seen, log=tuple(log[:1])))
-    assert (old.text, old.lines) == ("GET / 500", ())
+    for old in (inside.answer(CASE, given, replace(seen, log=seen.log[:1])), inside.answer(CASE, Answer(500), seen)):
+        assert (old.text, old.lines) == ("GET / 500", ())
 
 
 @pytest.mark.parametrize(
@@ -227,6 +230,8 @@ def test_a_port_that_answers_and_one_that_is_refused():
         assert (outside.port(here).ok, outside.port(here).text) == (True, f"{number} answers")
         given = outside.ask(here)
         assert (given.status, given.location) == (301, f"mysite.blue:{number} /a%20b?c=d%20e")
+        logged = timegm(time.strptime(given.since, "%Y-%m-%d_%H:%M:%S"))
+        assert 0 <= time.time() - logged < 60
     refused = outside.port(here)
     assert (refused.ok, refused.text) == (False, f"{number} is refused")
     assert outside.ask(here).status == 0 and "refused" in outside.ask(here).error
@@ -318,16 +323,16 @@ def test_the_walk_ends_at_the_first_break(names, monkeypatch):
     monkeypatch.setattr(walk.outside, "port", lambda each: case.Step("port", f"{each.port} answers"))
     monkeypatch.setattr(walk.outside, "certificate", lambda each: case.Step("certificate", "expired", False))
     monkeypatch.setattr(walk.outside, "ask", lambda each: Answer(301, "https://mysite.blue/"))
-    monkeypatch.setattr(walk.facts, "look", lambda *words: found(nginx__names=[]))
+    monkeypatch.setattr(walk.facts, "look", lambda each: found(nginx__names=[]))
     assert [step.name for step in walk.walk(here)] == ["name", "port", "nginx"]
-    monkeypatch.setattr(walk.facts, "look", lambda *words: found())
+    monkeypatch.setattr(walk.facts, "look", lambda each: found())
     *_, port, last = walk.walk(here)
     assert (port.text, last.text) == ("443 answers", "expired")
 
 
 def test_a_node_may_be_reached_by_another_address_than_its_visitors_use(names, monkeypatch):
     here = replace(CASE, url="http://www.example.com/", node=replace(BLUE, host="10.0.0.5"))
-    monkeypatch.setattr(walk.facts, "look", lambda *words: replace(found(), addresses=("10.0.0.5", "192.0.2.9")))
+    monkeypatch.setattr(walk.facts, "look", lambda each: replace(found(), addresses=("10.0.0.5", "192.0.2.9")))
     assert next(walk.walk(here)).ok
 
 
