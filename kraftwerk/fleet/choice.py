@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from kraftwerk import privilege, service, target
+from kraftwerk import privilege, screen, service, target
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, all_nodes, get_node
 from kraftwerk.project import Project
@@ -76,6 +76,34 @@ def targets(project: Project, environment: str, names: Sequence[str], everything
     found = _cron_once([target.resolve(project, environment, node.name) for node in nodes])
     holding = {name for each in found for name in service.places(each.instance.options).values()}
     return sorted(found, key=lambda each: each.node.name not in holding)
+
+
+def deployed(project: Project, environment: str, names: Sequence[str], by: str) -> list[Target]:
+    """Return where a project is: on NODE…, or on all nodes of its environment; where it isn't yet is told.
+
+    Args:
+        by: how the command line names a node, for the error.
+
+    Raises:
+        KraftwerkError: as `target.deployed`; it is on none of them.
+    """
+    if names:
+        return [target.deployed(project, environment, node.name) for node in named(names)]
+    found, lacking = [], []
+    for name in target.names(project, environment):
+        try:
+            found.append(target.deployed(project, environment, name))
+        except KraftwerkError as error:
+            if error.code == 2:
+                raise
+            lacking.append(error)
+    if not found and not lacking:
+        return [target.deployed(project, environment, by=by)]
+    if not found:
+        raise lacking[0]
+    for each in lacking:
+        screen.warn(str(each))
+    return found
 
 
 def _cron_once(found: list[Target]) -> list[Target]:

@@ -5,16 +5,15 @@ the new code boots beside the old one, and goes live once it answers. See docs/d
 """
 
 import time
-import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from kraftwerk import deploy, project, rollout, target
+from kraftwerk.browser import show
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.release import Release
 from kraftwerk.rollout import Phase, Rollout
-from kraftwerk.serve.local import has_display
 from kraftwerk.serve.log import Log
 from kraftwerk.serve.nodelog import NodeLog, said_anyway
 from kraftwerk.serve.save import AGAIN, END, FIRST, MENDED, SAVE, light, words_for
@@ -167,8 +166,8 @@ def serve(here: project.Project, there: Target, log: Log, *, browser: bool = Fal
     full = Full(replace(there, instance=light(there.instance)), saved, log)
     full.deploy(full.there)
     log.say(f"{there.instance.url} on {there.node.name} follows what you save; Ctrl-C ends it", fg="green")
-    if browser and has_display():
-        webbrowser.open(there.instance.url)
+    if browser:
+        show(there.instance.url)
     try:
         with suppress(KeyboardInterrupt):
             for names in saved.watch():

@@ -3,9 +3,7 @@
 import os
 import shutil
 import signal
-import sys
 import tempfile
-import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -15,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from kraftwerk import process, project, requirements, virtualenv, workers
+from kraftwerk import browser, process, project, requirements, virtualenv, workers
 from kraftwerk.deployment import Deployment
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.serve import embedded, environment, framework, front, interpreter
@@ -244,8 +242,8 @@ def serve(root: Path, choice: Choice) -> None:
             what = f"{root.name} ({server.name}, {choice.environment})"
             local.log.say(f"{what} is at {address}    Ctrl-C ends it", fg="green")
             local.hint()
-            if choice.browser and has_display():
-                webbrowser.open(address)
+            if choice.browser:
+                browser.show(address)
             for names in saved.watch():
                 local.take(names)
         local.log.say("stopping")
@@ -269,12 +267,6 @@ def shown(host: str) -> str:
     """Return where a browser on this computer finds what listens at an address."""
     everywhere = {"0.0.0.0": INSIDE, "::": "[::1]"}  # noqa: S104 - nothing is bound here
     return everywhere.get(host, f"[{host}]" if ":" in host else host)
-
-
-def has_display() -> bool:
-    """Tell whether a browser can show a window here."""
-    graphical = sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-    return graphical and sys.stdout.isatty()
 
 
 def end_by_signals() -> None:

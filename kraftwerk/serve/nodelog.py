@@ -2,15 +2,14 @@
 
 import re
 
-from kraftwerk import leash, logs, process
+from kraftwerk import logs, process
 from kraftwerk.instance import Instance
+from kraftwerk.logs import Query
 from kraftwerk.process import Popen
 from kraftwerk.serve.log import Log
-from kraftwerk.slot import STAMP
 from kraftwerk.transport import Connection
+from kraftwerk.workers import WEB
 
-FILE = re.compile(r"==> /var/log/kraftwerk/[^/]+/([^/]+)/current <==")  # tail says where the next lines come from
-SLOT = re.compile(r"web-[ab]")
 # What gunicorn says of its coming and going, and the gate's questions: both are at every save.
 COMMON = re.compile(r'\[[\d-]+ [\d:]+ [+-]\d{4}\] \[\d+\] \[INFO\] |- "GET ')
 
@@ -24,9 +23,8 @@ class NodeLog:
     """The log of an instance, followed from now on."""
 
     def __init__(self, connection: Connection, instance: Instance, log: Log) -> None:
-        self._log, self._name = log, "web"
-        paths = [path for name in ("web", *instance.processes) for path in logs.files(instance, name)]
-        words = leash.words(logs.words(paths, lines=0, follow=True), "stdin")
+        self._log, self._node = log, connection.node.name
+        words = logs.words(instance, Query((WEB, *instance.processes), lines=0, follow=True, hold=0))
         # It ends on the node when we do: nobody holds its stdin open any more.
         self._running: Popen = connection.popen(words, stdin=process.PIPE, stdout=process.PIPE, stderr=process.DEVNULL)
         assert self._running.stdout is not None  # noqa: S101 - a pipe was asked for
@@ -43,7 +41,7 @@ class NodeLog:
         self._running.wait()
 
     def _tell(self, line: str) -> None:
-        if found := FILE.fullmatch(line):
-            self._name = "web" if SLOT.fullmatch(found[1]) else found[1]
-        elif (said := STAMP.sub("", line)) and not said_anyway(said):
-            self._log.line(self._name, said)
+        if record := logs.parse(self._node, line.encode()):
+            for said in record.text.splitlines():
+                if said and not said_anyway(said):
+                    self._log.line(record.process, said)

@@ -1,10 +1,6 @@
-"""One-off commands and logs: the words that are sent to the node."""
+"""One-off commands: the words that are sent to the node."""
 
-import pytest
-
-from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
-from kraftwerk.logs import files
 from kraftwerk.oneoff import ROOT, WEB, words
 
 MYSITE = Instance(
@@ -31,20 +27,3 @@ def test_as_web_it_runs_in_the_source_without_the_environment():
         "VIRTUAL_ENV=/web/mysite/current/venv",
         "ls",
     ]
-
-
-def test_logs_of_all_processes_and_of_one():
-    mail = "/var/log/kraftwerk/mysite/mail/current"
-    assert files(MYSITE, "mail") == [mail]
-    assert files(MYSITE) == [
-        "/var/log/kraftwerk/mysite/web-a/current",
-        "/var/log/kraftwerk/mysite/web-b/current",
-        mail,
-        "/var/log/nginx/mysite.access.log",
-        "/var/log/nginx/mysite.error.log",
-    ]
-
-
-def test_logs_of_a_process_that_is_not_there():
-    with pytest.raises(KraftwerkError, match="no process is called mial; there are web, mail, nginx"):
-        files(MYSITE, "mial")

@@ -1,0 +1,155 @@
+"""The way to a node as a visitor goes it: from the name to the connection, and what comes back."""
+
+import http.client
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
+
+from kraftwerk import hosts, node
+from kraftwerk.why.case import Case, Step
+from kraftwerk.why.facts import Facts
+
+CONNECT, ANSWER = 5, 20  # seconds
+AGENT = "kraftwerk-why"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back.
+
+    Attributes:
+        status: 0 for none; location: where it leads to; error: what went wrong; seconds: how long it took.
+        since: the stamp that svlogd gave what was logged when the request was sent, by the node's own clock.
+    """
+
+    status: int
+    location: str = ""
+    error: str = ""
+    seconds: float = 0.0
+    since: str = ""
+
+
+def addresses(name: str) -> tuple[str, ...]:
+    """Return the addresses that a name has here."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ()
+    return tuple(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+def name(case: Case) -> Step:
+    """Return whether the name leads to the node, or to another one that answers for it."""
+    began = time.monotonic()
+    found = addresses(case.host)
+    seconds = time.monotonic() - began
+    if not found:
+        return Step("name", f"{case.host} is not known here", False, missing(case), seconds)
+    wanted = {address for peer in (case.node.host, *case.peers) for address in addresses(peer)}
+    text = f"{case.host} is {', '.join(found)}"
+    if wanted.isdisjoint(found):
+        return Step("name", f"{text}, and {case.node.name} is {case.node.host}", False, elsewhere(case), seconds)
+    return Step("name", text, seconds=seconds)
+
+
+def missing(case: Case) -> str:
+    """Return what makes a name known: a line in /etc/hosts for names below the node's own, else DNS."""
+    if case.host.endswith(f".{case.node.name}") or case.node.provider in ("local", node.HERE):
+        return f"echo '{case.node.host} {case.host}' | sudo tee -a {hosts.HOSTS}"
+    return f"an A record of {case.host} at its DNS provider: {case.node.host}"
+
+
+def elsewhere(case: Case) -> str:
+    """Return what leads a name to the node."""
+    lines = hosts.HOSTS.read_text(errors="replace").splitlines() if hosts.HOSTS.exists() else []
+    if any(case.host in line.partition("#")[0].split()[1:] for line in lines):
+        return f"its line in {hosts.HOSTS} must be: {case.node.host} {case.host}"
+    return f"its A record at its DNS provider must be {case.node.host}"
+
+
+def port(case: Case) -> Step:
+    """Return whether the port answers."""
+    began = time.monotonic()
+    try:
+        socket.create_connection((case.node.host, case.port), CONNECT).close()
+    except TimeoutError:
+        return Step("port", f"{case.port} gives no answer", False, seconds=time.monotonic() - began)
+    except ConnectionRefusedError:
+        return Step("port", f"{case.port} is refused", False, seconds=time.monotonic() - began)
+    except OSError as error:
+        why = f"{case.port} can't be reached: {error.strerror or error}"
+        return Step("port", why, False, seconds=time.monotonic() - began)
+    return Step("port", f"{case.port} answers", seconds=time.monotonic() - began)
+
+
+def shut(case: Case, step: Step, facts: Facts) -> Step:
+    """Return why a port doesn't answer, by what is seen on the node."""
+    nginx = facts.nginx
+    if not nginx.runs:
+        why, then = f"nginx does not run{': ' + nginx.error if nginx.error else ''}", case.command("highstate")
+    elif not nginx.listens and case.scheme == "https":
+        why, then = "the site has no https", f"kraftwerk why http://{case.host}{case.path}"
+    elif not nginx.listens:
+        why, then = "nginx runs, and does not listen there", case.command("highstate")
+    else:
+        why = f"on {case.node.name} itself it answers: a firewall is in the way"
+        then = f"open port {case.port} in the firewall between here and {case.node.host}"
+        if facts.rules:
+            then = f"{then}, or its own: kraftwerk run --node {case.node.name} --as root -- {facts.rules}"
+    return Step("port", f"{step.text}; {why}", False, then, step.seconds)
+
+
+def certificate(case: Case) -> Step:
+    """Return whether the certificate is valid for the name."""
+    began = time.monotonic()
+    try:
+        with _secured(case) as connection:
+            until = ssl.cert_time_to_seconds(str((connection.getpeercert() or {})["notAfter"]))
+    except ssl.SSLCertVerificationError as error:
+        why = f"it is not valid: {error.verify_message}"
+        return Step("certificate", why, False, case.command("highstate"), time.monotonic() - began)
+    except OSError as error:
+        why = f"no encrypted connection: {getattr(error, 'reason', None) or error.strerror or error}"
+        return Step("certificate", why, False, case.command("highstate"), time.monotonic() - began)
+    days = int((until - time.time()) / 86400)
+    return Step("certificate", f"valid for {days} days", seconds=time.monotonic() - began)
+
+
+def ask(case: Case) -> Answer:
+    """Ask the node for the URL, as a visitor would."""
+    began = time.monotonic()
+    status, location, why, date = 0, "", "", ""
+    try:
+        plain = socket.create_connection((case.node.host, case.port), ANSWER) if case.scheme == "http" else None
+        connection = http.client.HTTPConnection(case.host, case.port, timeout=ANSWER)
+        connection.sock = plain or _secured(case)
+        usual = case.port in (80, 443)
+        named = {"Host": case.host if usual else f"{case.host}:{case.port}", "User-Agent": AGENT}
+        connection.request("GET", case.path, headers={**named, "Connection": "close"})
+        response = connection.getresponse()
+        status, location = response.status, response.headers.get("Location", "")
+        date = response.headers.get("Date", "")
+        connection.close()
+    except TimeoutError:
+        why = f"no answer within {ANSWER} s"
+    except (OSError, http.client.HTTPException) as error:
+        why = str(error) or type(error).__name__
+    seconds = time.monotonic() - began
+    return Answer(status, location, why, seconds, _stamp(date, seconds) if date else "")
+
+
+def _stamp(date: str, seconds: float) -> str:
+    """Return how svlogd writes the moment that was some seconds before a date of HTTP; those are whole seconds."""
+    try:
+        began = parsedate_to_datetime(date) - timedelta(seconds=seconds + 1)
+    except ValueError:
+        return ""
+    return began.astimezone(UTC).strftime("%Y-%m-%d_%H:%M:%S")
+
+
+def _secured(case: Case) -> ssl.SSLSocket:
+    plain = socket.create_connection((case.node.host, case.port), ANSWER)
+    return ssl.create_default_context().wrap_socket(plain, server_hostname=case.host)
