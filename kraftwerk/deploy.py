@@ -133,7 +133,7 @@ def node(run: Rollout) -> str:
 
 
 def tls(run: Rollout) -> str | None:
-    """Have the site's certificate made or renewed; where that fails, the site stays as it is, and the deploy goes on."""
+    """Have the site's certificate made or renewed; where that fails, the site stays as it is, no more."""
     name, node = run.instance.name, run.target.node.name
     try:
         found = certificates.certify(run.target.connection, {name: run.instance}).get(name)
