@@ -5,7 +5,7 @@ import shlex
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,7 @@ class Authority:
         """
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.x509.oid import ExtendedKeyUsageOID
 
         try:
             asked = x509.load_pem_x509_csr(request)
@@ -65,9 +66,9 @@ class Authority:
             raise KraftwerkError("the node asks for a certificate without having its key")
         issuer = x509.load_pem_x509_certificate(self.certificate)
         key: Any = serialization.load_pem_private_key(self.key, None)
-        end = min(datetime.now(timezone.utc) + LONGEST - SKEW, issuer.not_valid_after_utc)
+        end = min(datetime.now(UTC) + LONGEST - SKEW, issuer.not_valid_after_utc)
         signer = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-        usage = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH])
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         made = (
             _begun(_subject(names[0]), issuer.subject, asked.public_key(), end)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
@@ -134,7 +135,7 @@ def _make() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = _subject(f"kraftwerk of {getpass.getuser()}@{socket.gethostname()}")
     made = (
-        _begun(name, name, key.public_key(), datetime.now(timezone.utc) + YEARS)
+        _begun(name, name, key.public_key(), datetime.now(UTC) + YEARS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -149,7 +150,7 @@ def _begun(subject: "Name", issuer: "Name", key: Any, end: datetime) -> "Certifi
     from cryptography import x509
 
     numbered = x509.CertificateBuilder().serial_number(x509.random_serial_number())
-    dated = numbered.not_valid_before(datetime.now(timezone.utc) - SKEW).not_valid_after(end)
+    dated = numbered.not_valid_before(datetime.now(UTC) - SKEW).not_valid_after(end)
     return dated.subject_name(subject).issuer_name(issuer).public_key(key)
 
 

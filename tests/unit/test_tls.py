@@ -2,7 +2,7 @@
 
 import base64
 import subprocess
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -85,7 +85,7 @@ def test_it_signs_for_the_names_that_it_is_told_not_for_those_that_a_node_asks_f
     assert signed.public_key() == key.public_key()
     signed.verify_directly_issued_by(x509.load_pem_x509_certificate(own.certificate))
     assert signed.not_valid_after_utc - signed.not_valid_before_utc <= timedelta(days=825)
-    assert signed.not_valid_before_utc < datetime.now(timezone.utc)
+    assert signed.not_valid_before_utc < datetime.now(UTC)
     assert not signed.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
 
 
@@ -107,7 +107,7 @@ def test_what_is_no_request_is_not_signed(asked):
 class Answering:
     """A node whose certify says what it is told to; notes how it was called."""
 
-    node = Node(name="blue", host="192.0.2.1")
+    node = Node(name="blue", host="192.0.2.1", provider="ssh")
 
     def __init__(self, *said, code=0):
         self.said, self.code, self.calls = list(said), code, []
