@@ -23,6 +23,7 @@ tls/clean/none:
         rm -rf /etc/systemd/system/kraftwerk-tls.* /etc/kraftwerk/tls /var/lib/kraftwerk/acme /var/lib/kraftwerk-acme
         {{ "true" if moved else "rm -rf /var/lib/kraftwerk/tls" }}
         systemctl daemon-reload
+        ! systemctl --quiet is-failed kraftwerk-tls || systemctl reset-failed kraftwerk-tls
     - onlyif: test -e /etc/kraftwerk/tls{{ "" if moved else " -o -e /var/lib/kraftwerk/tls" }}
     - require:
       - cmd: nginx/service/loaded

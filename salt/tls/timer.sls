@@ -12,10 +12,19 @@ tls/timer/units:
     - require:
       - file: tls/config/certify
 
+# The service, too: what it was once, and failed as, systemd remembers.
+tls/timer/reloaded:
+  cmd.run:
+    - name: systemctl daemon-reload
+    - onchanges:
+      - file: tls/timer/units
+
 tls/timer/running:
   service.running:
     - name: kraftwerk-tls.timer
     - enable: True
+    - require:
+      - cmd: tls/timer/reloaded
     - watch:
       - file: tls/timer/units
 {%- endif %}

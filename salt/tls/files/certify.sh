@@ -24,6 +24,7 @@ main() {
   . "$CONFIG/acme"
   code=0
   while IFS=$TAB read -r name mode names <&3; do
+    case $name in '' | '#'*) continue ;; esac
     [ $# = 0 ] || called "$name" "$@" || continue
     folder=/var/lib/kraftwerk/tls/$name domain=${names%% *}
     case $mode in auto) kind="auto $CA" ;; *) kind="internal $authority" ;; esac
