@@ -39,7 +39,8 @@ cat >config.json <<END
 {{"pebble": {{"listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
   "certificate": "/root/pebble/ca.pem", "privateKey": "/root/pebble/key.pem", "httpPort": 80, "tlsPort": 443}}}}
 END
-systemd-run --quiet --unit pebble --setenv PEBBLE_VA_NOSLEEP=1 --setenv PEBBLE_WFE_NONCEREJECT=0 "$(command -v pebble)" -config /root/pebble/config.json
+set -- --setenv PEBBLE_VA_NOSLEEP=1 --setenv PEBBLE_WFE_NONCEREJECT=0
+systemd-run --quiet --unit pebble "$@" "$(command -v pebble)" -config /root/pebble/config.json
 }}
 main </dev/null
 """

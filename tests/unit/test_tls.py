@@ -114,7 +114,7 @@ class Answering:
 
     def run(self, words, *, input=None, check=True):
         self.calls.append((list(words), input))
-        return Completed(self.code, self.said.pop(0).encode(), b"sh: certify: not found\n")
+        return Completed(list(words), self.code, self.said.pop(0).encode(), b"sh: certify: not found\n")
 
 
 def test_what_a_node_asks_for_is_signed_and_sent_back():
