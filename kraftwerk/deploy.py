@@ -28,6 +28,7 @@ from kraftwerk import (
 from kraftwerk import lock as locks
 from kraftwerk import plan as plans
 from kraftwerk import release as releases
+from kraftwerk import tls as certificates
 from kraftwerk import upload as uploads
 from kraftwerk.cutover import boot, drain, gate, grow, stand_by, switch
 from kraftwerk.errors import KraftwerkError
@@ -131,6 +132,21 @@ def node(run: Rollout) -> str:
     return SECONDS
 
 
+def tls(run: Rollout) -> str | None:
+    """Have the site's certificate made or renewed; where that fails, the site stays as it is, no more."""
+    name, node = run.instance.name, run.target.node.name
+    try:
+        found = certificates.certify(run.target.connection, {name: run.instance}).get(name)
+    except KraftwerkError as error:
+        screen.warn(str(error))
+        return None
+    if found is None or not found.cause:
+        return SECONDS if found and found.new else None
+    run.plain = not found.until
+    screen.warn(found.told(run.instance, node))
+    return None
+
+
 def dump(run: Rollout) -> str | None:
     """Save the databases on the node, if the release may migrate them."""
     live, number, names = run.history.live, run.release.number, savepoint.services(run.project, run.instance)
@@ -195,7 +211,7 @@ def told(run: Rollout, *, alone: bool = True) -> str:
         alone: it went to no other node, so that the command may do without naming this one.
     """
     seconds = f"again in {run.seconds:.1f}s" if run.back else f"in {run.seconds:.0f}s"
-    live = f"Release {run.release.number} is live {seconds}   {run.instance.url}"
+    live = f"Release {run.release.number} is live {seconds}   {run.url}"
     return f"{live.ljust(51)}  undo: {_undo(run, alone)}"
 
 
@@ -232,7 +248,7 @@ def find_earlier(run: Rollout, number: int | None) -> None:
 
 BEFORE: tuple[Phase, ...] = (check, plan)
 DEPLOY: tuple[Phase, ...] = (
-    lock, disk, wheels, node, upload, virtualenv, configure, stand_by, dump, migrate, superusers, boot, gate,
+    lock, disk, wheels, node, tls, upload, virtualenv, configure, stand_by, dump, migrate, superusers, boot, gate,
     switch, workers, drain, grow, record, prune, unlock,
 )  # fmt: skip
 ROLLBACK: tuple[Phase, ...] = (lock, stand_by, boot, gate, switch, workers, drain, grow, record, unlock)

@@ -7,7 +7,7 @@ from typing import Any
 from kraftwerk import backupconfig, caching, gaterule, service, superuser
 from kraftwerk.lockfiles import kinds
 from kraftwerk.node import HOSTNAME
-from kraftwerk.schema import Value, Wrong, anything, list_of, mapping_of, number, record, setting, text
+from kraftwerk.schema import Value, Wrong, anything, list_of, mapping_of, number, one_of, record, setting, text
 from kraftwerk.site import layout
 from kraftwerk.workers import parse as worker
 from kraftwerk.workers import shell_command
@@ -22,6 +22,7 @@ hostname = text(HOSTNAME.pattern, "a domain, such as www.example.com")
 application = text(rf"{MODULE}(:{CALLABLE})?", "module or module:callable")
 package_part = text(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "the name of an extra or of a group")
 label = text(LABEL, LABEL_MEANING)
+encryption = one_of("auto", "internal", "off")
 schedule = text(
     r"@(hourly|daily|midnight|weekly|monthly|yearly|annually|reboot)|[\w*,/-]+( +[\w*,/-]+){4}",
     'five fields of cron, such as "17 3 * * *", or @daily',
@@ -82,6 +83,7 @@ class Environment:
     nodes: tuple[str, ...] = setting(list_of(text(HOSTNAME.pattern, "a node's name"), or_one=True), default=())
     domain: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
     aliases: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
+    tls: str = setting(encryption, default="")
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class Deployment:
     )
     domain: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
     aliases: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
+    tls: str = setting(encryption, default="off")
     src: str = setting(folder, default=".")
     package: str = setting(text(MODULE, "the name of a Python package"), default="")
     caching: Mapping[str, Any] = setting(caching.parse, default_factory=dict)

@@ -119,7 +119,7 @@ def loop(answer: Answer, asked: list[str]) -> str:
 def inside(location: str, instance: Instance) -> bool:
     """Tell whether a redirect leads to the same site by the same protocol; others can't be asked through the socket."""
     names = filter(None, (*instance.domains, gaterule.of(instance).host))
-    return location.startswith(tuple(f"http://{name}/" for name in names))
+    return location.startswith(tuple(f"{instance.scheme}://{name}/" for name in names))
 
 
 def _leading(location: str) -> str:

@@ -66,7 +66,7 @@ def of(instance: Instance) -> Rule:
 
 def url(instance: Instance, rule: Rule) -> str:
     """Return the whole URL that the gate asks for."""
-    return f"http://{rule.host or instance.domains[0]}{rule.path or instance.health}"
+    return f"{instance.scheme}://{rule.host or instance.domains[0]}{rule.path or instance.health}"
 
 
 def _range(written: str) -> tuple[int, int]:

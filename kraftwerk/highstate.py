@@ -3,11 +3,11 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import converged, lock, process, registry, saltconf, saltssh
+from kraftwerk import converged, lock, process, registry, saltconf, saltssh, tls
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node
@@ -61,12 +61,17 @@ class StateResult:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a whole highstate on a node."""
+    """What became of a whole highstate on a node.
+
+    Attributes:
+        lacking: a line for each site that wants a certificate, or a newer one, and got none.
+    """
 
     node: str
     results: tuple[StateResult, ...]
     seconds: float
     test: bool
+    lacking: tuple[str, ...] = ()
 
     @property
     def changed(self) -> list[StateResult]:
@@ -81,7 +86,7 @@ class Outcome:
     @property
     def notes(self) -> list[str]:
         """Return what states have to say beside."""
-        return [note for result in self.results for note in result.notes]
+        return [*(note for result in self.results for note in result.notes), *self.lacking]
 
     @property
     def failed(self) -> list[StateResult]:
@@ -141,6 +146,8 @@ def converge(
         if not test:
             whole = not only and not outcome.failed
             _follow(connection, outcome, instance.name if instance and deploying else "", stamp if whole else "")
+        if not (test or deploying or outcome.failed):
+            outcome = replace(outcome, lacking=tuple(tls.warnings(connection, registry.instances(node))))
     return outcome
 
 

@@ -113,7 +113,7 @@ def describe(run: "Rollout", hook: Hook) -> dict[str, str]:
         "KRAFTWERK_INSTANCE": instance.name,
         "KRAFTWERK_NODE": node.name,
         "KRAFTWERK_HOST": node.host,
-        "KRAFTWERK_URL": instance.url,
+        "KRAFTWERK_URL": run.url,
         "KRAFTWERK_RELEASE": str(release.number),
         "KRAFTWERK_BEFORE": str(run.history.live or ""),
         "KRAFTWERK_COMMIT": release.commit,

@@ -50,6 +50,7 @@ class Instance:
     environ: Mapping[str, str] = field(default_factory=dict)
     domains: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    tls: str = "off"  # auto: by a certificate that is asked for by ACME; internal: by one of the admin's own authority
     src: str = "."
     package: str = ""
     caching: Mapping[str, Any] = field(default_factory=dict)
@@ -89,9 +90,14 @@ class Instance:
         return PurePosixPath("/web") / self.name
 
     @property
+    def scheme(self) -> str:
+        """Return the protocol that visitors are meant to come by."""
+        return "http" if self.tls == "off" else "https"
+
+    @property
     def url(self) -> str:
         """Return the address that a browser opens."""
-        return f"http://{self.domains[0]}"
+        return f"{self.scheme}://{self.domains[0]}"
 
     def release_folder(self, number: int) -> PurePosixPath:
         """Return the folder of one release."""

@@ -200,6 +200,8 @@ def _converge(move: Move, instance: Instance, on_progress: OnProgress) -> None:
     outcome = highstate.converge(into.node, instance, project_root=root, on_progress=on_progress)
     if outcome.failed:
         raise KraftwerkError(highstate.failures(outcome), next_command=f"kraftwerk highstate {into.node.name}")
+    for line in outcome.lacking:
+        screen.warn(line)
 
 
 def _check_way(move: Move) -> None:

@@ -131,6 +131,7 @@ class Project:
             environ=given.environ,
             domains=domains,
             aliases=tuple(alias for alias in given.aliases if alias not in domains),
+            tls=given.tls,
             src=given.src,
             package=given.package or self.name.replace("-", "_"),
             caching=given.caching,
@@ -154,7 +155,8 @@ class Project:
         """
         self._check_environment(environment)
         block = self.environments.get(environment, Environment())
-        urls = {key: value for key, value in (("domain", block.domain), ("aliases", block.aliases)) if value}
+        given = {"domain": block.domain, "aliases": block.aliases, "tls": block.tls}
+        urls = {key: value for key, value in given.items() if value}
         section = ("environments", environment)
         places = {keys[2:]: where for keys, where in self.layers[FILE].places.items() if keys[:2] == section}
         below = Layer(f"{self.layers[FILE].source}: environments.{environment}", urls, places)

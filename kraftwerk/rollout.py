@@ -53,6 +53,7 @@ class Rollout:
         wheels: the folder of wheels to install from, in place of an index; cargo: what is taken along of it.
         undumped: nothing is saved before it migrates; saved: the command that brings back what was.
         hooks: functions called before and after phases, by `before-migrate` and so on; programs: the project's own.
+        plain: it has no certificate, so that its visitors come by http.
         undo: leads visitors back after the switch, for as long as the release that was live still runs.
         complaints: what failed after that, and stopped nothing.
     """
@@ -85,6 +86,7 @@ class Rollout:
     unsure: bool = False
     patience: float = 3
     undumped: bool = False
+    plain: bool = False
     saved: str = ""
     started: float = field(default_factory=time.monotonic)
     hooks: Mapping[str, Sequence[Callable[["Rollout"], None]]] = field(default_factory=dict)
@@ -106,6 +108,11 @@ class Rollout:
     def instance(self) -> Instance:
         """Return the instance that is deployed."""
         return self.target.instance
+
+    @property
+    def url(self) -> str:
+        """Return the address that a browser opens: without a certificate, by http."""
+        return self.instance.url.replace("https://", "http://", 1) if self.plain else self.instance.url
 
     @property
     def folder(self) -> Path:

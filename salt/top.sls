@@ -7,6 +7,7 @@ base:
     - runit
     - services
     - project
+    - tls
     - backup
     - health
     - minion

@@ -12,6 +12,8 @@ main() {
   chmod 755 "$exec.new"
   listen=$(grep -h '^ *listen ' "$site" | sort -u)
   umask 022
+  secure=/var/lib/kraftwerk/tls/$instance/live/tls.conf protocol=http
+  [ ! -e "$secure" ] || ! encrypts "$1" || protocol=https
   forward "$listen" "$@" >"$site.new"
   sync "$registry/.$instance" "$exec.new" "$site.new"
   rm -f /var/lib/kraftwerk/converged # whoever deploys here after all gets the real exec again
@@ -35,6 +37,21 @@ main() {
     grep -qs "/kraftwerk-[a-z]*-$instance[@.]" "/proc/$pid/cgroup" || kill -KILL "$pid" 2>/dev/null || true
   done
 }
+# Whether the other node has a certificate for a name.
+encrypts() {
+  timeout 2 openssl s_client -connect "$address:443" -servername "$1" </dev/null 2>/dev/null |
+    openssl x509 -noout -checkhost "$1" 2>/dev/null | grep -q 'does match'
+}
+# Where the site has a certificate, visitors come by https, and what is asked for to renew it goes by http as well.
+encrypted() {
+  [ -e "$secure" ] || return 0
+  cat <<END
+    include ${secure%f}[f];
+    set \$kraftwerk_asked \$scheme;
+    if (\$uri ~ "^/\.well-known/acme-challenge/") { set \$kraftwerk_asked ""; }
+    if (\$kraftwerk_asked = http) { return 301 https://\$host\$request_uri; }
+END
+}
 forward() {
   listen=$1
   shift
@@ -46,8 +63,11 @@ $listen
     access_log /var/log/nginx/$instance.access.log;
     error_log /var/log/nginx/$instance.error.log;
     client_max_body_size 0;
+$(encrypted)
     location / {
-        proxy_pass http://$address;
+        proxy_pass $protocol://$address;
+        proxy_ssl_server_name on;
+        proxy_ssl_name \$host;
         proxy_http_version 1.1;
         proxy_set_header Upgrade \$http_upgrade;
         proxy_set_header Connection \$http_connection;

@@ -283,3 +283,42 @@ def test_of_a_worker_as_many_are_kept_as_are_said_and_scaled(compile_tree):
     scaled = compile_tree({**site, "scale": {"web": 7, "mail": 1, "clock": 0}})
     assert scaled["project/process/mysite/only"]["keep"] == [kept[0], kept[1], "mysite-mail", "mysite-jobs"]
     assert scaled["project/web/mysite/a"]["context"]["instance"]["workers"] == 7
+
+
+def test_sites_without_https_get_nothing_of_it_and_what_was_there_goes(compile_tree):
+    low = compile_tree(MYSITE, BARE)
+    assert [name for name in low if name.startswith("tls/")] == [
+        "tls/clean/mysite",
+        "tls/clean/bare",
+        "tls/clean/none",
+    ]
+    assert low["tls/clean/mysite"]["require"] == [{"cmd": "nginx/service/loaded"}]
+
+
+def test_sites_with_https_are_those_of_all_projects_on_the_node(compile_tree):
+    low = compile_tree({**MYSITE, "tls": "internal"}, others={"other": {**BARE, "name": "other", "tls": "auto"}})
+    assert low["tls/package/installed"]["pkgs"] == ["openssl", "dehydrated"]
+    assert list(low["tls/config/sites"]["context"]["sites"]) == ["other", "mysite"]
+    assert {"tls/config/other", "tls/config/mysite", "tls/timer/running"} < set(low)
+    assert not [name for name in low if name.startswith("tls/clean/")]
+    assert compile_tree({**MYSITE, "tls": "internal"})["tls/package/installed"]["pkgs"] == ["openssl"]
+
+
+def test_a_site_on_its_way_is_asked_for_by_acme_once_it_is_there(compile_tree):
+    assert "tls/config/mysite" not in compile_tree({**MYSITE, "tls": "auto", "arriving": "green"})
+    assert "tls/config/mysite" in compile_tree({**MYSITE, "tls": "internal", "arriving": "green"})
+
+
+def test_a_site_that_moved_away_keeps_its_certificate_one_that_goes_does_not(compile_tree):
+    gone = {**MYSITE, "tls": "auto", "present": False, "remove": ["processes"]}
+    assert "tls/clean/mysite" in compile_tree(gone)
+    low = compile_tree({**gone, "moved": "192.0.2.7"})
+    assert "tls/clean/mysite" not in low and "rm -rf /var/lib/kraftwerk/tls\n" not in low["tls/clean/none"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("osfinger", "directive"), [("Debian-12", False), ("Debian-13", True), ("Ubuntu-24.04", False)]
+)
+def test_http2_is_said_as_the_node_s_nginx_knows_it(compile_tree, osfinger, directive):
+    low = compile_tree({**MYSITE, "tls": "internal"}, grains={"osfinger": osfinger})
+    assert low["tls/config/mysite"]["context"]["directive"] is directive

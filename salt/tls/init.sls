@@ -1,0 +1,5 @@
+include:
+  - tls.package
+  - tls.config
+  - tls.timer
+  - tls.clean
