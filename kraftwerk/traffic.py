@@ -46,9 +46,8 @@ class Traffic:
         """
         if self.errors < ENOUGH or self.percent < limit:
             return ""
-        return (
-            f"{self.errors} of {self.requests} requests in the last {screen.duration(self.seconds)} were answered with 5xx"
-        )
+        when = f"in the last {screen.duration(self.seconds)}"
+        return f"{self.errors} of {self.requests} requests {when} were answered with 5xx"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""

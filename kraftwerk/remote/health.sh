@@ -132,12 +132,13 @@ updates() {
   { read -r known all security since; } 2>/dev/null <"$UPDATES" || true
   times=$(stat -c %Y /var/lib/apt/lists /var/lib/apt/lists/partial /var/lib/dpkg/status 2>/dev/null | tr '\n' .)
   if [ "$known" != "$times" ]; then
-    found=$(timeout 10 apt-get -s -o Debug::NoLocking=1 --with-new-pkgs upgrade 2>/dev/null) || return 0
+    found=$(timeout 5 apt-get -s -o Debug::NoLocking=1 --with-new-pkgs upgrade 2>/dev/null) || return 0
     all=$(printf '%s\n' "$found" | grep -c '^Inst ') || true
     security=$(printf '%s\n' "$found" | grep -c '^Inst [^(]*(.*-[Ss]ecurity') || true
     if [ "$security" -eq 0 ]; then since=0; elif [ "${since:-0}" -eq 0 ]; then since=$now; fi
     if [ -f "$LIST" ]; then
-      { echo "$times $all $security $since" >"$UPDATES.$$" && mv "$UPDATES.$$" "$UPDATES"; } 2>/dev/null || rm -f "$UPDATES.$$"
+      noted=$UPDATES.$$
+      { echo "$times $all $security $since" >"$noted" && mv "$noted" "$UPDATES"; } 2>/dev/null || rm -f "$noted"
     fi
   fi
   lists=$(stat -c %Y /var/lib/apt/lists /var/lib/apt/lists/partial 2>/dev/null | sort -n | tail -n 1)

@@ -270,7 +270,7 @@ def test_what_the_line_told_is_not_told_again():
     assert len(screen(down + SCREEN.replace("340\t0\t", "340\t99\t"))) == 1
     unit = "unit\tservice/postgres\tpostgresql\tfailed\tenabled\t\nunit\tnginx\tnginx\tfailed\tenabled\t\n"
     complaint = GOOD.replace("postgres\t\n", "postgres\tno server\n").replace("mysite\t200", "mysite\trefused")
-    assert [line.strip() for line in screen(complaint + unit)[1:]] == ["postgres ✗ no server → kraftwerk highstate blue"]
+    assert screen(complaint + unit)[1:] == ["  postgres ✗ no server → kraftwerk highstate blue"]
 
 
 def test_a_second_thing_that_is_wrong_has_its_command_too():
@@ -288,7 +288,8 @@ def test_the_node_stands_once_below_all_its_sites():
 
 
 def test_json_says_all_that_was_seen():
-    found = judge(NODE, replace(MYSITE, cron={"tidy": {}}), parse("blue", GOOD + SCREEN + CRON.splitlines()[0])).as_dict()
+    seen = parse("blue", GOOD + SCREEN + CRON.splitlines()[0])
+    found = judge(NODE, replace(MYSITE, cron={"tidy": {}}), seen).as_dict()
     assert json.loads(json.dumps(found)) == found
     assert found["machine"]["disks"]["/"] == {"percent": 11, "inodes_percent": 1, "full_in_days": None}
     assert (found["machine"]["load"], found["machine"]["memory_percent"]) == (0.21, 40)
