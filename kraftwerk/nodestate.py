@@ -65,7 +65,9 @@ def _full(seen: Look, days: dict[str, float | None]) -> Iterator[Problem]:
 
 
 def _plain(seen: Look, days: dict[str, float | None]) -> dict[str, Any]:
-    disks = {disk.target: {"percent": disk.percent, "inodes_percent": disk.inodes} for disk in seen.disks}
+    disks: dict[str, dict[str, Any]] = {
+        disk.target: {"percent": disk.percent, "inodes_percent": disk.inodes} for disk in seen.disks
+    }
     for target, left in days.items():
         disks[target]["full_in_days"] = round(left, 1) if left is not None and left <= filling.FAR else None
     return {
