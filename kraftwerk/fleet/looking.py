@@ -16,7 +16,6 @@ from kraftwerk.node import Node
 from kraftwerk.screen import OnProgress
 from kraftwerk.status import Status
 
-
 PAUSE = 2  # seconds between two looks of those who watch
 
 

@@ -92,7 +92,9 @@ def test_a_warm_look_takes_less_than_a_second(status, kraftwerk, root):
         began = time.monotonic()
         kraftwerk("status", cwd=root)
         calls.append(time.monotonic() - began)
-    print(f"a deep look took {min(looks):.2f} to {max(looks):.2f} s, the command {min(calls):.2f} to {max(calls):.2f} s")
+    print(
+        f"a deep look took {min(looks):.2f} to {max(looks):.2f} s, the command {min(calls):.2f} to {max(calls):.2f} s"
+    )
     assert min(looks) < 1
 
 

@@ -60,7 +60,7 @@ def test_ninety_five_of_a_hundred(seen):
 
 
 def test_what_visitors_send_and_broken_lines_do_no_harm(seen):
-    odd = line(request='GET /[x] \\x22 500 \\x22', agent="[a] \\x22 b 0.1")
+    odd = line(request="GET /[x] \\x22 500 \\x22", agent="[a] \\x22 b 0.1")
     assert seen(["cut off\n", "\n", '"""[\n', odd, line()]) == Traffic(2, 0, 10, 600)
 
 
