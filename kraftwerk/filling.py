@@ -12,8 +12,8 @@ FAR = 90  # days; what is further away is not worth a number
 def days(samples: Sequence[tuple[float, int]], left: int) -> float | None:
     """Return in how many days a disk is full: infinity where it isn't getting fuller, None where too little is known.
 
-    The straight line is as steep as the median of those through each two samples: a step, such as a load of data or a
-    clean-up, tells nothing of the days to come.
+    The straight line is as steep as the median of those through each two samples, or through each two of the later
+    half, if that is less: a step, such as a load of data or a clean-up, tells nothing of the days to come.
 
     Args:
         samples: seconds since 1970, and how much was in use then; the last is now.
@@ -21,8 +21,14 @@ def days(samples: Sequence[tuple[float, int]], left: int) -> float | None:
     """
     if not samples or samples[-1][0] - samples[0][0] < DAY:
         return None
-    steep = statistics.median((b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(samples, 2) if b[0] > a[0])
+    steep = min(_steep(samples), _steep(samples[len(samples) // 2 :]))
     return left / steep / DAY if steep > 0 else math.inf
+
+
+def _steep(samples: Sequence[tuple[float, int]]) -> float:
+    """Return how much more is in use each second; infinity where one sample alone tells nothing."""
+    each = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(samples, 2) if b[0] > a[0]]
+    return statistics.median(each) if each else math.inf
 
 
 def words(found: float | None) -> str:

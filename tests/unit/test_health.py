@@ -47,7 +47,7 @@ def test_a_node_that_has_no_list_yet():
 
 @pytest.mark.parametrize(
     ("moments", "seconds"),
-    [((), 0), ((100.1, 100.4), 0), ((100.9, 101.0), 0.5), ((99.5, 99.8), -0.5), ((90, 110), 0)],
+    [((), 0), ((100.1, 100.4), 0), ((100.9, 101.0), 0.5), ((99.5, 99.8), -0.5)],
 )
 def test_a_clock_is_only_off_by_what_the_round_trip_does_not_explain(moments, seconds):
     assert ahead(moments, before=100, after=100.5) == pytest.approx(seconds)
