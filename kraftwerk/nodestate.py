@@ -10,6 +10,7 @@ from kraftwerk.problem import Problem
 
 SITES = ("site", "process", "backup")  # kinds of problems that are told of the sites themselves
 TOLD = ("unreachable", "disk")  # and of any site
+MAIN, MUCH = ("/", "/web"), 50  # disks that are always told of; percent of others from which on they are
 
 
 def aspect(seen: Look) -> Aspect:
@@ -26,6 +27,10 @@ def _days(seen: Look, disk: Disk) -> float | None:
     return filling.days([*samples, *((now, disk.used) for now in seen.moments[:1])], disk.left)
 
 
+def _fills(left: float | None) -> bool:
+    return left is not None and left <= filling.FAR
+
+
 def _memory(seen: Look) -> int:
     """Return how much of the memory is in use, in percent."""
     total, available = seen.memory
@@ -34,7 +39,8 @@ def _memory(seen: Look) -> int:
 
 def _line(seen: Look, days: dict[str, float | None]) -> str:
     """Return it in one line: `load 0.2/2 · memory 41% · disk 11%, full in >90 days · 3 updates · clock +0.0s`."""
-    disks = [f"disk{_where(disk)} {disk.percent}%{filling.words(days[disk.target])}" for disk in seen.disks]
+    shown = [disk for disk in seen.disks if disk.target in MAIN or disk.percent >= MUCH or _fills(days[disk.target])]
+    disks = [f"disk{_where(disk)} {disk.percent}%{filling.words(days[disk.target])}" for disk in shown]
     updates = [seen.updates.words] if seen.updates else []
     first = [f"load {seen.load:.1f}/{seen.cores}", f"memory {_memory(seen)}%"]
     return " · ".join([*first, *disks, *updates, f"clock {seen.ahead:+.1f}s"])
@@ -69,7 +75,7 @@ def _plain(seen: Look, days: dict[str, float | None]) -> dict[str, Any]:
         disk.target: {"percent": disk.percent, "inodes_percent": disk.inodes} for disk in seen.disks
     }
     for target, left in days.items():
-        disks[target]["full_in_days"] = round(left, 1) if left is not None and left <= filling.FAR else None
+        disks[target]["full_in_days"] = round(left, 1) if left is not None and _fills(left) else None
     return {
         "load": seen.load,
         "cores": seen.cores,

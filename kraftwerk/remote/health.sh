@@ -31,7 +31,7 @@ listed() {
       unit) unit "$name" "$one" "$two" & ;;
       site)
         [ ! -L "/web/$name/slots/live" ] || site "$name" "$one" "$two" &
-        [ -z "$deep" ] || traffic "$name" &
+        [ -z "$deep" ] || [ ! -L "/web/$name/slots/live" ] || traffic "$name" &
         [ -z "$deep" ] || certificate "$name" &
         ;;
       backup) [ ! -L "/web/$name/slots/live" ] || backup "$name" "$one" & ;;
@@ -118,7 +118,8 @@ samples() {
   if [ -z "$(find "$SAMPLES" -mmin -360 2>/dev/null)" ]; then
     {
       cat "$SAMPLES" 2>/dev/null || true
-      printf '%s\n' "$disks" | awk -F "$TAB" -v now="$(date +%s)" 'NF == 6 { print now "\t" $2 "\t" $5 }' | head -n 4
+      printf '%s\n' "$disks" | awk -F "$TAB" -v now="$(date +%s)" '
+        NF == 6 && $2 !~ /^\/(dev|run)\// && $2 != "/run" { print now "\t" $2 "\t" $5 }' | head -n 4
     } 2>/dev/null | tail -n 240 2>/dev/null >"$SAMPLES.$$" && mv "$SAMPLES.$$" "$SAMPLES" || rm -f "$SAMPLES.$$"
   fi
   [ -z "$deep" ] || sed 's/^/sample\t/' "$SAMPLES" 2>/dev/null || true

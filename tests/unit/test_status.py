@@ -166,7 +166,7 @@ MemTotal:\t2000000
 MemAvailable:\t1200000
 updates\t3\t1\t{2 * DAY}\t{DAY}
 traffic\tmysite\t340\t0\t120\t600
-certificate\tmysite\t{NOW + 74 * DAY + 60}
+certificate\tmysite\t{NOW + 74 * DAY + 3600}
 """
 
 
@@ -199,19 +199,19 @@ def test_the_whole_screen_is_the_site_then_its_node():
             "34 of 340 requests in the last 10 min were answered with 5xx → kraftwerk logs --process web",
         ),
         (
-            f"mysite\t{NOW + 74 * DAY + 60}",
-            f"mysite\t{NOW + 5 * DAY + 60}",
+            f"mysite\t{NOW + 74 * DAY + 3600}",
+            f"mysite\t{NOW + 5 * DAY + 3600}",
             "certificate",
             "the certificate holds for 5 d → kraftwerk highstate blue",
         ),
         (
-            f"mysite\t{NOW + 74 * DAY + 60}",
-            f"mysite\t{NOW - 2 * DAY - 60}",
+            f"mysite\t{NOW + 74 * DAY + 3600}",
+            f"mysite\t{NOW - 2 * DAY - 3600}",
             "certificate",
             "the certificate has ended 2 d ago → kraftwerk highstate blue",
         ),
         (
-            f"mysite\t{NOW + 74 * DAY + 60}",
+            f"mysite\t{NOW + 74 * DAY + 3600}",
             "mysite\t0",
             "certificate",
             "the certificate can't be read → kraftwerk highstate blue",
@@ -295,7 +295,7 @@ def test_json_says_all_that_was_seen():
     assert (found["machine"]["load"], found["machine"]["memory_percent"]) == (0.21, 40)
     assert (found["machine"]["updates"]["security"], found["machine"]["clock_ahead"]) == (1, 0.0)
     assert (found["traffic"]["requests"], found["traffic"]["p95_ms"]) == (340, 120)
-    assert found["certificates"] == [{"ends": NOW + 74 * DAY + 60, "days": 74}]
+    assert found["certificates"] == [{"ends": NOW + 74 * DAY + 3600, "days": 74}]
     assert (found["cron"]["tidy"]["code"], found["processes"]["web"]["state"]) == (0, "run")
     assert (found["backup"], found["findings"]) == (None, [])
 
