@@ -8,20 +8,24 @@ UPDATES=/var/lib/kraftwerk/updates
 TAB=$(printf '\t')
 main() {
   cd / && deep=${1:-}
-  printf 'clock\t%s\n' "$(date +%s.%N)"
+  [ -z "$deep" ] || clock
   [ -z "$deep" ] || updates &
   locks
   disks=$(df --local --output=pcent,ipcent,used,avail,target -x devtmpfs -x squashfs -x iso9660 2>/dev/null | awk '
     NR > 1 { space = $1 + 0; inodes = $2 + 0; sizes = $3 "\t" $4; sub(/^ *[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ /, "") }
     NR > 1 && !/^\/(run\/host|sys)\// && $0 != "/dev" { printf "disk\t%s\t%d\t%d\t%s\n", $0, space, inodes, sizes }') || true
   [ -z "$disks" ] || printf '%s\n' "$disks"
-  samples
-  read -r load _ </proc/loadavg && printf 'load\t%s\t%s\n' "$load" "$(nproc)"
+  samples &
   awk '$1 ~ /^(MemTotal:|MemAvailable:|oom_kill)$/ { printf "%s\t%s\n", $1, $2 }' /proc/meminfo /proc/vmstat
   [ ! -e /run/reboot-required ] || printf 'reboot\t%s\n' "$(sort -u /run/reboot-required.pkgs 2>/dev/null | tr '\n' ' ')"
   [ ! -f "$LIST" ] || listed
   wait
+  [ -z "$deep" ] || clock
+}
+# clock: what it says before all else, and after; and how many processes run or want to, on how many cores.
+clock() {
   printf 'clock\t%s\n' "$(date +%s.%N)"
+  read -r load _ </proc/loadavg && printf 'load\t%s\t%s\n' "$load" "$(nproc)"
 }
 # What the list names.
 listed() {
