@@ -68,8 +68,20 @@ class BackupState:
             return f"none was made in the {duration(int(self.now - last))} since they were scheduled"
         return ""
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON types: ages in seconds, None for what never was."""
+        made, verified = self.record.get("success"), self.record.get("verify")
+        return {
+            "age": self._age(made["at"]) if made else None,
+            "verified": self._age(verified["at"]) if verified and verified["ok"] else None,
+            "complaint": self.complaint,
+        }
+
+    def _age(self, moment: str) -> int:
+        return max(0, int(self.now - _seconds(moment)))
+
     def _ago(self, moment: str) -> str:
-        return f"{duration(max(0, int(self.now - _seconds(moment))))} ago"
+        return f"{duration(self._age(moment))} ago"
 
 
 def parse(words: list[str]) -> BackupState:

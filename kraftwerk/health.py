@@ -1,10 +1,11 @@
 """One look at a node, in one round trip: what runs on it, what answers, and what it is running out of."""
 
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from kraftwerk import backuphealth, jobs
+from kraftwerk import backuphealth, jobs, traffic, updates
 from kraftwerk.backuphealth import BackupState
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.jobs import Run
@@ -12,10 +13,15 @@ from kraftwerk.lockowner import Owner
 from kraftwerk.node import Node
 from kraftwerk.release import Release
 from kraftwerk.remote import script
+from kraftwerk.traffic import Traffic
 from kraftwerk.transport import Connection
+from kraftwerk.updates import Updates
 
 PATIENCE = 20  # seconds; every question on the node has at most five
-LIMITS = {"disk": 90, "inodes": 90, "memory": 5}  # of nodes without a list of their own, see salt/health/defaults.yaml
+LIMITS = {  # of nodes without a list of their own, see salt/health/defaults.yaml
+    **{"disk": 90, "inodes": 90, "memory": 5},
+    **{"full": 7, "updates": 7, "clock": 5, "errors": 5, "certificate": 14},
+}
 
 
 @dataclass(frozen=True)
@@ -85,11 +91,18 @@ class Process:
 
 @dataclass(frozen=True)
 class Disk:
-    """A mounted file system: where, and how much of its space and its inodes is in use, in percent."""
+    """A mounted file system.
+
+    Attributes:
+        target: where; percent, inodes: how much of its space and of its inodes is in use.
+        used, left: kilobytes.
+    """
 
     target: str
     percent: int
     inodes: int
+    used: int = 0
+    left: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,6 +114,8 @@ class Look:
         sites: the HTTP status of each instance that is deployed; 000 is no answer in time, refused nobody listening.
         maintenance: since when visitors of an instance are kept out, in seconds since 1970, and what they are told.
         memory: kilobytes, in all and available; oom: processes that the kernel killed for want of it since boot.
+        load: how many processes ran or wanted to in the last minute; cores: how many can.
+        moments: by the node's clock, when the look began and ended; ahead: seconds that it is ahead of ours, for sure.
         reboot: the packages that want one; None for no need.
         locks: kraftwerk's locks that somebody holds: `node`, or an instance's name.
         by_hand: those that somebody keeps without being at work just now, and who that is.
@@ -109,6 +124,9 @@ class Look:
             folder is there, its record, and how many gunicorns run and should; by instance and service what the service
             complained of; by instance and name the last run of cron jobs.
         ends: by instance and process, of those that ended by themselves within the last two minutes.
+        samples: of a deep look, too: by disk, how many kilobytes were in use when.
+        updates, traffic, certificates: as well. What waits to be upgraded, if apt knows; by instance what visitors met,
+            and until when the certificate is valid, 0 where it can't be read.
     """
 
     node: str
@@ -121,6 +139,10 @@ class Look:
     disks: tuple[Disk, ...] = ()
     memory: tuple[int, int] = (0, 0)
     oom: int = 0
+    load: float = 0.0
+    cores: int = 0
+    moments: tuple[float, ...] = ()
+    ahead: float = 0.0
     reboot: str | None = None
     locks: frozenset[str] = frozenset()
     by_hand: Mapping[str, Owner] = field(default_factory=dict)
@@ -132,6 +154,10 @@ class Look:
     checks: Mapping[tuple[str, str], str] = field(default_factory=dict)
     ends: Mapping[tuple[str, str], Ends] = field(default_factory=dict)
     jobs: Mapping[tuple[str, str], Run] = field(default_factory=dict)
+    samples: Mapping[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
+    updates: Updates | None = None
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    certificates: Mapping[str, int] = field(default_factory=dict)
 
 
 def look(node: Node, *, deep: bool = False) -> Look:
@@ -144,6 +170,7 @@ def look(node: Node, *, deep: bool = False) -> Look:
         KraftwerkError: our own configuration is broken, not the node (code 2).
     """
     arguments = ["deep"] if deep else []
+    before = time.time()
     try:
         done = Connection(node).script(script("health"), *arguments, timeout=PATIENCE)
         printed = done.stdout.decode(errors="replace")
@@ -151,10 +178,23 @@ def look(node: Node, *, deep: bool = False) -> Look:
         if error.code == 2:
             raise
         return Look(node.name, unreachable=error.cause, advice=error.next_command)
+    after = time.time()
     try:
-        return parse(node.name, printed)
+        seen = parse(node.name, printed)
+        return replace(seen, ahead=ahead(seen.moments, before, after))
     except (IndexError, TypeError, ValueError) as error:
         return Look(node.name, unreachable=f"{node.name} gave an answer that makes no sense: {error}")
+
+
+def ahead(moments: tuple[float, ...], before: float, after: float) -> float:
+    """Return how many seconds a node's clock is ahead of ours, at least; 0 where the two may be the same.
+
+    Args:
+        moments: when it began and ended by the node's clock; that was between `before` and `after` by ours.
+    """
+    if len(moments) != 2:
+        return 0.0
+    return max(moments[1] - after, 0.0) + min(moments[0] - before, 0.0)
 
 
 def parse(node: str, printed: str) -> Look:
@@ -169,9 +209,12 @@ def parse(node: str, printed: str) -> Look:
         processes=tuple(sorted(map(_process, facts.get("process", [])), key=lambda each: (each.instance, each.name))),
         sites={words[0]: words[1] for words in sorted(facts.get("site", []))},
         maintenance={words[0]: (int(words[1]), words[2]) for words in sorted(facts.get("maintenance", []))},
-        disks=tuple(Disk(words[0], int(words[1]), int(words[2])) for words in facts.get("disk", [])),
+        disks=tuple(Disk(words[0], *map(int, words[1:5])) for words in facts.get("disk", [])),
         memory=(_number(facts.get("MemTotal:")), _number(facts.get("MemAvailable:"))),
         oom=_number(facts.get("oom_kill")),
+        load=next((float(words[0]) for words in facts.get("load", [])), 0.0),
+        cores=next((int(words[1]) for words in facts.get("load", [])), 0),
+        moments=tuple(float(words[0]) for words in facts.get("clock", [])),
         reboot=facts["reboot"][0][0].strip() if "reboot" in facts else None,
         locks=frozenset(words[0] for words in facts.get("lock", [])),
         by_hand={words[0]: Owner.from_json(words[1]) for words in sorted(facts.get("byhand", []))},
@@ -183,7 +226,21 @@ def parse(node: str, printed: str) -> Look:
         ends={(words[0], words[1]): _ends(words[2:]) for words in facts.get("ends", [])},
         jobs={(words[0], words[1]): jobs.parse(words[2:]) for words in facts.get("cron", [])},
         checks={(words[0], words[1]): words[2] for words in facts.get("check", [])},
+        samples=_samples(facts.get("sample", [])),
+        updates=next((updates.parse(words) for words in facts.get("updates", [])), None),
+        traffic={words[0]: traffic.parse(words[1:]) for words in facts.get("traffic", [])},
+        certificates={words[0]: int(words[1]) for words in facts.get("certificate", [])},
     )
+
+
+def _samples(found: Iterable[list[str]]) -> dict[str, tuple[tuple[float, int], ...]]:
+    """Return by disk what was noted; a line that a full disk cut off is left out."""
+    samples: dict[str, tuple[tuple[float, int], ...]] = {}
+    for words in found:
+        with suppress(IndexError, ValueError):
+            when, target, used = words[0], words[1], words[2]
+            samples[target] = (*samples.get(target, ()), (float(when), int(used)))
+    return samples
 
 
 def _records(found: Iterable[list[str]]) -> dict[str, Release]:

@@ -50,14 +50,15 @@ def found(look: Look) -> list[Problem]:
     return [*units, *processes, *_sites(look), *_backups(look), *_space(look), *_memory(look), *_reboot(look)]
 
 
-def _on(look: Look, command: str) -> str:
+def on_node(look: Look, command: str) -> str:
+    """Return the command that runs another as root on the node that was looked at."""
     return f"kraftwerk run --node {look.node} --as root -- {command}"
 
 
 def _unit(look: Look, unit: Unit) -> Problem:
     seen = f"the unit {unit.unit} is {unit.state}"
     detail = f"{seen}, but does not work: {unit.said}" if unit.said else seen
-    return Problem(unit.name, detail, _on(look, f"systemctl status {unit.unit}"))
+    return Problem(unit.name, detail, on_node(look, f"systemctl status {unit.unit}"))
 
 
 def _ill(process: Process) -> bool:
@@ -77,13 +78,13 @@ def _process(look: Look, process: Process) -> Problem:
     folder = process.service.removeprefix(f"{process.instance}-")
     log = f"tail -n 50 /var/log/kraftwerk/{process.instance}/{folder}/current"
     detail = f"{process.name} of {process.instance} {seen}"
-    return Problem(f"process/{process.instance}-{process.name}", detail, _on(look, log))
+    return Problem(f"process/{process.instance}-{process.name}", detail, on_node(look, log))
 
 
 def _sites(look: Look) -> Iterator[Problem]:
     """Yield sites that don't answer well; where nobody listens, nginx is the problem."""
     for instance, status in look.sites.items():
-        log = _on(look, f"tail -n 50 /var/log/nginx/{instance}.error.log")
+        log = on_node(look, f"tail -n 50 /var/log/nginx/{instance}.error.log")
         if status == "000":
             yield Problem(f"site/{instance}", f"{instance} gave no answer within 5 s", log)
         elif status != "refused" and status[:1] not in ("2", "3"):
@@ -93,7 +94,7 @@ def _sites(look: Look) -> Iterator[Problem]:
 def _backups(look: Look) -> Iterator[Problem]:
     for instance, state in look.backups.items():
         if state.complaint:
-            log = _on(look, f"journalctl -n 50 -t kraftwerk-backup-{instance}")
+            log = on_node(look, f"journalctl -n 50 -t kraftwerk-backup-{instance}")
             yield Problem(f"backup/{instance}", f"the backup of {instance} {state.complaint}", log)
 
 
@@ -104,19 +105,19 @@ def _space(look: Look) -> Iterator[Problem]:
         if full:
             what = "of the inodes in use" if name == "inodes" else "in use"
             detail = ", ".join(f"{target}: {used[target]}% {what}" for target in full)
-            yield Problem(name, detail, _on(look, f"du -x {flag} -d2 {full[0]}"))
+            yield Problem(name, detail, on_node(look, f"du -x {flag} -d2 {full[0]}"))
 
 
 def _memory(look: Look) -> Iterator[Problem]:
     total, available = look.memory
     if total and available * 100 < total * look.limits["memory"]:
         detail = f"{available // 1024} of {total // 1024} MB are left"
-        yield Problem("memory", detail, _on(look, "ps aux --sort=-rss"))
+        yield Problem("memory", detail, on_node(look, "ps aux --sort=-rss"))
 
 
 def _reboot(look: Look) -> Iterator[Problem]:
     if look.reboot is not None:
-        yield Problem("reboot", f"{look.reboot or 'an upgrade'} needs it", _on(look, "systemctl reboot"))
+        yield Problem("reboot", f"{look.reboot or 'an upgrade'} needs it", on_node(look, "systemctl reboot"))
 
 
 def held(problem: Problem, look: Look) -> bool:

@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kraftwerk import beside, health, lock, saltssh, service
+from kraftwerk import beside, health, lock, nodestate, saltssh, service, sitestate
+from kraftwerk.aspect import Aspect
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.health import Look
 from kraftwerk.instance import Instance
 from kraftwerk.jobs import Run
 from kraftwerk.node import Node
+from kraftwerk.problem import Problem
 from kraftwerk.release import NEW, Release
 
 TICK, CROSS = "✓", "✗"
@@ -28,22 +30,34 @@ class Check:
 
 @dataclass(frozen=True)
 class Status:
-    """How an instance is; ok when all its checks are."""
+    """How an instance is; ok when all its checks are, and nothing else was found, of the site or of its node.
+
+    Attributes:
+        checks: what its line tells; site, machine: what is told below it, of the site and of its node.
+    """
 
     node: str
     instance: str
     checks: tuple[Check, ...] = field(default_factory=tuple)
     release: Release | None = None
+    site: Aspect = field(default_factory=lambda: Aspect(plain=sitestate.UNKNOWN))
+    machine: Aspect = field(default_factory=Aspect)
 
     @property
     def ok(self) -> bool:
         """Tell whether all is well."""
-        return all(check.ok for check in self.checks)
+        return all(check.ok for check in self.checks) and not self.site.findings and not self.machine.findings
 
     @property
     def next_command(self) -> str:
-        """Return what to do about the first thing that isn't."""
+        """Return what to do about the first check that failed."""
         return next((check.next_command for check in self.checks if not check.ok and check.next_command), "")
+
+    @property
+    def findings(self) -> list[Problem]:
+        """Return all that is wrong, each with what to do about it."""
+        failed = [Problem(check.name, check.text, check.next_command) for check in self.checks if not check.ok]
+        return [*failed, *self.site.findings, *self.machine.findings]
 
     def line(self, named: bool = False) -> str:
         """Return it as it is printed.
@@ -55,12 +69,35 @@ class Status:
         words = " · ".join(check.text for check in self.checks)
         return f"{title}  {TICK if self.ok else CROSS} {words}{' → ' + self.next_command if self.next_command else ''}"
 
+    def below(self, whole: bool = False) -> list[str]:
+        """Return what is printed below its line: what else is wrong with the site, and what to do about it.
+
+        Args:
+            whole: what there is to say of the site, too.
+        """
+        failed = {check.name: check for check in self.checks if not check.ok and check.next_command}
+        if "web" in failed:  # a site without its processes doesn't answer
+            failed.pop("http", None)
+        others = [each for each in failed.values() if each.next_command != self.next_command]
+        told = [f"{'' if CROSS in each.text else CROSS + ' '}{each.text} → {each.next_command}" for each in others]
+        return [*(self.site.lines if whole else ()), *told, *map(_told, self.site.findings)]
+
+    def of_machine(self, whole: bool = False) -> list[str]:
+        """Return the same of its node."""
+        return [*(self.machine.lines if whole else ()), *map(_told, self.machine.findings)]
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""
         checks = {check.name: {"ok": check.ok, "text": check.text} for check in self.checks}
         live = self.release or Release(0)
         version = {"release": live.number, "version": live.version, "content": live.content}
-        return {"node": self.node, "instance": self.instance, "ok": self.ok, **version, "checks": checks}
+        found = {"node": self.node, "instance": self.instance, "ok": self.ok, **version, "checks": checks}
+        findings = [{"name": each.name, "text": each.detail, "next": each.advice} for each in self.findings]
+        return {**found, "findings": findings, **self.site.plain, "machine": self.machine.plain or None}
+
+
+def _told(problem: Problem) -> str:
+    return f"{CROSS} {problem.detail} → {problem.advice}"
 
 
 def look(node: Node, instances: Sequence[Instance]) -> list[Status]:
@@ -83,7 +120,16 @@ def judge(node: Node, instance: Instance, seen: Look) -> Status:
         services = [_service(node, instance, seen, name) for name in instance.services]
         last = [_disk(seen), _release(instance, seen), *_backup(instance, seen)]
         checks = [*_processes(instance, seen), *services, *last, *_kept(instance, seen)]
-    return Status(node.name, instance.name, tuple(checks), seen.records.get(instance.name))
+    failed = {check.name for check in checks if not check.ok}
+    site = sitestate.aspect(instance, seen, works=not failed & {"web", "http"})
+    machine = _besides(nodestate.aspect(seen), failed)
+    return Status(node.name, instance.name, tuple(checks), seen.records.get(instance.name), site, machine)
+
+
+def _besides(machine: Aspect, failed: set[str]) -> Aspect:
+    """Return how a node is without what checks of its site tell already: a service or nginx that doesn't work."""
+    told = failed | ({"nginx"} if "http" in failed else set())
+    return replace(machine, findings=tuple(each for each in machine.findings if each.subject not in told))
 
 
 def _processes(instance: Instance, seen: Look) -> Iterator[Check]:

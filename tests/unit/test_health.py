@@ -2,7 +2,7 @@
 
 import pytest
 
-from kraftwerk.health import Disk, Look, Process, Unit, parse
+from kraftwerk.health import LIMITS, Disk, Look, Process, Unit, ahead, parse
 from kraftwerk.problem import Problem, found, held, title
 
 GOOD = """\
@@ -37,12 +37,26 @@ def test_a_node_where_all_is_well():
     )
     assert (look.sites, look.disks) == ({"mysite": "200"}, (Disk("/", 36, 9), Disk("/web", 41, 2)))
     assert (look.memory, look.oom, look.reboot) == ((2000000, 1500000), 3, None)
-    assert (look.locks, look.limits) == (frozenset({"mysite"}), {"disk": 80, "inodes": 90, "memory": 5})
+    assert (look.locks, look.limits) == (frozenset({"mysite"}), {**LIMITS, "disk": 80})
 
 
 def test_a_node_that_has_no_list_yet():
     look = parse("blue", "disk\t/\t36\t9\nMemTotal:\t200\nMemAvailable:\t100\n")
     assert (found(look), look.limits["disk"]) == ([], 90)
+
+
+@pytest.mark.parametrize(
+    ("moments", "seconds"),
+    [((), 0), ((100.1, 100.4), 0), ((100.9, 101.0), 0.5), ((99.5, 99.8), -0.5)],
+)
+def test_a_clock_is_only_off_by_what_the_round_trip_does_not_explain(moments, seconds):
+    assert ahead(moments, before=100, after=100.5) == pytest.approx(seconds)
+
+
+def test_a_sample_that_was_cut_off_hides_nothing_else():
+    seen = parse("blue", "disk\t/\t36\t9\t360\t640\nsample\t100\t/\t5\nsample\t200\t/\t6\nsample\t300\t/\n")
+    assert seen.samples == {"/": ((100, 5), (200, 6))}
+    assert seen.disks == (Disk("/", 36, 9, 360, 640),)
 
 
 @pytest.mark.parametrize(

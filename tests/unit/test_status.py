@@ -1,9 +1,12 @@
 """Status: what the node prints becomes checks, and one line."""
 
+import json
+import time
 from dataclasses import replace
 
 import pytest
 
+from kraftwerk.fleet.looking import lines
 from kraftwerk.health import Look, parse
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node
@@ -151,3 +154,155 @@ def test_of_several_workers_it_is_said_how_many_run_and_what_one_said_that_does_
     assert bad.next_command == "kraftwerk logs --process mail, then kraftwerk restart mail"
     once = judge(NODE, site, parse("blue", GOOD + second + ends.replace("\t6\t", "\t1\t").replace("stopped", "")))
     assert once.ok
+
+
+DAY = 86400
+NOW = int(time.time())
+SCREEN = f"""\
+clock\t{NOW}.5
+clock\t{NOW}.9
+load\t0.21\t2
+MemTotal:\t2000000
+MemAvailable:\t1200000
+updates\t3\t1\t{2 * DAY}\t{DAY}
+traffic\tmysite\t340\t0\t120\t600
+certificate\tmysite\t{NOW + 74 * DAY + 3600}
+"""
+
+
+def screen(printed, *, whole=False, site=MYSITE):
+    return lines([judge(NODE, site, parse("blue", printed))], named=False, whole=whole)
+
+
+def test_where_all_is_well_there_is_one_line():
+    assert screen(GOOD + SCREEN) == ["✓ web 2/2 · mail ✓ · postgres ✓ · disk 11% · release 3"]
+
+
+def test_the_whole_screen_is_the_site_then_its_node():
+    site = replace(MYSITE, cron={"new": {}})
+    assert screen(GOOD + SCREEN, whole=True, site=site)[1:] == [
+        "  5xx 0.0% · p95 120 ms · 340 requests in the last 10 min",
+        "  mail up 2 min · web up 2 min",
+        "  cron new has not run yet",
+        "  the certificate holds for 74 d",
+        "  load 0.2/2 · memory 40% · disk 11% · disk of /var 50% · 3 updates, 1 security · clock +0.0s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "name", "said"),
+    [
+        (
+            "340\t0\t",
+            "340\t34\t",
+            "traffic",
+            "34 of 340 requests in the last 10 min were answered with 5xx → kraftwerk logs --process web",
+        ),
+        (
+            f"mysite\t{NOW + 74 * DAY + 3600}",
+            f"mysite\t{NOW + 5 * DAY + 3600}",
+            "certificate",
+            "the certificate holds for 5 d → kraftwerk highstate blue",
+        ),
+        (
+            f"mysite\t{NOW + 74 * DAY + 3600}",
+            f"mysite\t{NOW - 2 * DAY - 3600}",
+            "certificate",
+            "the certificate has ended 2 d ago → kraftwerk highstate blue",
+        ),
+        (
+            f"mysite\t{NOW + 74 * DAY + 3600}",
+            "mysite\t0",
+            "certificate",
+            "the certificate can't be read → kraftwerk highstate blue",
+        ),
+        (
+            f"1\t{2 * DAY}",
+            f"1\t{9 * DAY}",
+            "updates",
+            "a security update waits, for 9 d → kraftwerk run --node blue --as root -- apt-get upgrade",
+        ),
+        (
+            "MemAvailable:\t1200000",
+            "MemAvailable:\t90000",
+            "memory",
+            "87 of 1953 MB are left → kraftwerk run --node blue --as root -- ps aux --sort=-rss",
+        ),
+        (
+            "load",
+            "unit\tcron\tcron\tfailed\tenabled\t\nload",
+            "cron",
+            "the unit cron is failed → kraftwerk run --node blue --as root -- systemctl status cron",
+        ),
+    ],
+)
+def test_each_finding_stands_below_with_its_next_command(was, becomes, name, said):
+    assert was in SCREEN
+    printed = GOOD + SCREEN.replace(was, becomes)
+    found = judge(NODE, MYSITE, parse("blue", printed))
+    assert not found.ok
+    head, below = screen(printed)
+    assert head == "✗ web 2/2 · mail ✓ · postgres ✓ · disk 11% · release 3"
+    assert below == f"  ✗ {said}"
+    (told,) = found.as_dict()["findings"]
+    assert (told["name"], f"{told['text']} → {told['next']}") == (name, said)
+
+
+def test_a_clock_that_is_off_is_found():
+    seen = replace(parse("blue", GOOD + SCREEN), ahead=-12.3)
+    (below,) = lines([judge(NODE, MYSITE, seen)], named=False, whole=False)[1:]
+    assert below.startswith("  ✗ the clock is 12 s behind this computer's → kraftwerk run --node blue")
+
+
+def test_a_disk_that_fills_is_found_before_it_is_full():
+    filling = GOOD.replace("/\t11\t1\n", "/\t60\t1\t600\t390\n") + SCREEN
+    filling += "".join(f"sample\t{NOW - day * DAY}\t/\t{600 - day * 100}\n" for day in (3, 2, 1))
+    (below,) = screen(filling)[1:]
+    assert below.startswith("  ✗ the disk is 60% full, and as it goes wholly in 3 days → kraftwerk run --node blue")
+    assert "disk 60%, full in 3 days · " in screen(filling, whole=True)[-2]
+    slow = filling.replace("\t390\n", "\t3990\n", 1)
+    assert len(screen(slow)) == 1
+    assert " full in 39 days" in screen(slow, whole=True)[-1]
+
+
+def test_what_the_line_told_is_not_told_again():
+    down = GOOD.replace("mysite\t2\t2", "mysite\t\t2").replace("site\tmysite\t200", "site\tmysite\t502")
+    assert len(screen(down + SCREEN.replace("340\t0\t", "340\t99\t"))) == 1
+    unit = "unit\tservice/postgres\tpostgresql\tfailed\tenabled\t\nunit\tnginx\tnginx\tfailed\tenabled\t\n"
+    complaint = GOOD.replace("postgres\t\n", "postgres\tno server\n").replace("mysite\t200", "mysite\trefused")
+    assert screen(complaint + unit)[1:] == ["  postgres ✗ no server → kraftwerk highstate blue"]
+
+
+def test_a_second_thing_that_is_wrong_has_its_command_too():
+    bad = GOOD.replace("/\t11", "/\t97").replace("mysite-mail\trun", "mysite-mail\tdown")
+    assert screen(bad)[1:] == ["  ✗ disk 97% → kraftwerk run --as root -- du -xhd2 /web /var"]
+    assert screen(bad)[0].endswith("→ kraftwerk logs --process mail")
+
+
+def test_the_node_stands_once_below_all_its_sites():
+    seen = replace(parse("blue", GOOD + SCREEN), ahead=99.0)
+    other = replace(MYSITE, name="shop")
+    printed = lines([judge(NODE, each, seen) for each in (MYSITE, other)], named=True, whole=False)
+    assert [line.split()[0] for line in printed] == ["mysite", "shop", "✗"]
+    assert "the clock is 99 s ahead" in printed[-1]
+
+
+def test_json_says_all_that_was_seen():
+    seen = parse("blue", GOOD + SCREEN + CRON.splitlines()[0])
+    found = judge(NODE, replace(MYSITE, cron={"tidy": {}}), seen).as_dict()
+    assert json.loads(json.dumps(found)) == found
+    assert found["machine"]["disks"]["/"] == {"percent": 11, "inodes_percent": 1, "full_in_days": None}
+    assert (found["machine"]["load"], found["machine"]["memory_percent"]) == (0.21, 40)
+    assert (found["machine"]["updates"]["security"], found["machine"]["clock_ahead"]) == (1, 0.0)
+    assert (found["traffic"]["requests"], found["traffic"]["p95_ms"]) == (340, 120)
+    assert found["certificates"] == [{"ends": NOW + 74 * DAY + 3600, "days": 74}]
+    assert (found["cron"]["tidy"]["code"], found["processes"]["web"]["state"]) == (0, "run")
+    assert (found["backup"], found["findings"]) == (None, [])
+
+
+def test_json_has_the_same_keys_for_a_node_that_can_not_be_reached():
+    reached = judge(NODE, MYSITE, parse("blue", GOOD + SCREEN)).as_dict()
+    found = judge(NODE, MYSITE, Look("blue", unreachable="timeout", advice="ping blue")).as_dict()
+    assert found.keys() == reached.keys()
+    assert found["machine"] is None
+    assert found["findings"] == [{"name": "node", "text": "timeout", "next": "ping blue"}]
