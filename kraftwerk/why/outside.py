@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 
-from kraftwerk import hosts, node
+from kraftwerk import authority, hosts, node
 from kraftwerk.why.case import Case, Step
 from kraftwerk.why.facts import Facts
 
@@ -103,7 +103,7 @@ def shut(case: Case, step: Step, facts: Facts) -> Step:
 
 
 def certificate(case: Case) -> Step:
-    """Return whether the certificate is valid for the name."""
+    """Return whether the certificate is valid for the name: to everybody, or to whoever knows the admin's authority."""
     began = time.monotonic()
     try:
         with _secured(case) as connection:
@@ -152,4 +152,7 @@ def _stamp(date: str, seconds: float) -> str:
 
 def _secured(case: Case) -> ssl.SSLSocket:
     plain = socket.create_connection((case.node.host, case.port), ANSWER)
-    return ssl.create_default_context().wrap_socket(plain, server_hostname=case.host)
+    context = ssl.create_default_context()
+    if (own := authority.certificate_file()).exists():
+        context.load_verify_locations(own)
+    return context.wrap_socket(plain, server_hostname=case.host)

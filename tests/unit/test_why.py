@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from kraftwerk import cli, hosts, node, registry
+from kraftwerk import authority, cli, hosts, node, registry
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node
@@ -279,6 +279,21 @@ def test_a_certificate_that_nobody_knows(tmp_path, monkeypatch):
         other = outside.certificate(replace(here, url=f"https://other.blue:{number}/"))
         assert "other.blue" in other.text
     assert outside.certificate(here).text == "no encrypted connection: Connection refused"
+
+
+def test_a_certificate_by_the_admin_s_own_authority_is_known(tmp_path, monkeypatch):
+    monkeypatch.setenv("KRAFTWERK_HOME", str(tmp_path / "home"))
+    key, request, certificate = tmp_path / "key", tmp_path / "request", tmp_path / "certificate"
+    words = ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    subprocess.run([*words, "-subj", "/CN=x", "-keyout", key, "-out", request], check=True, capture_output=True)
+    certificate.write_bytes(authority.get().sign(request.read_bytes(), ["mysite.blue"]))
+    secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secured.load_cert_chain(certificate, key)
+    with serving(secured) as number:
+        here = replace(CASE, url=f"https://mysite.blue:{number}/")
+        assert outside.certificate(here).text.startswith("valid for 82")
+        authority.certificate_file().unlink()
+        assert not outside.certificate(here).ok
 
 
 @pytest.fixture
