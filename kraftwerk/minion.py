@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from itertools import chain, repeat
 from pathlib import Path
 
 from kraftwerk import saltmaster
@@ -36,7 +37,7 @@ def accept(node: Node, master: Path | None = None) -> None:
     _remove(keys, node.name, OTHERS)
 
 
-def answers(name: str, master: Path | None = None, *, timeout: float = 30) -> bool:
+def answers(name: str, master: Path | None = None, *, timeout: float = 60) -> bool:
     """Wait until the minion of a node takes orders from a master, and return whether it did in that many seconds.
 
     Raises:
@@ -50,12 +51,15 @@ def answers(name: str, master: Path | None = None, *, timeout: float = 30) -> bo
     if not (_keys(master) / ACCEPTED / name).is_file():
         return False
     logging.getLogger("salt").setLevel(logging.CRITICAL)
+    patience = chain((1, 2, 4), repeat(8))  # a ping before it listens is lost; on a busy computer one takes seconds
     with salt.client.LocalClient(str(folder / "master")) as client:
-        return wait_until(
-            # One that doesn't answer has words of Salt's in the place of its answer.
-            lambda: client.cmd(name, "test.ping", timeout=1, gather_job_timeout=1, silent=True).get(name) is True,
-            timeout=timeout,
-        )
+
+        def pinged() -> bool:
+            seconds = next(patience)
+            said = client.cmd(name, "test.ping", timeout=seconds, gather_job_timeout=seconds, silent=True)
+            return said.get(name) is True  # one that doesn't answer has words of Salt's in the place of its answer
+
+        return wait_until(pinged, timeout=timeout)
 
 
 def forget(name: str, master: Path | None = None) -> None:
