@@ -5,6 +5,7 @@ Every function takes the instance's name. Errors of tar and zstd are raised as `
 """
 
 import contextlib
+import ctypes
 import glob
 import grp
 import os
@@ -24,6 +25,7 @@ CREATE += ["--blocking-factor=128"]  # larger writes into the pipe: half of tar'
 EXTRACT = ["tar", "--extract", "--file=-", "--no-same-permissions", "--no-same-owner", "--xattrs"]
 EXTRACT += ["--xattrs-include=user.*"]
 SERVED_BY = "www-data"
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of fcntl.h and linux/fs.h
 
 
 def __virtual__():
@@ -162,6 +164,7 @@ def prepare(instance, source, token):
         with __salt__["kw_member.reading"](source, MEMBER) as pipe:
             __salt__["kw_process.run"](EXTRACT, stdin=pipe, cwd=part, umask=0, **identity)
         counts = __salt__["kw_filetree.settle"](part)
+        os.symlink(str(os.stat(part).st_ino), f"{new}.inode")
         os.rename(part, new)
     except BaseException:
         _remove(part)
@@ -171,7 +174,8 @@ def prepare(instance, source, token):
 
 def activate(instance, token):
     """
-    Put what was prepared in the place of the present uploads, which stay aside until ``discard``.
+    Put what was prepared in the place of the present uploads, which stay aside until ``discard``. The two folders swap
+    names in one step where the file system can (``renameat2``): at no moment is there none.
 
     instance
         Name of the instance.
@@ -192,9 +196,13 @@ def activate(instance, token):
         if os.path.isdir(f"{new}.old") and os.path.isdir(folder):
             return False
         raise RuntimeError(f"no load {token} is prepared")
+    swapped = False
     if os.path.isdir(folder):
-        os.rename(folder, f"{new}.old")
-    os.rename(new, folder)
+        # After a kill the old folder may have the new one's name already: the inode tells them apart.
+        swapped = str(os.stat(folder).st_ino) == os.readlink(f"{new}.inode") or _swap(new, folder)
+        os.rename(new if swapped else folder, f"{new}.old")
+    if not swapped:
+        os.rename(new, folder)
     return True
 
 
@@ -295,6 +303,12 @@ def _healed(instance):
             os.rename(old, folder)
             break
     return folder
+
+
+def _swap(one, other):
+    """Have two folders swap their names at once; returns whether the file system can."""
+    paths = (AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other))
+    return ctypes.CDLL(None).renameat2(*paths, RENAME_EXCHANGE) == 0
 
 
 def _remove(folder):

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from kraftwerk import moment
+
 
 @dataclass(frozen=True)
 class Run:
@@ -62,7 +64,7 @@ class Run:
     @property
     def when(self) -> str:
         """Return when it began, by our clock."""
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.began)) if self.ran else "-"
+        return moment.shown(self.began) if self.ran else "-"
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""

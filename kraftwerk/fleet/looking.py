@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from kraftwerk import screen, status, versions
+from kraftwerk import moment, screen, status, versions
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.fleet import bound, foreman
 from kraftwerk.fleet.board import Board
@@ -68,7 +68,7 @@ def watch(
     while True:
         board = Board(list(nodes), doing="Looking", as_json=True)  # prints nothing: the page comes at once
         found, mixed = _look(places, board, together, at_once)
-        page = [time.strftime("%Y-%m-%d %H:%M:%S")]
+        page = [moment.shown(time.time())]
         for name in nodes:
             of_node = lines([each for each in found if each.node == name], named=named, whole=True)
             page += [f"{name.ljust(width)}  {line}" for line in of_node]

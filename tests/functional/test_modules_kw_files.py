@@ -278,6 +278,31 @@ def test_a_load_killed_between_its_renames_goes_on(files, uploads, tmp_path):
     assert files.inspect("mysite")["counts"] == answer["counts"]
 
 
+def test_a_load_killed_after_the_swap_goes_on(files, uploads, tmp_path):
+    answer = files.dump("mysite", str(tmp_path))
+    new = uploads.with_name(f"uploads.kw.{TOKEN}")
+    files.prepare("mysite", str(tmp_path), TOKEN)
+    prepared = new.stat().st_ino
+    uploads.rename(uploads.with_name("old"))
+    new.rename(uploads)
+    uploads.with_name("old").rename(new)
+    assert files.activate("mysite", TOKEN) is True
+    assert uploads.stat().st_ino == prepared
+    files.discard("mysite", TOKEN)
+    assert files.inspect("mysite")["counts"] == answer["counts"]
+    assert [path.name for path in uploads.parent.iterdir()] == ["uploads"]
+
+
+def test_at_no_moment_there_are_no_uploads(files, uploads, tmp_path):
+    files.dump("mysite", str(tmp_path))
+    look = "import os, sys\nwhile os.path.isdir(sys.argv[1]): pass"
+    with subprocess.Popen(["python3", "-c", look, uploads]) as looking:
+        for _ in range(20):
+            files.load("mysite", str(tmp_path))
+        assert looking.poll() is None
+        looking.kill()
+
+
 def test_uploads_may_be_a_link_to_a_larger_disk(files, uploads, tmp_path):
     answer = files.dump("mysite", str(tmp_path))
     elsewhere = tmp_path / "disk" / "files"
