@@ -6,6 +6,7 @@ by hand on the node meanwhile is found by `kraftwerk highstate`, which always lo
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -36,7 +37,9 @@ def _files(project_root: Path | None) -> Iterator[Path]:
     trees = [share("salt"), share("pillar"), share("_modules"), share("_states"), share("_pillar")]
     trees += [config_home() / "salt", config_home() / "pillar", *([project_root / "salt"] if project_root else [])]
     for tree in trees:
-        yield from sorted(path for path in tree.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        for folder, folders, names in os.walk(tree):
+            folders[:] = sorted(set(folders) - {"__pycache__"})
+            yield from (path for path in map(Path(folder).joinpath, sorted(names)) if path.is_file())
 
 
 def holds(connection: Connection) -> str:

@@ -5,6 +5,7 @@ that are started for each call; the archive with the pillar goes along with the 
 modules are sent when the node lacks them; and what is the same in each template's turn is made once for all.
 """
 
+import copy
 import functools
 import importlib
 import json
@@ -153,6 +154,7 @@ def _patched(node: Node, engine: Engine, on_line: OnLine | None) -> Iterator[Non
     import salt.version
     from salt.client.ssh.shell import Shell
     from salt.loader.lazy import LazyLoader
+    from salt.utils.jinja import SerializerExtension
 
     logging.getLogger("salt").setLevel(logging.CRITICAL)  # what matters comes back as errors
     logging.raiseExceptions = False
@@ -166,6 +168,7 @@ def _patched(node: Node, engine: Engine, on_line: OnLine | None) -> Iterator[Non
             (salt.utils.optsdict.OptsDict, "__bool__"): saltparts.has_any,
             (salt.fileserver, "FSChan"): _channels(salt.fileserver.FSChan),
             (salt.fileclient.FSClient, "get_file"): _get_file(salt.fileclient.FSClient.get_file),
+            (SerializerExtension, "load_yaml"): _load_yaml(SerializerExtension.load_yaml),
             (LazyLoader, "_load"): saltparts.only_what_may_be(LazyLoader._load),
             (LazyLoader, "_refresh_file_mapping"): saltparts.listed_once(LazyLoader._refresh_file_mapping),
             (salt.loader, "utils"): _once(salt.loader.utils),
@@ -258,13 +261,46 @@ def _once(stock: Any) -> Any:
 
 
 def _channels(stock: Any) -> Any:
-    """Make one way to the state trees for each set of options; Salt makes one for each file that a template asks."""
+    """Make one way to the state trees for each set of options; Salt makes one for each file that a template asks.
+
+    What a file's hash is, is asked once: they don't change while a call goes on.
+    """
 
     class Kept(stock):  # type: ignore[misc]
+        def __init__(self, *arguments: Any, **keywords: Any) -> None:
+            super().__init__(*arguments, **keywords)
+            self.hashes: dict[tuple[Any, ...], Any] = {}
+
+        def send(self, load: dict[str, Any], *arguments: Any, **keywords: Any) -> Any:
+            """Answer a question; of hashes, one that was answered already as it was then."""
+            if load.get("cmd") != "_file_hash":
+                return super().send(load, *arguments, **keywords)
+            key = tuple(sorted(load.items()))
+            found = self.hashes.get(key) or super().send(load, *arguments, **keywords)
+            self.hashes[key] = found
+            return found
+
         def close(self) -> None:
             """Stay open for the next one."""
 
     return _once(Kept)
+
+
+def _load_yaml(stock: Any) -> Any:
+    """Read the same YAML only once; each file that imports some defaults gets a copy of its own."""
+    from jinja2 import Undefined
+
+    known: dict[str, Any] = {}
+
+    def load_yaml(self: Any, value: Any) -> Any:
+        if isinstance(value, Undefined):
+            return stock(self, value)
+        text = str(value)
+        if text not in known:
+            known[text] = stock(self, value)
+        return copy.deepcopy(known[text])
+
+    return load_yaml
 
 
 def _get_file(stock: Any) -> Any:

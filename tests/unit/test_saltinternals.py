@@ -36,6 +36,7 @@ PARTS = {
     "salt.fileclient:FSClient.get_file": ["self", "path", "dest", "makedirs", "saltenv"],
     "salt.fileserver:FSChan.__init__": ["self", "opts"],
     "salt.fileserver:FSChan.close": ["self"],
+    "salt.fileserver:FSChan.send": ["self", "load"],
     "salt.loader.lazy:LazyLoader._iter_files": ["self", "mod_name"],
     "salt.loader.lazy:LazyLoader._load": ["self", "key"],
     "salt.loader.lazy:LazyLoader._load_module": ["self", "name"],
@@ -45,6 +46,7 @@ PARTS = {
     "salt.modules.systemd_service:_systemctl_status": ["name"],
     "salt.state:State._gather_pillar": ["self"],
     "salt.utils.entrypoints:iter_entry_points": ["group", "name"],
+    "salt.utils.jinja:SerializerExtension.load_yaml": ["self", "value"],
     "salt.utils.optsdict:OptsDict._get_all_keys": ["self"],
     "jinja2:Environment.compile": ["self", "source", "name", "filename", "raw"],
 }
@@ -230,6 +232,45 @@ def test_a_file_of_the_state_trees_is_looked_at_once(tmp_path):
     get_file(client, "salt://a.sls", str(tmp_path / "copy"))
     assert (tmp_path / "copy").read_text() == "first"
     assert asked == ["salt://a.sls", "salt://b.sls", "salt://b.sls", "salt://a.sls"]
+
+
+def test_the_hash_of_a_file_is_asked_once_where_there_is_one(tmp_path):
+    import salt.config
+    import salt.fileserver
+
+    asked = []
+
+    class Stock(salt.fileserver.FSChan):
+        def send(self, load, tries=None, timeout=None, raw=False):
+            asked.append(load["path"])
+            return super().send(load)
+
+    roots = {"file_roots": {"base": [str(tmp_path)]}, "cachedir": str(tmp_path / "cache")}
+    opts = {**salt.config.DEFAULT_MASTER_OPTS, **roots, "file_client": "local", "fileserver_backend": ["roots"]}
+    channel = saltinternals._channels(Stock)(opts)
+
+    def look(path):
+        return channel.send({"path": path, "saltenv": "base", "cmd": "_file_hash"})
+
+    assert not look("a.sls")
+    (tmp_path / "a.sls").write_text("first")  # what isn't there may come
+    found = look("a.sls")
+    assert found["hsum"]
+    assert look("a.sls") == found
+    assert asked == ["a.sls", "a.sls"]
+
+
+def test_the_same_yaml_is_read_once_and_each_reader_has_its_own():
+    from jinja2 import Undefined
+
+    read = []
+    load = saltinternals._load_yaml(lambda self, value: read.append(value) or {"caching": {"pages": {}}})
+    first, second = load(None, "caching: {pages: {}}"), load(None, "caching: {pages: {}}")
+    first["caching"]["pages"]["/"] = "10s"
+    assert second == {"caching": {"pages": {}}}
+    assert read == ["caching: {pages: {}}"]
+    load(None, Undefined(name="caching"))  # which Salt answers in its own way
+    assert len(read) == 2
 
 
 LOAD = """
