@@ -17,7 +17,10 @@ MODES = "u=rwX,go=rX"  # whatever the admin's umask: the instance's user and ngi
 
 # Never part of a release: version control, bytecode, other virtualenvs and dumps; and in the root what kraftwerk
 # itself puts there (venv, release.json) or reads on the admin only (pillar holds secrets).
-OURS = ("/venv", "/release.json", "/.kraftwerk-env", "/pillar/", "/hooks/before-*", "/hooks/after-*")
+OURS = (
+    *("/venv", "/release.json", "/.kraftwerk-env", "/.kraftwerk-application"),
+    *("/pillar/", "/hooks/before-*", "/hooks/after-*"),
+)
 NEVER = GitIgnoreSpec.from_lines([".git", ".hg", ".svn", "__pycache__/", "*.py[co]", "*.kw", "/.venv", *OURS])
 WHEELS_LOG = "release_log"
 VIRTUALENV = GitIgnoreSpec.from_lines(["/bin/", "/include/", "/lib/", "/lib64", "/share/man/", "/pyvenv.cfg", "/.lock"])

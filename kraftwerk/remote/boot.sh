@@ -4,11 +4,11 @@
 main() {
   instance=$1 slot=$2 service=/etc/service/$1-web-$2
   [ "$(readlink "/web/$1/slots/live")" != "$slot" ] || { echo "slot $slot is live" >&2; return 1; }
-  stat -c %s "/var/log/kraftwerk/$1/web-$2/current" 2>/dev/null || echo 0
   echo "$3 boot" >"/web/$1/slots/phase" || true # for who goes on with a deploy that was killed (history.sh)
   rm -f "/web/$1/slots/$2.few"
   [ -z "${4-}" ] || printf '%s\n' "$4" >"/web/$1/slots/$2.few"
   if [ -z "${4-}" ] && stands_by "$@"; then # what stands by has all of them
+    size "$@"
     : >"/web/$1/slots/$2.go"
     [ ! -e "/run/kraftwerk/$1/$2.ready" ] || sv 1 "$service" >/dev/null # else it will look for the file itself
     return 0
@@ -25,10 +25,12 @@ main() {
   ln -sfn "../releases/$3" "/web/$1/slots/.$slot"
   mv -T "/web/$1/slots/.$slot" "/web/$1/slots/$slot"
   rm -f "/run/kraftwerk/$1/$slot.sock"
+  size "$@" # only now: what had to be killed in this slot said so
   # `once`, not `up`: a release that exits isn't started again and again, and the gate sees it at once.
   sv once "$service" >/dev/null
   wait_for 120 running "$service" || true # runsv sleeps for a second after what ended within its first one
 }
+size() { stat -c %s "/var/log/kraftwerk/$1/web-$2/current" 2>/dev/null || echo 0; }
 # All processes below some, with them. A gunicorn that is killed leaves workers behind that are busy starting.
 below() { for pid in "$@"; do echo "$pid"; below $(pgrep -P "$pid"); done; }
 watched() {

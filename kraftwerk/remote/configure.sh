@@ -6,8 +6,10 @@ main() {
   user=web-$1 release=/web/$1/releases/$2 live=/web/$1/current/$4 source=$4 bytecode=$5
   ln -sfn "../../venvs/$3" "$release/venv"
   chown -h web:web "$release/venv"
-  # A link to the file as it is: whoever changes the environment writes another file.
-  ln -f "/web/$1/env" "$release/.kraftwerk-env"
+  # Links to the files as they are: whoever changes them writes others.
+  for kept in env application; do
+    ln -f "/web/$1/$kept" "$release/.kraftwerk-$kept"
+  done
   cd "$release/$source"
   shift 5
   for folder in "$@"; do

@@ -46,7 +46,7 @@ project/clean/{{ name }}/run:
 project/clean/{{ name }}/source:
   file.absent:
     - names:
-      {%- for path in ["current", "releases", "venvs", "earlier", "slots", "logs", "exec", "maintenance"] %}
+      {%- for path in ["current", "releases", "venvs", "earlier", "slots", "logs", "exec", "application", "maintenance"] %}
       - {{ instance.root }}/{{ path }}
       {%- endfor %}
       - {{ instance.log }}

@@ -22,7 +22,22 @@ project/env/{{ name }}/exec:
     - user: root
     - group: root
     - mode: '0755'
-    - context: {{ {"root": instance.root, "user": instance.user, "src": instance.src, "name": name} | tojson }}
+    - context: {{ {"root": instance.root, "user": instance.user, "name": name} | tojson }}
+    - require:
+      - file: project/env/{{ name }}/application
+
+# What of a release is served, and where in it; each keeps what it was deployed with (kraftwerk/remote/configure.sh).
+project/env/{{ name }}/application:
+  file.managed:
+    - name: {{ instance.root }}/application
+    - contents: |
+        # Written by kraftwerk.
+        kraftwerk_source={{ instance.src | quote }}
+        kraftwerk_callable={{ instance.callable | quote }}
+        kraftwerk_worker={{ "uvicorn_worker.UvicornWorker" if instance.asgi else "" }}
+    - user: root
+    - group: root
+    - mode: '0644'
     - require:
       - file: project/folder/{{ name }}
 {%- endfor %}

@@ -32,8 +32,11 @@ project/web/{{ name }}/run:
 
 project/web/{{ name }}/{{ slot }}:
   file.managed:
-    - name: /etc/sv/{{ name }}-web-{{ slot }}/run
-    - source: salt://project/files/web.jinja
+    - names:
+      - /etc/sv/{{ name }}-web-{{ slot }}/run:
+        - source: salt://project/files/web.jinja
+      - /etc/sv/{{ name }}-web-{{ slot }}/finish:
+        - source: salt://project/files/webfinish.jinja
     - template: jinja
     - mode: '0755'
     - makedirs: True

@@ -8,6 +8,7 @@ import pytest
 
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
+from tests import waiting
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 NODE = "broken-one"
@@ -42,6 +43,11 @@ KILLED = """\
 import os, signal, threading
 threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGKILL)).start()  # as the kernel does it
 import time
+time.sleep(60)
+"""
+ALL_KILLED = """\
+import os, signal, time
+os.kill(os.getppid(), signal.SIGKILL)  # gunicorn itself, which with `preload` is the largest
 time.sleep(60)
 """
 HUNGRY = """\
@@ -173,9 +179,10 @@ def broken(site):
             "kraftwerk config set environ.STRIPE_KEY VALUE",
         ),
         (HUNGRY, "the application exited instead of serving: its processes ran out of memory", "MemoryError"),
+        (ALL_KILLED, "the application exited instead of serving: its processes were killed", "out of memory?"),
         (KILLED, "GET / was not answered within 4 s: its processes were killed", "out of memory?"),
     ],
-    ids=["import", "500", "loop", "host", "slow", "exits", "variable", "memory", "killed"],
+    ids=["import", "500", "loop", "host", "slow", "exits", "variable", "memory", "all killed", "killed"],
 )
 def test_what_does_not_answer_never_goes_live_and_says_why(broken, code, cause, telling):
     broken.write(code)
@@ -227,6 +234,20 @@ def test_a_worker_that_exits_takes_the_release_back(broken):
     assert "the post is late" in printed
     assert "serves on" in printed
     assert broken.on("ls /etc/service | grep shop-mail || true") == ""  # the old release had no such worker
+
+
+def test_what_a_failed_release_was_to_serve_is_forgotten(broken):
+    broken.write(yaml=YAML.replace("wsgi: shop", "wsgi: nowhere:to_be_found"))
+    broken.deploy(code=1)
+    broken.on("sv restart $(readlink -f /etc/service/shop-web-$(readlink /web/shop/slots/live))")
+    waiting.wait_for(lambda: broken.answer()[0] == 200)
+
+
+def test_a_rollback_serves_what_the_older_release_named(site):
+    site.write(GOOD + "renamed = application\ndel application\n", yaml=YAML.replace("wsgi: shop", "wsgi: shop:renamed"))
+    site.deploy()
+    site.kraftwerk("rollback", "--node", NODE, cwd=site.root)
+    assert site.answer() == (200, "keep")
 
 
 def test_while_it_boots_it_is_what_the_kernel_ends_first(broken):
