@@ -117,7 +117,7 @@ def test_what_is_wrong_with_a_release_shows_at_the_first_node_alone(nodes, shop,
     root, _ = shop
     file = root / "shop" / "wsgi.py"
     kept = file.read_text()
-    file.write_text("raise SystemExit('broken')\n")
+    file.write_text("raise RuntimeError('broken')\n")
     done = kraftwerk("deploy", "--all", "--yes", cwd=root, check=False, timeout=200)
     file.write_text(kept)
     assert done.returncode == 1 and "many-a, many-b, many-c: not deployed" in done.stderr

@@ -238,7 +238,7 @@ def test_after_a_deploy_that_failed_a_highstate_gives_what_it_was_to_have(folder
     wsgi = folder / "mysite" / "wsgi.py"
     path = folder / "kraftwerk.yaml"
     works, before = wsgi.read_text(), colour()
-    wsgi.write_text("raise SystemExit('broken')")
+    wsgi.write_text("raise RuntimeError('broken')")
     path.write_text(path.read_text().replace(f"COLOUR: {before}", "COLOUR: green"))
     assert "broken" in deploy(folder, code=1)
     assert colour() == before  # it serves on as it was
