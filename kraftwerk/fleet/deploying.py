@@ -19,7 +19,7 @@ class Wish:
         plan_only: say what would change, and change nothing.
         yes: ask nothing.
         as_json: print plans as JSON.
-        batch: how many nodes at the same time after the first, `3` or `25%`; empty is all.
+        batch: how many nodes at the same time after the first, `3` or `25%`; empty is all, or behind a balancer one.
         at_once: how many nodes are worked on at the same time; None is as many as the machine carries.
         undo: when it fails somewhere, go back where it is live already.
     """
@@ -38,7 +38,8 @@ def deploy(runs: Sequence[Rollout], wish: Wish) -> int:
     Raises:
         KraftwerkError: it was not deployed to all that were meant.
     """
-    batch = size(wish.batch, len(runs))
+    one_by_one = "1" if any(run.instance.balancer for run in runs) else ""
+    batch = size(wish.batch or one_by_one, len(runs))
     with parcel.packed(runs) as folder:
         planned = wish.plan_only or not wish.yes
         checked = rolling.check(runs, plan=planned, at_once=wish.at_once, as_json=wish.as_json)
