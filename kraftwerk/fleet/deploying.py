@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kraftwerk import screen
+from kraftwerk import balancer, screen
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.fleet import parcel, rolling
 from kraftwerk.instance import environment_words
@@ -36,8 +36,10 @@ def deploy(runs: Sequence[Rollout], wish: Wish) -> int:
     """Deploy to several nodes; return the exit code.
 
     Raises:
-        KraftwerkError: it was not deployed to all that were meant.
+        KraftwerkError: it was not deployed to all that were meant; or its data would be apart behind a balancer (code 2).
     """
+    if runs[0].instance.balancer:  # once, and not for each node
+        balancer.check(runs[0].project, runs[0].instance.environment)
     one_by_one = "1" if any(run.instance.balancer for run in runs) else ""
     batch = size(wish.batch or one_by_one, len(runs))
     with parcel.packed(runs) as folder:
