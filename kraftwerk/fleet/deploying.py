@@ -36,12 +36,12 @@ def deploy(runs: Sequence[Rollout], wish: Wish) -> int:
     """Deploy to several nodes; return the exit code.
 
     Raises:
-        KraftwerkError: it was not deployed to all that were meant; or its data would be apart behind a balancer (code 2).
+        KraftwerkError: it was not deployed to all that were meant; or must not be behind a balancer (code 2).
     """
-    if runs[0].instance.balancer:  # once, and not for each node
-        balancer.check(runs[0].project, runs[0].instance.environment)
-    one_by_one = "1" if any(run.instance.balancer for run in runs) else ""
-    batch = size(wish.batch or one_by_one, len(runs))
+    balanced = [run for run in runs if run.instance.balancer]
+    for run in balanced[:1]:  # one line, and not one for each node
+        balancer.check(run.project, run.instance.environment)
+    batch = size(wish.batch or ("1" if balanced else ""), len(runs))
     with parcel.packed(runs) as folder:
         planned = wish.plan_only or not wish.yes
         checked = rolling.check(runs, plan=planned, at_once=wish.at_once, as_json=wish.as_json)
