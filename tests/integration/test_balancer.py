@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import socket
 import time
 
@@ -10,12 +11,15 @@ import pytest
 from kraftwerk import balancer, localargv, localboot, localnet, machine, privilege
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
+from tests.console import ROOT
 from tests.visitors import visiting
+from tests.websocket import Websocket
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 WEB1, WEB2, WEB3, DB = "bal-one", "bal-two", "bal-three", "bal-data"
 NAME, HOST = "till", "www.till.test"
 PORT = 8480
+CHAT = ROOT / "tests" / "sites" / "chat"
 SITE = """\
 import hashlib, json, os, socket, time
 import psycopg
@@ -138,6 +142,23 @@ def test_the_application_sees_the_visitor_whatever_he_says(site):
         assert seen["HTTP_X_FORWARDED_FOR"].split(", ")[-1] == "10.77.0.1"
         assert (seen["HTTP_X_FORWARDED_PROTO"], seen["HTTP_HOST"]) == ("http", HOST)
     assert "10.77.0.1 -" in on(WEB2, f"tail -n 1 /var/log/nginx/{NAME}.access.log")
+
+
+def test_websockets_go_through_to_a_second_site_of_the_same_nodes(site, kraftwerk, tmp_path):
+    shutil.copytree(CHAT, tmp_path / "chat")
+    where = json.dumps({"production": {"nodes": [WEB1, WEB2], "balancer": WEB1, "domain": "www.chat.test"}})
+    (tmp_path / "chat" / "kraftwerk.yaml").write_text(f"asgi: chat:app\nworkers: 1\ndrain: 2\nenvironments: {where}\n")
+    kraftwerk("deploy", "--yes", cwd=tmp_path / "chat")
+    for _ in range(4):  # there and there
+        visitor = Websocket(get_node(WEB1).host, "www.chat.test")
+        assert visitor.hear() == "one"
+        visitor.say("hello")
+        assert visitor.hear() == "echo hello"
+        visitor.close()
+    assert site.answering() == ({WEB1, WEB2}, {"1"})
+    for name in (WEB2, WEB1):
+        kraftwerk("destroy", name, "--yes", cwd=tmp_path / "chat")
+    assert site.answering() == ({WEB1, WEB2}, {"1"})
 
 
 def test_a_static_file_that_one_node_lacks_is_found(site):
