@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from kraftwerk import (
+    balancer,
     beside,
     content,
     diskroom,
@@ -48,6 +49,8 @@ def check(run: Rollout) -> None:
     """See that the project can be uploaded and what the node has, before anything is touched."""
     superuser.check(run.instance, run.project.is_django(run.instance.environment))
     places.check(run.instance, run.project.root)
+    if run.instance.balancer:
+        balancer.check(run.project, run.instance.environment)
     run.programs = programs(run)
     unread = not run.files
     if unread:
@@ -78,9 +81,11 @@ def warn(run: Rollout) -> None:
 def plan(run: Rollout) -> None:
     """Work out what would change."""
     wanted = Wanted(run.project.root, run.requirements, run.release, run.source, run.hashes, run.cargo)
-    run.plan = plans.make(
+    found = plans.make(
         run.target, run.history, wanted, converged=run.is_converged(run.instance), on_progress=run.progress
     )
+    named = run.project.nodes(run.instance.environment)
+    run.plan = replace(found, balancer=balancer.planned(run.instance, run.target.node, named, run.history.hosted))
 
 
 def lock(run: Rollout) -> str:
@@ -180,6 +185,13 @@ def superusers(run: Rollout) -> str | None:
     return f"{made} created" if made else "as it is"
 
 
+def balance(run: Rollout) -> str | None:
+    """Have the balancer lead visitors here, and to no node that kraftwerk.yaml doesn't name any more."""
+    if not run.instance.balancer:
+        return None
+    return balancer.settle(run.instance, run.target.node, run.project.nodes(run.instance.environment)) or None
+
+
 def record(run: Rollout) -> None:
     """Write down what became of the releases."""
     seconds = run.release.seconds if run.back else round(run.seconds, 1)
@@ -188,7 +200,8 @@ def record(run: Rollout) -> None:
     run.after, changed = releases.went_live(run.history, run.release, run.slot, rolled_back=run.back)
     releases.write(run.target.connection, run.instance, changed)
     with suppress(KraftwerkError):  # without privilege here, the site is live all the same
-        hosts.follow(run.target.node.host, run.instance.domains)
+        if not run.instance.behind:
+            hosts.follow(run.target.node.host, run.instance.domains)
 
 
 def prune(run: Rollout) -> str:
@@ -249,7 +262,7 @@ def find_earlier(run: Rollout, number: int | None) -> None:
 BEFORE: tuple[Phase, ...] = (check, plan)
 DEPLOY: tuple[Phase, ...] = (
     lock, disk, wheels, node, tls, upload, virtualenv, configure, stand_by, dump, migrate, superusers, boot, gate,
-    switch, workers, drain, grow, record, prune, unlock,
+    switch, workers, drain, grow, balance, record, prune, unlock,
 )  # fmt: skip
 ROLLBACK: tuple[Phase, ...] = (lock, stand_by, boot, gate, switch, workers, drain, grow, record, unlock)
 
@@ -271,7 +284,9 @@ def _learn(run: Rollout) -> None:
     if run.back:
         run.target = replace(run.target, instance=handover.going_back(run))
         return
-    run.target = replace(run.target, instance=target.scaled(run.instance, run.history.hosted))
+    scaled = target.scaled(run.instance, run.history.hosted)
+    arranged = balancer.arranged(scaled, run.target.node, run.history.hosted)
+    run.target = replace(run.target, instance=arranged)
     neighbours.check(run.instance, run.history.hosted, run.target.node.name)
     _begin(run)
 

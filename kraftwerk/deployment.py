@@ -1,13 +1,13 @@
 """What a project may say of itself: the keys of kraftwerk.yaml and of its pillar files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kraftwerk import backupconfig, caching, gaterule, service, superuser
 from kraftwerk.lockfiles import kinds
 from kraftwerk.node import HOSTNAME
-from kraftwerk.schema import Value, Wrong, anything, list_of, mapping_of, number, one_of, record, setting, text
+from kraftwerk.schema import Value, Wrong, anything, list_of, mapping_of, number, one_of, pairs, record, setting, text
 from kraftwerk.site import layout
 from kraftwerk.workers import parse as worker
 from kraftwerk.workers import shell_command
@@ -19,10 +19,13 @@ MODULE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 CALLABLE = rf"{MODULE}(\([^()\x00-\x1f\x7f]*\))?"  # or a function that returns one, with its arguments
 
 hostname = text(HOSTNAME.pattern, "a domain, such as www.example.com")
+host = text(r"[\w.:-]+", "an address or a hostname")
+node_name = text(HOSTNAME.pattern, "a node's name")
 application = text(rf"{MODULE}(:{CALLABLE})?", "module or module:callable")
 package_part = text(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", "the name of an extra or of a group")
 label = text(LABEL, LABEL_MEANING)
 encryption = one_of("auto", "internal", "off")
+BALANCED = 8480  # the port at which a balancer asks web nodes, itself among them
 schedule = text(
     r"@(hourly|daily|midnight|weekly|monthly|yearly|annually|reboot)|[\w*,/-]+( +[\w*,/-]+){4}",
     'five fields of cron, such as "17 3 * * *", or @daily',
@@ -80,10 +83,34 @@ class Cron:
 class Environment:
     """Where a project runs, and what it is called there."""
 
-    nodes: tuple[str, ...] = setting(list_of(text(HOSTNAME.pattern, "a node's name"), or_one=True), default=())
+    nodes: tuple[str, ...] = setting(list_of(node_name, or_one=True), default=())
+    balancer: str = setting(node_name, default="")
+    hosts: Mapping[str, str] = setting(mapping_of(host, HOSTNAME.pattern, "a node's name"), default_factory=dict)
     domain: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
     aliases: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
     tls: str = setting(encryption, default="")
+
+    def balancing(self, node: str) -> dict[str, Any]:
+        """Return what an instance on a node has of the balancer; nothing without one, or on a node that isn't named.
+
+        That is its `node`, whether that is `here`, its `port`, and the `host` by which it reaches the node, if one is
+        given. When it is deployed there come, as `from`, the addresses of balancers by their names (balancer.py).
+        """
+        if not self.balancer or node not in self.nodes:
+            return {}
+        here = {"node": self.balancer, "here": node == self.balancer, "port": BALANCED}
+        return here | ({"host": self.hosts[node]} if node in self.hosts else {})
+
+
+def environment(value: Value) -> Environment:
+    """Parse where a project runs; the balancer, and nodes whose addresses are given, are among its nodes."""
+    found = record(Environment)(value)
+    keys = dict(pairs(replace(value, problems=[])))
+    strange = {"balancer": [found.balancer] if found.balancer else [], "hosts": found.hosts}
+    for key, names in strange.items():
+        for name in (name for name in names if name not in found.nodes):
+            replace(keys[key], problems=value.problems).wrong(f"{name} is none of its nodes: one that serves the site")
+    return found
 
 
 @dataclass(frozen=True)
@@ -143,7 +170,7 @@ class ProjectFile(Deployment):
 
     name: str = setting(label, default="")
     environments: Mapping[str, Environment] = setting(
-        mapping_of(record(Environment), LABEL, LABEL_MEANING), default_factory=dict
+        mapping_of(environment, LABEL, LABEL_MEANING), default_factory=dict
     )
 
 

@@ -90,6 +90,25 @@ class Process:
 
 
 @dataclass(frozen=True)
+class Led:
+    """A web node that a balancer leads visitors to.
+
+    Attributes:
+        out: not for the moment.
+        status: the HTTP status that it gives the balancer; 000 is no answer.
+    """
+
+    node: str
+    out: bool
+    status: str
+
+    @property
+    def works(self) -> bool:
+        """Tell whether it answers well, as far as it is asked."""
+        return self.out or self.status[:1] in ("2", "3")
+
+
+@dataclass(frozen=True)
 class Disk:
     """A mounted file system.
 
@@ -125,6 +144,7 @@ class Look:
             complained of; by instance and name the last run of cron jobs.
         ends: by instance and process, of those that ended by themselves within the last two minutes.
         samples: of a deep look, too: by disk, how many kilobytes were in use when.
+        led: of instances that the node is the balancer of, the other web nodes.
         updates, traffic, certificates: as well. What waits to be upgraded, if apt knows; by instance what visitors met,
             and until when the certificate is valid, 0 where it can't be read.
     """
@@ -154,6 +174,7 @@ class Look:
     checks: Mapping[tuple[str, str], str] = field(default_factory=dict)
     ends: Mapping[tuple[str, str], Ends] = field(default_factory=dict)
     jobs: Mapping[tuple[str, str], Run] = field(default_factory=dict)
+    led: Mapping[str, tuple[Led, ...]] = field(default_factory=dict)
     samples: Mapping[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
     updates: Updates | None = None
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
@@ -226,11 +247,19 @@ def parse(node: str, printed: str) -> Look:
         ends={(words[0], words[1]): _ends(words[2:]) for words in facts.get("ends", [])},
         jobs={(words[0], words[1]): jobs.parse(words[2:]) for words in facts.get("cron", [])},
         checks={(words[0], words[1]): words[2] for words in facts.get("check", [])},
+        led=_led(facts.get("led", [])),
         samples=_samples(facts.get("sample", [])),
         updates=next((updates.parse(words) for words in facts.get("updates", [])), None),
         traffic={words[0]: traffic.parse(words[1:]) for words in facts.get("traffic", [])},
         certificates={words[0]: int(words[1]) for words in facts.get("certificate", [])},
     )
+
+
+def _led(found: Iterable[list[str]]) -> dict[str, tuple[Led, ...]]:
+    led: dict[str, tuple[Led, ...]] = {}
+    for instance, node, way, status in sorted(found):
+        led[instance] = (*led.get(instance, ()), Led(node, way == "out", status))
+    return led
 
 
 def _samples(found: Iterable[list[str]]) -> dict[str, tuple[tuple[float, int], ...]]:

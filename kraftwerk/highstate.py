@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import converged, lock, process, registry, saltconf, saltssh, tls
+from kraftwerk import balancer, converged, lock, process, registry, saltconf, saltssh, tls
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node
@@ -147,7 +147,9 @@ def converge(
             whole = not only and not outcome.failed
             _follow(connection, outcome, instance.name if instance and deploying else "", stamp if whole else "")
         if not (test or deploying or outcome.failed):
-            outcome = replace(outcome, lacking=tuple(tls.warnings(connection, registry.instances(node))))
+            hosted = registry.instances(node)
+            lacking = (*tls.warnings(connection, hosted), *balancer.back(node, hosted.values()))
+            outcome = replace(outcome, lacking=lacking)
     return outcome
 
 

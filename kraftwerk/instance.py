@@ -51,6 +51,7 @@ class Instance:
     domains: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     tls: str = "off"  # auto: by a certificate that is asked for by ACME; internal: by one of the admin's own authority
+    balancer: Mapping[str, Any] = field(default_factory=dict)  # of several web nodes; see Environment.balancing
     src: str = "."
     package: str = ""
     caching: Mapping[str, Any] = field(default_factory=dict)
@@ -88,6 +89,21 @@ class Instance:
     def root(self) -> PurePosixPath:
         """Return the instance's folder on the node."""
         return PurePosixPath("/web") / self.name
+
+    @property
+    def balances(self) -> bool:
+        """Tell whether its node leads visitors to all its web nodes."""
+        return bool(self.balancer.get("here"))
+
+    @property
+    def behind(self) -> str:
+        """Return the name of another node that leads visitors here, its balancer; empty where they come themselves."""
+        return "" if self.balances else str(self.balancer.get("node", ""))
+
+    @property
+    def is_certified(self) -> bool:
+        """Tell whether its node has a certificate of it: behind a balancer, https ends there."""
+        return self.tls != "off" and not self.behind
 
     @property
     def scheme(self) -> str:

@@ -120,6 +120,10 @@ def make(project: Project, environment: str, source: str, into: str) -> Plan:
     project.nodes(environment)  # there is such an environment
     old = _old(instance_name(project.name, environment), environment, here, there)
     new = replace(old, domains=newplace.domains(old, source, into), arriving=source, present=True, remove=(), moved="")
+    if old.balancer:
+        cause = f"{old.name} has a balancer, {old.balancer['node']}: its nodes come and go one by one"
+        how = f"name {into} below nodes in kraftwerk.yaml, then kraftwerk deploy, and kraftwerk destroy {source}"
+        raise KraftwerkError(cause, next_command=how, code=2)
     hosted = registry.sync(there)
     _check_free(new, hosted, source, into, begun=bool(old.moved))
     history = releases.read(here, old)

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from kraftwerk import converged, highstate, neighbours, part, registry, service
+from kraftwerk import converged, highstate, neighbours, part, registry, route, service
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.highstate import Outcome, PartChange
 from kraftwerk.instance import Instance
 from kraftwerk.node import Node, all_nodes
-from kraftwerk.remote import program
 from kraftwerk.screen import OnProgress
 from kraftwerk.target import Target
 from kraftwerk.transport import Connection
+
+WAY = "services.<name>.host: the address by which it reaches that node"
 
 
 @dataclass(frozen=True)
@@ -154,24 +155,14 @@ def _changes(target: Target) -> Iterator[tuple[Node, PartChange]]:
     for place in of(target.instance):
         there = Connection(place.node)
         hosts = {target.instance.options[name].get("host", place.node.host) for name in place.services}
-        address = _address(target.connection, sorted(hosts)[0])
-        wanted = part.of(target.instance, place.services, target.node.name, address, _address(there, address))
+        address = route.address(target.connection, sorted(hosts)[0], WAY)
+        listen = route.address(there, address, WAY)
+        wanted = part.of(target.instance, place.services, target.node.name, address, listen)
         registry.sync(there)
         for kind in (registry.HOSTED, registry.DATA):
             neighbours.check_owner(target.instance, registry.instances(place.node, kind), place.node.name)
         change = partial(part.merged, wanted=wanted)
         yield place.node, PartChange(target.instance.name, change)
-
-
-def _address(connection: Connection, host: str) -> str:
-    """Return the address that a node has towards a host."""
-    answer = connection.run(["python3", "-Ic", program("route"), host], check=False)
-    if answer.returncode:
-        raise KraftwerkError(
-            f"{connection.node.name} doesn't find the way to {host}",
-            next_command="services.<name>.host: the address by which it reaches that node",
-        )
-    return answer.stdout.decode().strip()
 
 
 def _is_converged(node: Node, change: PartChange, project_root: Path) -> bool:

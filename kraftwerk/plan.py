@@ -43,6 +43,7 @@ class Plan:
         wheels: where packages come from, if not from an index.
         choices: how many workers web has, whether they preload and their timeout, each with its reason.
         room: whether two releases fit the node's memory.
+        balancer: what changes in where visitors are led.
     """
 
     instance: str
@@ -68,6 +69,7 @@ class Plan:
     choices: tuple[Choice, ...] = ()
     room: Room | None = None
     migrations_unknown: str = ""
+    balancer: str = ""
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -94,6 +96,7 @@ class Plan:
             "packages": None if self.packages is None else asdict(self.packages),
             "packages_unknown": self.packages_unknown,
             "wheels": self.wheels,
+            "balancer": self.balancer,
             "code": asdict(self.code),
             "database": self.database,
             "left": dict(self.left),

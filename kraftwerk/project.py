@@ -100,7 +100,9 @@ class Project:
                 code=2,
             )
         django = self.is_django(environment)
-        domains = given.domain or (f"{name}.{node_name}",)
+        block = self.environments.get(environment, Environment())
+        balancing = block.balancing(node_name)
+        domains = given.domain or (f"{name}.{balancing.get('node', node_name)}",)
         static = given.static if given.static is not None else DJANGO_STATIC if django else {}
         caching.check(given.caching, static, name)
         service.check(given.services, name)
@@ -132,6 +134,7 @@ class Project:
             domains=domains,
             aliases=tuple(alias for alias in given.aliases if alias not in domains),
             tls=given.tls,
+            balancer=balancing,
             src=given.src,
             package=given.package or self.name.replace("-", "_"),
             caching=given.caching,

@@ -85,6 +85,11 @@ def destroy_orphan(name: str, provider: str) -> None:
     minion.forget(name)
 
 
+def is_powered(node: Node) -> bool:
+    """Tell whether a node is powered off and on from here; servers that were adopted are not."""
+    return node.provider not in ("ssh", HERE)
+
+
 def stop(node: Node) -> None:
     """Power a node off.
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kraftwerk import highstate, lock, neighbours, nodeprogram, part, places, registry, release, service
+from kraftwerk import balancer, highstate, lock, neighbours, nodeprogram, part, places, registry, release, service
 from kraftwerk.counts import headline
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
@@ -43,7 +43,8 @@ class Inventory:
     def warning(self, node_name: str) -> str:
         """Return what is about to happen, whatever is answered to the questions that follow."""
         if self.instance.application:
-            return f"{self.instance.name} will stop being served by {node_name}."
+            led = balancer.consequence([self.instance])
+            return f"{self.instance.name} will stop being served by {node_name}.{' ' + led if led else ''}"
         return f"{node_name} has data of {self.instance.name} that no node uses any more."
 
 
@@ -133,6 +134,7 @@ def remove(
     leaving = replace(instance, present=False, remove=parts, moved="", environ={}, superusers={}, pillar={})
     with lock.held(target.connection, leaving.name):
         plain = json.dumps(leaving.as_dict(), indent=2, sort_keys=True)
+        balancer.leave(instance, target.node, gone=True)
         target.connection.script(script("leave"), leaving.name, plain)
         only = (leaving.project,)
         outcome = highstate.converge(

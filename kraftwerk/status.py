@@ -139,8 +139,20 @@ def _processes(instance: Instance, seen: Look) -> Iterator[Check]:
     yield from _answer(seen.sites.get(instance.name, "000"))
     if instance.name in seen.maintenance:
         yield _maintenance(*seen.maintenance[instance.name])
+    yield from _balancer(instance, seen)
     yield from (_worker(instance, seen, name) for name in instance.processes)
     yield from _cron(instance, seen)
+
+
+def _balancer(instance: Instance, seen: Look) -> Iterator[Check]:
+    """Yield which node leads visitors here; or to which others this one does, and who of them doesn't answer."""
+    if instance.behind:
+        yield Check("balancer", f"behind {instance.behind}")
+    if led := seen.led.get(instance.name):
+        silent = [each for each in led if not each.works]
+        words = ", ".join(f"{each.node} {'out' if each.out else TICK if each.works else CROSS}" for each in led)
+        then = f"kraftwerk why --node {silent[0].node}" if silent else ""
+        yield Check("balancer", f"balances {words}", not silent, then)
 
 
 def _worker(instance: Instance, seen: Look, name: str) -> Check:

@@ -54,8 +54,13 @@ def instance_on(project: Project, environment: str, node: Node) -> Instance:
 
 
 def scaled(instance: Instance, hosted: Mapping[str, Instance]) -> Instance:
-    """Return an instance with as many processes as somebody wanted on the node, of those that it has."""
+    """Return an instance with as many processes as somebody wanted on the node, of those that it has.
+
+    What the node knows of its balancers, only a deploy asks anew.
+    """
     there = hosted.get(instance.name)
+    if there and instance.balancer and "from" in there.balancer:
+        instance = replace(instance, balancer={**instance.balancer, "from": there.balancer["from"]})
     known = {"web", *instance.processes}
     wanted = {name: count for name, count in (there.scale if there else {}).items() if name in known}
     return replace(instance, scale=wanted)

@@ -11,7 +11,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
 from kraftwerk.transport import Connection
 
-OFF, INTERNAL = "off", "internal"
+INTERNAL = "internal"
 CERTIFY = "/etc/kraftwerk/tls/certify"
 NEW, WANTED, WRONG = "new", "wanted", "wrong"  # of the words that certify has for a site
 EXITS = (0, 1)  # 1: a site lacks one
@@ -44,7 +44,7 @@ def certify(connection: Connection, instances: Mapping[str, Instance]) -> dict[s
     Raises:
         KraftwerkError: the node can't be reached, or isn't converged.
     """
-    sites = {name: each for name, each in instances.items() if each.present and each.tls != OFF}
+    sites = {name: each for name, each in instances.items() if each.present and each.is_certified}
     if not sites:
         return {}
     own = authority.get() if any(each.tls == INTERNAL for each in sites.values()) else None

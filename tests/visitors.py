@@ -42,9 +42,12 @@ class Visitors:
             self.longest, self.gap, self.last = max(self.longest, seconds), max(self.gap, now - self.last), now
 
 
-def ask(visitors, kind, connection, host, method, path, body=None):
-    """Ask once, and note what came."""
-    began, error = time.monotonic(), ""
+def ask(visitors, kind, connection, host, method, path, body=None, again=False):
+    """Ask once, and note what came.
+
+    again: as browsers do, ask anew where a kept connection was closed in the moment in which it was used again.
+    """
+    began, error, kept = time.monotonic(), "", connection.sock is not None
     if connection.sock and select.select([connection.sock], [], [], 0)[0]:
         connection.close()  # a kept one that the server has closed since: clients look for that
     try:
@@ -54,23 +57,27 @@ def ask(visitors, kind, connection, host, method, path, body=None):
         if (response.status, said) != (200, hashlib.sha256(body or b"").hexdigest()):
             error = f"{response.status} {said[:60]}"
     except (OSError, http.client.HTTPException) as wrong:
-        error = repr(wrong)
         connection.close()
+        if again and kept and isinstance(wrong, (ConnectionResetError, BrokenPipeError)):
+            ask(visitors, kind, connection, host, method, path, body)
+            return
+        error = repr(wrong)
     visitors.note(kind, time.monotonic() - began, error)
 
 
 @contextmanager
-def visiting(address, host, pause=0.01):
+def visiting(address, host, pause=0.01, again=False):
     """Have visitors of all kinds ask while the block runs: on kept and new connections, with POSTs, and slow ones.
 
     pause: seconds between an answer and the next question.
+    again: as in `ask`.
     """
     visitors, stop = Visitors(), threading.Event()
 
     def visitor(kind, method, path, body, keep):
         connection = http.client.HTTPConnection(address, timeout=60)
         while not stop.wait(pause):
-            ask(visitors, kind, connection, host, method, path, body)
+            ask(visitors, kind, connection, host, method, path, body, again)
             if not keep:
                 connection.close()
 

@@ -32,7 +32,12 @@ from kraftwerk.wheels import house as wheelhouse
 @click.option("--no-dump", "undumped", is_flag=True, help="Save no databases on the node before it migrates them.")
 @click.option("--from", "start", metavar="PHASE", help="Go on with the deploy that failed, in its release.")
 @wait_option
-@click.option("--batch", metavar="N|%", default="", help="After the first node, so many at the same time.")
+@click.option(
+    "--batch",
+    metavar="N|%",
+    default="",
+    help="After the first node, so many at the same time: all by default, or behind a balancer one.",
+)
 @click.option("--no-undo", "undo", flag_value=False, type=bool, default=True, help="If it fails later, don't go back.")
 @at_once_option
 @yes_option

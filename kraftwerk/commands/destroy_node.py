@@ -2,7 +2,7 @@
 
 import click
 
-from kraftwerk import provider, screen
+from kraftwerk import balancer, provider, registry, screen
 from kraftwerk.node import Node, all_nodes
 from kraftwerk.options import node_argument, yes_option
 
@@ -12,6 +12,8 @@ from kraftwerk.options import node_argument, yes_option
 @yes_option
 def command(node: str, yes: bool) -> None:
     """Remove a node with everything on it, also a cloud's machine; forget a server that was adopted.
+
+    A web node behind a balancer gets no new visitors first, and time for what is open.
 
     A machine in a cloud ends, and what it costs with it; also one whose creation was interrupted, or that carries
     kraftwerk's mark and is in no list of nodes (`kraftwerk nodes --orphans`).
@@ -24,9 +26,16 @@ def command(node: str, yes: bool) -> None:
         consequence = f"{node} ({found.host}) and everything on it will be removed."
     else:
         consequence = f"{node} ({found.host}) will be forgotten; nothing is changed on it."
-    screen.confirm_name(consequence, node, yes=yes)
+    screen.confirm_name(_whole(consequence, found), node, yes=yes)
     with screen.step(f"Removing {node}"):
+        balancer.take_out(found, gone=True)
         provider.destroy(found)
+
+
+def _whole(consequence: str, node: Node | None) -> str:
+    """Return what will happen, with what a node's visitors will notice of it."""
+    led = balancer.consequence(registry.instances(node).values()) if node else ""
+    return f"{consequence} {led}".rstrip()
 
 
 def _end(name: str, node: Node | None, yes: bool) -> None:
@@ -37,9 +46,10 @@ def _end(name: str, node: Node | None, yes: bool) -> None:
         provider.check_known(node)
     with screen.working(f"Looking for {name}"):
         found = rental.find(name, node)
-    screen.confirm_name(found.text(), name, yes=yes)
+    screen.confirm_name(_whole(found.text(), node), name, yes=yes)
     with screen.step(f"Destroying {name} at {found.provider}"):
         if node:
+            balancer.take_out(node, gone=True)
             provider.destroy(node)
         else:
             provider.destroy_orphan(name, found.provider)

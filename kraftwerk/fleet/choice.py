@@ -60,7 +60,7 @@ def of_environment(project: Project, environment: str) -> list[Node]:
 def targets(project: Project, environment: str, names: Sequence[str], everything: bool, by: str) -> list[Target]:
     """Return where a deploy goes: to NODE…, or to all that kraftwerk.yaml names, or where the project is already.
 
-    Nodes that hold data of the project for others come first.
+    Nodes that hold data of the project for others come first, and then the balancer.
 
     Args:
         everything: to all nodes of the environment.
@@ -75,7 +75,7 @@ def targets(project: Project, environment: str, names: Sequence[str], everything
         nodes = named(names or project.nodes(environment) or [target.choose(project, environment, by)])
     found = _cron_once([target.resolve(project, environment, node.name) for node in nodes])
     holding = {name for each in found for name in service.places(each.instance.options).values()}
-    return sorted(found, key=lambda each: each.node.name not in holding)
+    return sorted(found, key=lambda each: (each.node.name not in holding, not each.instance.balances))
 
 
 def deployed(project: Project, environment: str, names: Sequence[str], by: str) -> list[Target]:

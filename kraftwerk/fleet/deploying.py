@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kraftwerk import screen
+from kraftwerk import balancer, screen
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.fleet import parcel, rolling
 from kraftwerk.instance import environment_words
@@ -19,7 +19,7 @@ class Wish:
         plan_only: say what would change, and change nothing.
         yes: ask nothing.
         as_json: print plans as JSON.
-        batch: how many nodes at the same time after the first, `3` or `25%`; empty is all.
+        batch: how many nodes at the same time after the first, `3` or `25%`; empty is all, or behind a balancer one.
         at_once: how many nodes are worked on at the same time; None is as many as the machine carries.
         undo: when it fails somewhere, go back where it is live already.
     """
@@ -36,9 +36,12 @@ def deploy(runs: Sequence[Rollout], wish: Wish) -> int:
     """Deploy to several nodes; return the exit code.
 
     Raises:
-        KraftwerkError: it was not deployed to all that were meant.
+        KraftwerkError: it was not deployed to all that were meant; or must not be behind a balancer (code 2).
     """
-    batch = size(wish.batch, len(runs))
+    balanced = [run for run in runs if run.instance.balancer]
+    for run in balanced[:1]:  # one line, and not one for each node
+        balancer.check(run.project, run.instance.environment)
+    batch = size(wish.batch or ("1" if balanced else ""), len(runs))
     with parcel.packed(runs) as folder:
         planned = wish.plan_only or not wish.yes
         checked = rolling.check(runs, plan=planned, at_once=wish.at_once, as_json=wish.as_json)

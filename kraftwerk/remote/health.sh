@@ -40,6 +40,7 @@ listed() {
         ;;
       backup) [ ! -L "/web/$name/slots/live" ] || backup "$name" "$one" & ;;
       process) [ ! -L "/web/$name/slots/live" ] || process "$name" "$one" & ;;
+      balancer) [ -z "$deep" ] || balancer "$name" "$one" "$two" & ;;
       cron) [ -z "$deep" ] || cron "$name" "$one" & ;;
       check) [ -z "$deep" ] || check "$name" "$one" "$two" & ;;
     esac
@@ -71,6 +72,25 @@ site() {
   release=$(readlink "/web/$1/current")
   printf 'release\t%s\t%s\t%s\n' "$1" "${release##*/}" "$([ ! -d "/web/$1/current/." ] || echo there)"
   [ ! -f "/web/$1/current/release.json" ] || printf 'record\t%s\t%s\n' "$1" "$(tr '\t\n' '  ' <"/web/$1/current/release.json")"
+}
+# balancer INSTANCE HOST PATH: of each other web node whether visitors are led there, and the HTTP status that it gives.
+balancer() {
+  for file in "/var/lib/kraftwerk/balancer/$1"/*.conf; do
+    { read -r _ server rest <"$file"; } 2>/dev/null || continue
+    led "$@" &
+  done
+  wait
+}
+led() {
+  node=${file##*/} way=in status=
+  case $rest in
+    down*) way=out ;;
+    *)
+      status=$(curl -s -o /dev/null --noproxy '*' --max-time 5 -A kraftwerk-health -H "Host: $2" -H 'X-Real-IP: 127.0.0.1' \
+        -w '%{http_code}' "http://$server$3") || status=000
+      ;;
+  esac
+  printf 'led\t%s\t%s\t%s\t%s\n' "$1" "${node%.conf}" "$way" "$status"
 }
 # backup INSTANCE PATIENCE: our clock, since when backups are on a schedule, whether one is under way, and what is recorded.
 backup() {

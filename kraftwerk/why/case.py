@@ -9,7 +9,7 @@ from kraftwerk import gaterule, target
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.fleet import choice
 from kraftwerk.instance import Instance, environment_words
-from kraftwerk.node import Node
+from kraftwerk.node import Node, all_nodes
 from kraftwerk.project import Project
 
 PORTS = {"http": 80, "https": 443}
@@ -28,6 +28,11 @@ class Case:
     node: Node
     instance: Instance
     peers: tuple[str, ...] = ()
+
+    @property
+    def door(self) -> Node:
+        """Return the node that visitors come to: its balancer, where it has one."""
+        return all_nodes().get(self.instance.behind, self.node)
 
     @property
     def scheme(self) -> str:

@@ -48,33 +48,33 @@ def name(case: Case) -> Step:
     seconds = time.monotonic() - began
     if not found:
         return Step("name", f"{case.host} is not known here", False, missing(case), seconds)
-    wanted = {address for peer in (case.node.host, *case.peers) for address in addresses(peer)}
+    wanted = {address for peer in (case.door.host, *case.peers) for address in addresses(peer)}
     text = f"{case.host} is {', '.join(found)}"
     if wanted.isdisjoint(found):
-        return Step("name", f"{text}, and {case.node.name} is {case.node.host}", False, elsewhere(case), seconds)
+        return Step("name", f"{text}, and {case.door.name} is {case.door.host}", False, elsewhere(case), seconds)
     return Step("name", text, seconds=seconds)
 
 
 def missing(case: Case) -> str:
     """Return what makes a name known: a line in /etc/hosts for names below the node's own, else DNS."""
-    if case.host.endswith(f".{case.node.name}") or case.node.provider in ("local", node.HERE):
-        return f"echo '{case.node.host} {case.host}' | sudo tee -a {hosts.HOSTS}"
-    return f"an A record of {case.host} at its DNS provider: {case.node.host}"
+    if case.host.endswith(f".{case.door.name}") or case.door.provider in ("local", node.HERE):
+        return f"echo '{case.door.host} {case.host}' | sudo tee -a {hosts.HOSTS}"
+    return f"an A record of {case.host} at its DNS provider: {case.door.host}"
 
 
 def elsewhere(case: Case) -> str:
     """Return what leads a name to the node."""
     lines = hosts.HOSTS.read_text(errors="replace").splitlines() if hosts.HOSTS.exists() else []
     if any(case.host in line.partition("#")[0].split()[1:] for line in lines):
-        return f"its line in {hosts.HOSTS} must be: {case.node.host} {case.host}"
-    return f"its A record at its DNS provider must be {case.node.host}"
+        return f"its line in {hosts.HOSTS} must be: {case.door.host} {case.host}"
+    return f"its A record at its DNS provider must be {case.door.host}"
 
 
 def port(case: Case) -> Step:
     """Return whether the port answers."""
     began = time.monotonic()
     try:
-        socket.create_connection((case.node.host, case.port), CONNECT).close()
+        socket.create_connection((case.door.host, case.port), CONNECT).close()
     except TimeoutError:
         return Step("port", f"{case.port} gives no answer", False, seconds=time.monotonic() - began)
     except ConnectionRefusedError:
@@ -95,10 +95,10 @@ def shut(case: Case, step: Step, facts: Facts) -> Step:
     elif not nginx.listens:
         why, then = "nginx runs, and does not listen there", case.command("highstate")
     else:
-        why = f"on {case.node.name} itself it answers: a firewall is in the way"
-        then = f"open port {case.port} in the firewall between here and {case.node.host}"
+        why = f"on {case.door.name} itself it answers: a firewall is in the way"
+        then = f"open port {case.port} in the firewall between here and {case.door.host}"
         if facts.rules:
-            then = f"{then}, or its own: kraftwerk run --node {case.node.name} --as root -- {facts.rules}"
+            then = f"{then}, or its own: kraftwerk run --node {case.door.name} --as root -- {facts.rules}"
     return Step("port", f"{step.text}; {why}", False, then, step.seconds)
 
 
@@ -123,7 +123,7 @@ def ask(case: Case) -> Answer:
     began = time.monotonic()
     status, location, why, date = 0, "", "", ""
     try:
-        plain = socket.create_connection((case.node.host, case.port), ANSWER) if case.scheme == "http" else None
+        plain = socket.create_connection((case.door.host, case.port), ANSWER) if case.scheme == "http" else None
         connection = http.client.HTTPConnection(case.host, case.port, timeout=ANSWER)
         connection.sock = plain or _secured(case)
         usual = case.port in (80, 443)
@@ -151,7 +151,7 @@ def _stamp(date: str, seconds: float) -> str:
 
 
 def _secured(case: Case) -> ssl.SSLSocket:
-    plain = socket.create_connection((case.node.host, case.port), ANSWER)
+    plain = socket.create_connection((case.door.host, case.port), ANSWER)
     context = ssl.create_default_context()
     if (own := authority.certificate_file()).exists():
         context.load_verify_locations(own)

@@ -7,6 +7,7 @@ include:
   - project.process
   - project.cron
   - project.nginx
+  - project.balancer
   - project.site
   - project.registry
   - project.clean

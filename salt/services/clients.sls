@@ -43,7 +43,7 @@ services/clients/loaded:
     - unless: nft list table inet kraftwerk_clients
     - require:
       - service: services/clients/running
-{%- elif shared %}
+{%- elif shared or salt["file.file_exists"](unit) %}
 
 services/clients/dead:
   service.dead:

@@ -65,6 +65,19 @@ def test_the_map_fills_in_what_an_instance_leaves_out(compile_tree):
     assert low["project/web/mysite/a"]["context"]["instance"]["callable"] == "mysite.wsgi:application"
 
 
+def test_a_web_node_lets_in_its_balancer_alone_and_leaves_https_to_it(compile_tree):
+    given = {"node": "web1", "here": False, "port": 8480, "from": {"web1": "192.0.2.9"}}
+    led = {**BARE, "tls": "internal", "balancer": given}
+    low = compile_tree(led)
+    assert low["services/clients/files"]["context"] == {"doors": {"8480": ["192.0.2.9"]}}
+    assert low["project/nginx/bare"]["context"]["instance"]["balancer"] == given
+    assert "tls/clean/bare" in low and "tls/config/bare" not in low
+    low = compile_tree({**led, "balancer": {**given, "here": True, "from": {}}})
+    assert low["services/clients/files"]["context"] == {"doors": {"8480": []}}
+    assert low["project/balancer/bare"]["fun"] == "directory" and "tls/config/bare" in low
+    assert not [name for name in compile_tree(BARE) if name.startswith("project/balancer/")]
+
+
 def test_workers_never_use_up_a_small_node_s_memory(compile_tree):
     low = compile_tree(BARE, grains={"num_cpus": 8, "mem_total": 1000})
     assert low["project/web/bare/a"]["context"]["instance"]["workers"] == 3

@@ -67,7 +67,7 @@ def test_one_that_was_killed_goes_on_as_far_as_it_came(monkeypatch, start):
 def test_what_was_left_undone_after_the_switch_is_done(monkeypatch):
     before = Release(2, PREVIOUS)
     run, phases = taken_up(monkeypatch, "drain", before, LIVE_ONE, live=3, live_slot="b", slots={"a": 2, "b": 3})
-    assert phases == ["lock", "drain", "grow", "record", "prune", "unlock"]
+    assert phases == ["lock", "drain", "grow", "balance", "record", "prune", "unlock"]
     assert resume.grow in resume.find(run, "drain")  # which asks the node how many workers are missing
     assert (run.switched, run.slot, run.history.live, run.history.live_slot) == (True, "b", 2, "a")
 
