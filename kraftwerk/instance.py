@@ -51,6 +51,7 @@ class Instance:
     domains: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     tls: str = "off"  # auto: by a certificate that is asked for by ACME; internal: by one of the admin's own authority
+    cdn: Mapping[str, Any] = field(default_factory=dict)  # url, bucket, uploads (cdnconfig.plain)
     src: str = "."
     package: str = ""
     caching: Mapping[str, Any] = field(default_factory=dict)

@@ -57,6 +57,7 @@ def _rows(plan: "Plan") -> Iterator[Row]:
     yield "database", "; ".join(filter(None, [f"create {plan.database}" if plan.database else "", _migrations(plan)]))
     for line in staying(plan.left):
         yield "data", f"of {line}"
+    yield "cdn", plan.cdn
     words = {"new": "start", "changed": "restart changed", "kept": "restart", "gone": "stop"}
     if plan.room is not None and not plan.room.fits:
         yield "memory", plan.room.words
