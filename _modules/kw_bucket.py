@@ -59,14 +59,16 @@ class _Bucket:
         return self.driver.get_container(self.place["bucket"])
 
     def put(self, name, path, content_type="application/octet-stream", headers=None):
-        options = {"headers": dict(headers)} if headers else {}
+        options, headers = {}, dict(headers or {})
         if "encryption" in self.options:
-            options.setdefault("headers", {})["x-amz-server-side-encryption"] = self.options["encryption"]
+            headers["x-amz-server-side-encryption"] = self.options["encryption"]
+        if "acl" in self.options:  # capitals: Libcloud 3.4 signs headers in an order of upper case first
+            headers["X-AMZ-ACL"] = self.options["acl"]
+        if headers:
+            options["headers"] = headers
         if "storage_class" in self.options:
             options["ex_storage_class"] = self.options["storage_class"]
         extra = {"content_type": content_type}
-        if "acl" in self.options:
-            extra["acl"] = self.options["acl"]
         self.driver.upload_object(path, self.container, self._whole(name), extra=extra, **options)
 
     def get(self, name, file):
