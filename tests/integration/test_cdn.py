@@ -111,9 +111,9 @@ def shop(make_shared_node, converged, tmp_path_factory):
         shop.write("dot.svg", DOT)
         shop.write("site.css", STYLE % "rgb(1, 2, 3)")
         config = shop.root / "kraftwerk.yaml"
-        config.write_text(config.read_text().replace(STATIC, STATIC.replace("}", ", /files/: files}")))
-        (shop.root / "files").mkdir()
-        (shop.root / "files" / "notes.txt").write_text("one\n")
+        config.write_text(config.read_text().replace(STATIC, STATIC.replace("}", ", /texts/: texts}")))
+        (shop.root / "texts").mkdir()
+        (shop.root / "texts" / "notes.txt").write_text("one\n")
         yield shop
 
 
@@ -143,7 +143,7 @@ def test_a_page_takes_its_style_from_the_cdn(shop, behind, browser):
     assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
     dot = re.search(r'url\("?(dot\.[0-9a-f]{12}\.svg)"?\)', style)[1]
     assert shop.stored(f"https://{CDN}/static/shop/{dot}")[0]["Content-Type"] == "image/svg+xml"
-    assert shop.stored(f"https://{CDN}/files/notes.txt")[0]["Cache-Control"] == "no-cache"
+    assert shop.stored(f"https://{CDN}/texts/notes.txt")[0]["Cache-Control"] == "no-cache"
     host = get_node(NODE).host
     Connection(get_node(NODE)).script(EDGE, CDN, shop.server.address)
     page = browser({HOST: host, CDN: host}, "--ignore-certificate-errors")
@@ -156,7 +156,7 @@ def test_a_page_takes_its_style_from_the_cdn(shop, behind, browser):
 def test_other_sites_may_load_what_the_cdn_takes_from_this_one(shop, behind):
     headers, _ = shop.page(path=shop.linked().removeprefix(f"https://{CDN}"))
     assert (headers["Access-Control-Allow-Origin"], headers["Content-Type"]) == ("*", "text/css")
-    headers, _ = shop.page(path="/files/notes.txt")
+    headers, _ = shop.page(path="/texts/notes.txt")
     assert (headers["Access-Control-Allow-Origin"], headers["Cache-Control"]) == ("*", "no-cache")
     assert shop.page()[0]["Access-Control-Allow-Origin"] is None
 
@@ -171,13 +171,13 @@ def test_a_deploy_sends_what_is_new_and_says_which_names_stayed(shop, behind):
     shop.sent()
     assert re.search(r"cdn ✓ \d+ files as they are in ", shop.deploy()) and shop.sent() == []
     shop.write("site.css", STYLE % "rgb(4, 5, 6)")
-    (shop.root / "files" / "notes.txt").write_text("two\n")
+    (shop.root / "texts" / "notes.txt").write_text("two\n")
     told = shop.deploy()
     names = shop.sent()
     assert names[0] == shop.linked().removeprefix(f"https://{CDN}/") != before.removeprefix(f"https://{CDN}/")
-    assert {"static/shop/site.css", "files/notes.txt"} < set(names) and len(names) < 7
+    assert {"static/shop/site.css", "texts/notes.txt"} < set(names) and len(names) < 7
     assert "rgb(1, 2, 3)" in shop.stored(before)[1] and "rgb(4, 5, 6)" in shop.stored(shop.linked())[1]
-    assert "cdn: files/notes.txt: changed under the same name" in told and "site.css" not in told
+    assert "cdn: texts/notes.txt: changed under the same name" in told and "site.css" not in told
     now = shop.linked()
     shop.do("rollback")
     assert shop.linked() == before and shop.sent() == []
