@@ -9,9 +9,10 @@ import time
 from urllib.parse import urlsplit
 
 __virtualname__ = "kw_bucket"
-OURS = ("endpoint", "encryption", "storage_class", "readback")
+OURS = ("endpoint", "encryption", "storage_class", "readback", "acl")
 CHUNK = 2**20
 TIMEOUT = (20, 60)  # seconds for a connection to a server, and without a sign of life from it
+MD5 = re.compile(r"[0-9a-f]{32}")
 FULL = re.compile(r"\b507\b|quota|insufficient ?storage|storage ?full|no space", re.IGNORECASE)
 
 
@@ -24,7 +25,7 @@ def __virtual__():
 
 def opened(place, store):
     """
-    The bucket of an address, with ``put get names delete explain``; for ``kw_store``, which tries again and compares.
+    The bucket of an address, with ``put get objects delete explain``; for ``kw_store``, which tries again and compares.
 
     place
         What ``kw_store.parse`` says of the address.
@@ -57,13 +58,17 @@ class _Bucket:
     def container(self):
         return self.driver.get_container(self.place["bucket"])
 
-    def put(self, name, path):
-        options = {}
+    def put(self, name, path, content_type="application/octet-stream", headers=None):
+        options, headers = {}, dict(headers or {})
         if "encryption" in self.options:
-            options["headers"] = {"x-amz-server-side-encryption": self.options["encryption"]}
+            headers["x-amz-server-side-encryption"] = self.options["encryption"]
+        if "acl" in self.options:  # capitals: Libcloud 3.4 signs headers in an order of upper case first
+            headers["X-AMZ-ACL"] = self.options["acl"]
+        if headers:
+            options["headers"] = headers
         if "storage_class" in self.options:
             options["ex_storage_class"] = self.options["storage_class"]
-        extra = {"content_type": "application/octet-stream"}
+        extra = {"content_type": content_type}
         self.driver.upload_object(path, self.container, self._whole(name), extra=extra, **options)
 
     def get(self, name, file):
@@ -73,11 +78,11 @@ class _Bucket:
         if found.size != file.tell():
             raise RuntimeError(f"{self.title} gave {file.tell()} of the {found.size} bytes of {name}")
 
-    def names(self, prefix):
+    def objects(self, prefix):
         root = self._whole("")
         for each in self.driver.iterate_container_objects(self.container, prefix=root + prefix):
             if each.name.startswith(root + prefix):
-                yield each.name[len(root) :], each.size
+                yield each.name[len(root) :], each.size, self._md5(each)
 
     def delete(self, name):
         from libcloud.storage.types import ObjectDoesNotExistError
@@ -107,6 +112,11 @@ class _Bucket:
         if isinstance(error, OSError) and error.errno and error.filename:
             return f"{error.filename}: {error.strerror}", True
         return words if isinstance(error, RuntimeError) else f"{self.title}: {words}", False
+
+    def _md5(self, found):
+        """The MD5 of an object's content; of one that keys of the server's encrypt, what is listed is none."""
+        listed = (found.extra or {}).get("md5_hash") or found.hash or ""
+        return listed if MD5.fullmatch(listed) and self.options.get("encryption") != "aws:kms" else ""
 
     def _whole(self, name):
         return f"{self.place['prefix']}/{name}" if self.place["prefix"] else name
@@ -156,6 +166,8 @@ def _patient_connection():
 
 
 def _send(send, request, **options):
+    if request.headers.pop("Transfer-Encoding", None):  # requests takes an empty file for one of unknown length
+        request.body, request.headers["Content-Length"] = b"", "0"
     return send(request, **{**options, "timeout": TIMEOUT})
 
 

@@ -90,9 +90,9 @@ def unreadable(instance, environ=None):
     return sorted(key for key in encrypted if f"environ.{key}" not in known)
 
 
-def write(name, instance, services=(), environ=None, hosts=(), static_root="", group="root", test=False):
+def write(name, instance, services=(), environ=None, hosts=(), static_root="", urls=None, group="root", test=False):
     """
-    Write an env file: what services say, generated secrets, hosts, and what the project says, which wins.
+    Write an env file: what services say, generated secrets, hosts, addresses, and what the project says, which wins.
 
     name
         Path of the env file.
@@ -106,6 +106,8 @@ def write(name, instance, services=(), environ=None, hosts=(), static_root="", g
         Domains and aliases, for ``ALLOWED_HOSTS``. Default: none, and then the variable isn't set.
     static_root
         Folder in the release that static files are collected in, for ``STATIC_ROOT``. Default: not set.
+    urls
+        ``STATIC_URL`` and ``MEDIA_URL``, where a CDN has these files. Default: what services say.
     group
         Group that may read the file. Default: ``root``.
     test
@@ -123,7 +125,7 @@ def write(name, instance, services=(), environ=None, hosts=(), static_root="", g
     """
     present = _read(name)
     environ = _decrypted(instance, environ or {}, present)
-    wanted = _collect(instance, services, environ, hosts, static_root, test)
+    wanted = _collect(instance, services, environ, hosts, static_root, urls, test)
     changes = _compare(present, wanted)
     gid = _gid(group)
     if not _has_permissions(name, gid):
@@ -159,7 +161,7 @@ def _decrypted(instance, environ, present):
     return {**found, **{key: present[key] for key in kept}}
 
 
-def _collect(instance, services, environ, hosts, static_root, test):
+def _collect(instance, services, environ, hosts, static_root, urls, test):
     """All variables of an instance; what comes later wins."""
     found = {}
     for service in services:
@@ -175,6 +177,7 @@ def _collect(instance, services, environ, hosts, static_root, test):
         found["ALLOWED_HOSTS"] = ",".join(hosts)
     if static_root:
         found["STATIC_ROOT"] = static_root
+    found.update(urls or {})
     plain = {key: value for key, value in environ.items() if not _is_secret(instance, key)}
     given = {key: str(value) for key, value in {**found, **environ}.items()}
     return given | __salt__["kw_reference.resolved"](plain, {**given, **found})

@@ -7,7 +7,8 @@ A store is a mapping: ``url``, and ``access_key`` and ``secret_key`` where it wa
 ``local:/folder``
     a folder of this machine
 ``s3://bucket/folder?region=eu-central-1``, ``…?endpoint=https://host:port`` for other servers that speak S3
-    ``encryption=AES256`` or ``aws:kms`` has the server encrypt, ``storage_class=standard_ia`` and the like choose one
+    ``encryption=AES256`` or ``aws:kms`` has the server encrypt, ``storage_class=standard_ia`` and the like choose one,
+    ``acl=public-read`` lets everybody read
 ``gs://``, ``azure://``, ``b2://``, ``swift://``, ``libcloud:PROVIDER/bucket/folder``
     what else Libcloud has; other keys of the address go to its driver, such as ``ex_force_auth_url=…``
 
@@ -21,6 +22,7 @@ import os
 import platform
 import shutil
 import tempfile
+import threading
 import time
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -76,7 +78,7 @@ def parse(url):
         known = ", ".join(["local:/folder", *(f"{name}://bucket" for name in PROVIDERS), "libcloud:PROVIDER/bucket"])
         raise ValueError(f"{url} is no address of a store; there are {known}")
     if "@" in url or ":" in bucket or {"key", "secret", "access_key", "secret_key", "token"} & options.keys():
-        raise ValueError(f"{kind}: an address holds no credentials: they are backup.access_key and backup.secret_key")
+        raise ValueError(f"{kind}: an address holds no credentials: they are access_key and secret_key beside it")
     if options.get("readback", "whole") not in ("whole", "hash"):
         raise ValueError(f"{url}: readback is whole or hash")
     return {"kind": kind, "provider": provider, "bucket": bucket, "prefix": prefix.strip("/"), "options": options}
@@ -107,6 +109,33 @@ def put(store, name, path):
         if there.trusted or _patiently(there, lambda: _sum(there, name)) == wanted:
             return
     raise RuntimeError(f"{there.title}: {name} is not what was written; {TRIES} times")
+
+
+def send(store, name, path, content_type, headers):
+    """
+    Write a file into a store for others to read. Unlike after ``put``, the sum that the store returns is trusted.
+
+    store
+        The store, as above.
+    name
+        The object's name below the store's folder.
+    path
+        The file.
+    content_type
+        What it is served as.
+    headers
+        Others that it is served with, such as ``Cache-Control``, by name.
+
+    Raises ``RuntimeError`` when it isn't there after all tries.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_store.send '{"url": "s3://bucket"}' css/site.css /tmp/file text/css '{"Cache-Control": "no-cache"}'
+    """
+    there = _open(store)
+    _patiently(there, lambda: there.put(name, path, content_type, headers))
 
 
 def write(store, name, content):
@@ -196,8 +225,26 @@ def names(store, prefix=""):
 
         salt '*' kw_store.names '{"url": "local:/var/backups/kraftwerk"}' mysite/
     """
+    return {name: size for name, (size, _) in sums(store, prefix).items()}
+
+
+def sums(store, prefix=""):
+    """
+    The objects below a folder of a store, as ``{name: [size in bytes, MD5]}``; no MD5 where the store lists none.
+
+    store
+        The store, as above.
+    prefix
+        The folder, ending with a slash. Default: all.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' kw_store.sums '{"url": "s3://bucket"}' static/
+    """
     there = _open(store)
-    return _patiently(there, lambda: dict(sorted(there.names(prefix))))
+    return _patiently(there, lambda: {name: (size, md5) for name, size, md5 in sorted(there.objects(prefix))})
 
 
 def delete(store, name):
@@ -239,8 +286,8 @@ def digest(path):
 
 
 def _open(store):
-    """The driver of a store; opened once."""
-    key = (store["url"], store.get("access_key"), store.get("secret_key"))
+    """The driver of a store; opened once, by each thread for itself."""
+    key = (threading.get_ident(), store["url"], store.get("access_key"), store.get("secret_key"))
     if key not in _drivers:
         place = parse(store["url"])
         local = place["kind"] == "local"
@@ -305,7 +352,7 @@ class _Folder:
     def __init__(self, place):
         self.root, self.title = place["bucket"], f"local:{place['bucket']}"
 
-    def put(self, name, path):
+    def put(self, name, path, *_):
         target = self._path(name)
         mask = os.umask(0o077)  # for the folders above, too
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -331,11 +378,11 @@ class _Folder:
         with open(self._path(name), "rb") as source:
             shutil.copyfileobj(source, file, CHUNK)
 
-    def names(self, prefix):
+    def objects(self, prefix):
         for folder, _, files in os.walk(self._path(prefix)):
             for each in files:
                 path = os.path.join(folder, each)
-                yield os.path.relpath(path, self.root), os.path.getsize(path)
+                yield os.path.relpath(path, self.root), os.path.getsize(path), ""
 
     def delete(self, name):
         path = self._path(name)

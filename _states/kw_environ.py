@@ -12,7 +12,7 @@ def __virtual__():
     return __virtualname__
 
 
-def managed(name, instance, services=(), environ=None, hosts=(), static_root="", group="root"):
+def managed(name, instance, services=(), environ=None, hosts=(), static_root="", urls=None, group="root"):
     """
     Keep an env file as its instance needs it; secrets that are missing are made.
 
@@ -29,6 +29,8 @@ def managed(name, instance, services=(), environ=None, hosts=(), static_root="",
         Domains and aliases. Default: none.
     static_root
         Folder in the release that static files are collected in. Default: not set.
+    urls
+        ``STATIC_URL`` and ``MEDIA_URL``, where a CDN has these files. Default: what services say.
     group
         Group that may read the file. Default: ``root``.
 
@@ -41,7 +43,8 @@ def managed(name, instance, services=(), environ=None, hosts=(), static_root="",
             - group: web-mysite
     """
     ret = {"name": name, "changes": {}, "result": True, "comment": "The environment is as it should be"}
-    arguments = {"services": services, "environ": environ, "hosts": hosts, "static_root": static_root, "group": group}
+    given = {"services": services, "environ": environ, "hosts": hosts, "static_root": static_root}
+    arguments = {**given, "urls": urls, "group": group}
     try:
         ret["changes"] = __salt__["kw_environ.write"](name, instance, test=__opts__["test"], **arguments)
     except (KeyError, ValueError, OSError) as error:

@@ -26,6 +26,7 @@ from kraftwerk import (
     superuser,
     target,
 )
+from kraftwerk import cdn as delivery
 from kraftwerk import lock as locks
 from kraftwerk import plan as plans
 from kraftwerk import release as releases
@@ -57,6 +58,7 @@ def check(run: Rollout) -> None:
         run.source = uploads.source(run.folder)
         run.files = uploads.files(run.folder, run.source.tracked)
     hooks.check_sent(run.programs, run.files)
+    delivery.check(run.project, run.instance, run.files)
     _learn(run)
     pythons.check(run.requirements, run.instance, run.history, run.target.node.name)
     if folder := run.wheels or run.project.wheels(run.instance.environment):
@@ -185,6 +187,18 @@ def superusers(run: Rollout) -> str | None:
     return f"{made} created" if made else "as it is"
 
 
+def cdn(run: Rollout) -> str | None:
+    """Bring static files into the bucket of the CDN; those of earlier releases stay there."""
+    if not run.instance.cdn.get("bucket"):
+        return None
+    if run.lead is not None and run.follows:
+        return f"as on {run.lead.node}"
+    pushed = delivery.push(run.project, run.target, run.release.number, run.progress)
+    if pushed.warning and run.history.live:
+        screen.warn(pushed.warning)
+    return f"{pushed.words} in {SECONDS}"
+
+
 def balance(run: Rollout) -> str | None:
     """Have the balancer lead visitors here, and to no node that kraftwerk.yaml doesn't name any more."""
     if not run.instance.balancer:
@@ -261,7 +275,7 @@ def find_earlier(run: Rollout, number: int | None) -> None:
 
 BEFORE: tuple[Phase, ...] = (check, plan)
 DEPLOY: tuple[Phase, ...] = (
-    lock, disk, wheels, node, tls, upload, virtualenv, configure, stand_by, dump, migrate, superusers, boot, gate,
+    lock, disk, wheels, node, tls, upload, virtualenv, configure, stand_by, dump, migrate, superusers, cdn, boot, gate,
     switch, workers, drain, grow, balance, record, prune, unlock,
 )  # fmt: skip
 ROLLBACK: tuple[Phase, ...] = (lock, stand_by, boot, gate, switch, workers, drain, grow, record, unlock)

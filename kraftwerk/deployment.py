@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kraftwerk import backupconfig, caching, gaterule, service, superuser
+from kraftwerk import backupconfig, caching, cdnconfig, gaterule, service, superuser
 from kraftwerk.lockfiles import kinds
 from kraftwerk.node import HOSTNAME
 from kraftwerk.schema import Value, Wrong, anything, list_of, mapping_of, number, one_of, pairs, record, setting, text
@@ -89,6 +89,7 @@ class Environment:
     domain: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
     aliases: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
     tls: str = setting(encryption, default="")
+    cdn: Mapping[str, Any] = setting(cdnconfig.parse, default_factory=dict)
 
     def balancing(self, node: str) -> dict[str, Any]:
         """Return what an instance on a node has of the balancer; nothing without one, or on a node that isn't named.
@@ -152,6 +153,7 @@ class Deployment:
     domain: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
     aliases: tuple[str, ...] = setting(list_of(hostname, or_one=True), default=())
     tls: str = setting(encryption, default="off")
+    cdn: Mapping[str, Any] = setting(cdnconfig.parse, default_factory=dict)
     src: str = setting(folder, default=".")
     package: str = setting(text(MODULE, "the name of a Python package"), default="")
     caching: Mapping[str, Any] = setting(caching.parse, default_factory=dict)

@@ -52,6 +52,7 @@ class Instance:
     aliases: tuple[str, ...] = ()
     tls: str = "off"  # auto: by a certificate that is asked for by ACME; internal: by one of the admin's own authority
     balancer: Mapping[str, Any] = field(default_factory=dict)  # of several web nodes; see Environment.balancing
+    cdn: Mapping[str, Any] = field(default_factory=dict)  # url, bucket, uploads (cdnconfig.plain)
     src: str = "."
     package: str = ""
     caching: Mapping[str, Any] = field(default_factory=dict)

@@ -35,6 +35,7 @@ def call(
     on_progress: OnProgress | None = None,
     on_report: OnReport | None = None,
     timeout: float | None = None,
+    user: str = "",
     **keywords: Any,
 ) -> Any:
     """Call a function of a `kw_` module on a node and return what it returns.
@@ -47,11 +48,14 @@ def call(
         on_progress: is called with each text that the function gives to `kw_call.progress`.
         on_report: is called with each value that it gives to `kw_call.report`.
         timeout: seconds.
+        user: who it runs as, in place of root.
 
     Raises:
         KraftwerkError: the node can't be reached, there is no such function, it raised, or it took too long.
     """
-    running = Running(connection, function, arguments, keywords, on_progress=on_progress, on_report=on_report)
+    running = Running(
+        connection, function, arguments, keywords, user=user, on_progress=on_progress, on_report=on_report
+    )
     with _ended(running):
         return running.result(timeout)
 
@@ -79,9 +83,16 @@ def start(
     Raises:
         KraftwerkError: the node can't be reached.
     """
-    handlers = {"on_progress": on_progress, "on_report": on_report}
-    stdout = process.DEVNULL if feeds else stdout
-    running = Running(connection, function, arguments, keywords, feeds=feeds, stdout=stdout, **handlers)
+    running = Running(
+        connection,
+        function,
+        arguments,
+        keywords,
+        feeds=feeds,
+        stdout=process.DEVNULL if feeds else stdout,
+        on_progress=on_progress,
+        on_report=on_report,
+    )
     with _ended(running):
         yield running
 
@@ -101,6 +112,7 @@ class Running:
         arguments: tuple[Any, ...],
         keywords: dict[str, Any],
         *,
+        user: str = "",
         feeds: bool = False,
         stdout: process.Stream = process.DEVNULL,
         on_progress: OnProgress | None = None,
@@ -119,7 +131,8 @@ class Running:
         # Not the thread's own end: a `join` that Ctrl-C breaks takes the thread for ended, in Python before 3.13.
         self._ended = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
-        request = {"function": function, "arguments": arguments, "keywords": keywords, "feeds": feeds}
+        asked = {"function": function, "arguments": arguments, "keywords": keywords}
+        request = {**asked, "feeds": feeds, "user": user}
         with suppress(BrokenPipeError):  # why it ended so early is told by result()
             self.stdin.write(_parts(request))
             self.stdin.flush()

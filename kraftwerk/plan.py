@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import capacity, highstate, pending, places, requirements, service, virtualenv
+from kraftwerk import capacity, cdn, highstate, pending, places, requirements, service, virtualenv
 from kraftwerk.capacity import Choice, Room
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.highstate import Outcome, StateResult
@@ -44,6 +44,7 @@ class Plan:
         choices: how many workers web has, whether they preload and their timeout, each with its reason.
         room: whether two releases fit the node's memory.
         balancer: what changes in where visitors are led.
+        cdn: where static files come from, if not from the site.
     """
 
     instance: str
@@ -70,6 +71,7 @@ class Plan:
     room: Room | None = None
     migrations_unknown: str = ""
     balancer: str = ""
+    cdn: str = ""
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -106,6 +108,7 @@ class Plan:
             "processes": asdict(self.processes),
             "cron": asdict(self.cron),
             "scale": dict(self.scale),
+            "cdn": self.cdn,
             "release": self.release.number,
             "first": self.first,
             "commit": self.release.commit,
@@ -197,6 +200,7 @@ def make(
             left=left(history, instance, target.node.name),
             wheels=wanted.cargo.words if wanted.cargo else "",
             scale=instance.scale,
+            cdn=cdn.told(instance),
             choices=capacity.choose(instance, history.capacity) if instance.application else (),
             room=capacity.room(instance, history.capacity),
         )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kraftwerk import application, backupconfig, caching, schema, service, workers
+from kraftwerk import application, backupconfig, caching, cdnconfig, schema, service, workers
 from kraftwerk.deployment import FILE, LABEL, LABEL_MEANING, Deployment, Environment, Layer, ProjectFile
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import NAME_LIMIT, Instance, instance_name
@@ -135,6 +135,7 @@ class Project:
             aliases=tuple(alias for alias in given.aliases if alias not in domains),
             tls=given.tls,
             balancer=balancing,
+            cdn=cdnconfig.plain(given.cdn, static, name),
             src=given.src,
             package=given.package or self.name.replace("-", "_"),
             caching=given.caching,
@@ -158,14 +159,14 @@ class Project:
         """
         self._check_environment(environment)
         block = self.environments.get(environment, Environment())
-        given = {"domain": block.domain, "aliases": block.aliases, "tls": block.tls}
+        given = {"domain": block.domain, "aliases": block.aliases, "tls": block.tls, "cdn": block.cdn}
         urls = {key: value for key, value in given.items() if value}
         section = ("environments", environment)
         places = {keys[2:]: where for keys, where in self.layers[FILE].places.items() if keys[:2] == section}
         below = Layer(f"{self.layers[FILE].source}: environments.{environment}", urls, places)
         common = [self.layers[name] for name in (FILE, "base") if name in self.layers]
         if environment != "production":
-            common = [_without_domains(layer) for layer in common]
+            common = [_without_addresses(layer) for layer in common]
         own = [self.layers[environment]] if environment in self.layers else []
         return [*common[:1], below, *common[1:], *own]
 
@@ -275,9 +276,9 @@ def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return merged
 
 
-def _without_domains(layer: Layer) -> Layer:
-    """Return a layer without domains: the ones outside an environment are production's, and staging lives beside it."""
-    values = {key: value for key, value in layer.values.items() if key not in ("domain", "aliases")}
+def _without_addresses(layer: Layer) -> Layer:
+    """Return a layer without addresses: those outside an environment are production's, and staging lives beside it."""
+    values = {key: value for key, value in layer.values.items() if key not in ("domain", "aliases", "cdn")}
     return replace(layer, values=values)
 
 

@@ -38,7 +38,10 @@ class Inventory:
         places = [
             f"  data of   {name} is {where}" for name in instance.services if (where := service.where(instance, name))
         ]
-        return [f"{instance.name} on {node_name} ({instance.environment})", f"  live      {live}", *data, *places]
+        place = instance.cdn.get("bucket", "").partition("?")[0]
+        kept = [f"  cdn       the static files in {place} stay there"] if place else []
+        title = f"{instance.name} on {node_name} ({instance.environment})"
+        return [title, f"  live      {live}", *data, *places, *kept]
 
     def warning(self, node_name: str) -> str:
         """Return what is about to happen, whatever is answered to the questions that follow."""

@@ -30,7 +30,7 @@ COMMON: Mapping[str, Mapping[str, Any]] = {
 
 
 class Listed(dict[str, Any]):
-    """Services that a list names: these and no others. A mapping adds to what earlier files say."""
+    """What is said as a whole, such as services by a list: these and no others. A mapping adds to earlier files."""
 
 
 def parse(value: Value) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from kraftwerk import screen
+from kraftwerk import cdn, screen
 from kraftwerk.aspect import Aspect
 from kraftwerk.health import Look, Process
 from kraftwerk.instance import Instance
@@ -35,6 +35,8 @@ def _lines(instance: Instance, seen: Look) -> Iterator[str]:
     jobs = [f"cron {name} {run.words}{f' at {run.when}' if run.ran else ''}" for name, run in _jobs(instance, seen)]
     if jobs:
         yield " · ".join(jobs)
+    if instance.cdn:
+        yield f"static files by {cdn.told(instance)}"
     if instance.name in seen.certificates:
         yield _certificate(seen.certificates[instance.name], time.time())
 

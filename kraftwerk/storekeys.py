@@ -33,8 +33,11 @@ def shared(backup: Mapping[str, Any], stores: Mapping[str, Keys]) -> dict[str, s
     return {key: getattr(keys, key) for key in SECRETS} if keys else {}
 
 
-def opened(backup: Mapping[str, Any], stores: Mapping[str, Keys]) -> dict[str, Any]:
+def opened(backup: Mapping[str, Any], stores: Mapping[str, Keys], section: str = "backup") -> dict[str, Any]:
     """Return an instance's store as `kw_store` takes it: its address and, in plain text, what opens it.
+
+    Args:
+        section: the key that holds those of the store in the project's files, for the error.
 
     Raises:
         KraftwerkError: it isn't encrypted for this admin.
@@ -45,5 +48,5 @@ def opened(backup: Mapping[str, Any], stores: Mapping[str, Keys]) -> dict[str, A
             try:
                 store[key] = secret.decrypt(value) if secret.is_encrypted(value) else value
             except KraftwerkError as error:
-                raise KraftwerkError(f"backup.{key}: {error.cause}", next_command=error.next_command) from error
+                raise KraftwerkError(f"{section}.{key}: {error.cause}", next_command=error.next_command) from error
     return store

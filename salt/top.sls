@@ -8,6 +8,7 @@ base:
     - services
     - project
     - tls
+    - cdn
     - backup
     - health
     - minion

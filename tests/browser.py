@@ -26,11 +26,12 @@ PATIENCE = 30
 
 
 @contextmanager
-def running(hosts=None):
+def running(hosts=None, *flags):
     """Yield a browser (selenium's WebDriver) with a profile of its own, which goes with it.
 
     Args:
         hosts: addresses of the names that it may be sent to, which need not be in DNS or /etc/hosts.
+        flags: more of Chromium's own.
     """
     from selenium import webdriver  # slow to import, and few tests need it
 
@@ -39,7 +40,7 @@ def running(hosts=None):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     rules = ", ".join(f"MAP {name} {address}" for name, address in (hosts or {}).items())
     profile = tempfile.mkdtemp(prefix="kw-chromium-")
-    for flag in (*FLAGS, f"--user-data-dir={profile}", f"--host-resolver-rules={rules}"):
+    for flag in (*FLAGS, *flags, f"--user-data-dir={profile}", f"--host-resolver-rules={rules}"):
         options.add_argument(flag)
     driver = None
     try:
@@ -57,7 +58,7 @@ def running(hosts=None):
 def browser():
     """Start browsers that end with the file's tests: `browser({"mysite.blue": "10.77.0.11"})`; see `running`."""
     with ExitStack() as stack:
-        yield lambda hosts=None: stack.enter_context(running(hosts))
+        yield lambda hosts=None, *flags: stack.enter_context(running(hosts, *flags))
 
 
 def complaints(page):

@@ -36,7 +36,7 @@ def look(tree: Tree, settings: Settings, src: str, packages: Packages, found: De
     lines += _media(settings, src, found)
     lines += _logging(settings, found)
     _caches(settings, found)
-    return lines
+    return [*lines, *_addresses(settings, lines)] if lines else []
 
 
 def _debug(settings: Settings, found: Detection) -> list[str]:
@@ -205,6 +205,13 @@ def _media(settings: Settings, src: str, found: Detection) -> list[str]:
         return [] if told else ['MEDIA_URL = os.environ["MEDIA_URL"]']
     found.beware("MEDIA_ROOT is in the release, which nobody can write", place=setting.place, solved=True)
     return list(overlay.UPLOADS)
+
+
+def _addresses(settings: Settings, lines: list[str]) -> list[str]:
+    """A CDN has other addresses. Where settings are said anew they follow them; for these alone none are."""
+    fixed = (name for name in ("STATIC_URL", "MEDIA_URL") if name in settings.found and not settings.is_read(name))
+    names = [name for name in fixed if not any(line.startswith(f"{name} = ") for line in lines)]
+    return [f'{name} = os.environ.get("{name}", {name})  # noqa: F405' for name in names]
 
 
 def _logging(settings: Settings, found: Detection) -> list[str]:

@@ -58,6 +58,7 @@ def _rows(plan: "Plan") -> Iterator[Row]:
     for line in staying(plan.left):
         yield "data", f"of {line}"
     yield "balancer", plan.balancer
+    yield "cdn", plan.cdn
     words = {"new": "start", "changed": "restart changed", "kept": "restart", "gone": "stop"}
     if plan.room is not None and not plan.room.fits:
         yield "memory", plan.room.words

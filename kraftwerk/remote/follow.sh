@@ -15,9 +15,16 @@ main() {
   [ -z "$stamp" ] || printf '%s\n' "$stamp" >/var/lib/kraftwerk/converged
 }
 follow() {
-  live=/web/$1/current
-  [ ! -e "$live/.kraftwerk-env" ] || ln -f "/web/$1/env" "$live/.kraftwerk-env" || exit
+  now=/web/$1/env own=/web/$1/current/.kraftwerk-env
+  if [ -e "$own" ] && [ "$(static "$own")" = "$(static "$now")" ]; then
+    ln -f "$now" "$own" || exit
+  elif [ -e "$own" ]; then
+    # Where a release's static files are is its own: a CDN's bucket may have only those of another one.
+    cp -p "$now" "$own.part" && { grep -v "^$STATIC" "$now"; static "$own"; } >"$own.part" && mv "$own.part" "$own" || exit
+  fi
   rm -f "/var/lib/kraftwerk/follow/$1"
 }
+STATIC=STATIC_URL=
+static() { sed -n "/^$STATIC/p" "$1"; }
 taken() { { read -r open; } <"$1.owner" 2>/dev/null && [ "/proc/$open" -ef "$1" ]; }
 main "$@" </dev/null

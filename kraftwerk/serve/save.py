@@ -98,9 +98,10 @@ END: tuple[Phase, ...] = (lock, leave, deploy.unlock)
 def light(instance: Instance) -> Instance:
     """Return an instance that starts with one worker: each loads the application, and the first one is waited for.
 
-    One whose web was scaled starts with as many as that: a node keeps it.
+    One whose web was scaled starts with as many as that: a node keeps it. Static files come from the site itself: a
+    save is seen at once.
     """
-    return replace(instance, workers=1)
+    return replace(instance, workers=1, cdn={})
 
 
 def words_for(target: Target, plain: bool = False) -> str:

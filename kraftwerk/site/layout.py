@@ -10,8 +10,8 @@ MOVABLE = r"(sites-enabled|sites-available|conf\.d)/[\w@+-][\w.@+-]*"
 
 
 def yes_or_no(value: Value) -> bool:
-    """Parse true or false."""
-    return one_of("true", "false")(value) == "true"
+    """Parse true or false, or yes or no."""
+    return one_of("true", "false", "yes", "no")(value) in ("true", "yes")
 
 
 @dataclass(frozen=True)

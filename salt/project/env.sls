@@ -10,6 +10,9 @@ project/env/{{ name }}:
     - environ: {{ instance.environ | tojson }}
     - hosts: {{ (instance.domains + instance.aliases) | tojson }}
     - static_root: {{ (instance.static.values() | first | default("")) | tojson }}
+    {%- if instance.cdn %}
+    - urls: {{ instance.urls | tojson }}
+    {%- endif %}
     - group: {{ instance.user }}
     - require:
       - file: project/folder/{{ name }}

@@ -52,6 +52,16 @@ def test_services_hosts_and_project_come_together_and_the_project_wins(write, tm
     assert sourced(env, "MEDIA_URL") == "/m/"
 
 
+def test_a_cdn_s_addresses_win_over_services_and_the_project_over_both(write, tmp_path):
+    urls = {"STATIC_URL": "https://cdn.test/static/", "MEDIA_URL": "https://cdn.test/uploads/"}
+    write(services=["files"], urls=urls, environ={"IMAGES": "${MEDIA_URL}images/"})
+    assert sourced(tmp_path / "env", "STATIC_URL") == "https://cdn.test/static/"
+    assert sourced(tmp_path / "env", "IMAGES") == "https://cdn.test/uploads/images/"
+    write(services=["files"], urls=urls, environ={"MEDIA_URL": "/m/"})
+    assert sourced(tmp_path / "env", "MEDIA_URL") == "/m/"
+    assert write(services=["files"]) == {"MEDIA_URL": "changed", "STATIC_URL": "removed"}
+
+
 def test_a_secret_is_made_once_and_only_root_can_read_it(write, loaders, tmp_path):
     write()
     secret = tmp_path / "secrets" / "mysite" / "SECRET_KEY"

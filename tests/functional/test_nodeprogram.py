@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -31,6 +32,10 @@ def fails(kind):
 
 def knows(name):
     return name in __salt__
+
+def who():
+    known = __salt__["kw_name.plain"]("loaded-late")
+    return [os.getresuid(), os.getresgid(), os.getgroups(), os.stat("/proc/self/mem").st_uid, known]
 
 def sleeps(folder):
     child = subprocess.Popen(["sleep", "600"])
@@ -129,6 +134,17 @@ def test_a_project_module_wins(own):
     assert nodeprogram.call(Here(), "kw_own.knows", "kw_files.inspect") is True
     assert nodeprogram.call(Here(), "kw_own.knows", "kw_files.dump") is False
     assert nodeprogram.call(Here(), "kw_own.knows", "cmd.run") is False
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_a_call_runs_as_somebody_else_and_for_good(own):
+    user = pwd.getpwnam("www-data")
+    everywhere, groups = [user.pw_uid] * 3, os.getgrouplist("www-data", user.pw_gid)
+    answer = nodeprogram.call(Here(), "kw_own.who", user="www-data")
+    assert answer[:2] == [everywhere, [user.pw_gid] * 3] and sorted(answer[2]) == sorted(groups)
+    assert answer[3:] == [0, "loaded-late"], "its memory is root's to read alone"
+    with pytest.raises(KraftwerkError, match="blue: there is no user nobody-knows on this node"):
+        nodeprogram.call(Here(), "kw_own.who", user="nobody-knows")
 
 
 def test_bytes_come_and_go_as_streams(own):

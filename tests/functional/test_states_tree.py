@@ -159,6 +159,19 @@ def test_caching_goes_over_what_the_admin_says_for_all_sites(compile_tree):
     assert low["project/nginx/mysite/cache"]["fun"] == "directory"
 
 
+def test_a_cdn_s_addresses_follow_what_the_site_has(compile_tree):
+    assert "urls" not in compile_tree(MYSITE)["project/env/mysite"]
+    cdn = {"url": "https://cdn.test", "bucket": "", "uploads": True}
+    static, media = "https://cdn.test/static/", "https://cdn.test/uploads/"
+    low = compile_tree({**MYSITE, "cdn": cdn})
+    assert low["project/env/mysite"]["urls"] == {"STATIC_URL": static, "MEDIA_URL": media}
+    assert "cdn/package/installed" not in low
+    low = compile_tree({**MYSITE, "cdn": {**cdn, "bucket": "s3://b", "uploads": False}}, {**BARE, "cdn": cdn})
+    assert low["project/env/mysite"]["urls"] == {"STATIC_URL": static}
+    assert low["project/env/bare"]["urls"] == {}
+    assert low["cdn/package/installed"]["pkgs"] == ["python3-libcloud"]
+
+
 def test_states_of_a_project_s_own_run_where_it_has_an_instance(compile_tree, tmp_path):
     (tmp_path / "mysite").mkdir()
     for name in ("init", "clean"):

@@ -23,8 +23,8 @@ def names(phases):
 def test_deploy_is_a_flat_list_of_phases():
     assert names([*deploy.BEFORE, *deploy.DEPLOY]) == [
         *["check", "plan", "lock", "disk", "wheels", "node", "tls", "upload", "virtualenv", "configure", "stand_by"],
-        *["dump", "migrate", "superusers", "boot", "gate", "switch", "workers", "drain", "grow", "balance", "record"],
-        *["prune", "unlock"],
+        *["dump", "migrate", "superusers", "cdn", "boot", "gate", "switch", "workers", "drain", "grow"],
+        *["balance", "record", "prune", "unlock"],
     ]
 
 

@@ -92,6 +92,7 @@ def test_a_project_as_startproject_makes_it_gets_settings_over_its_own(project):
         'ALLOWED_HOSTS = os.environ["ALLOWED_HOSTS"].split(",")',
         'MEDIA_ROOT = os.environ["UPLOADS_PATH"]',
         'STATIC_ROOT = os.path.abspath(os.environ["STATIC_ROOT"])',
+        'STATIC_URL = os.environ.get("STATIC_URL", STATIC_URL)',
     ):
         assert line in added
     compile(added, "kraftwerk_settings.py", "exec")

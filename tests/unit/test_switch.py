@@ -39,3 +39,27 @@ def test_another_release_brings_what_the_one_before_lacked_and_who_is_led_back_l
 def test_a_release_that_is_restarted_still_lacks_it(node):
     assert switch(node, "b", 1) == ["shop"]
     assert switch(node, "a", 1, "again") == ["shop"]
+
+
+def follow(node, live, now):
+    """Have the live release follow the site's environment; return what its own one says then, and with which mode."""
+    own = node / "web/shop/releases/1/.kraftwerk-env"
+    own.parent.mkdir(parents=True)
+    own.write_text(live)
+    (node / "web/shop/env").write_text(now)
+    (node / "web/shop/env").chmod(0o640)
+    text = script("follow").replace("/var/lib/kraftwerk/", f"{node}/").replace("/web/", f"{node}/web/")
+    subprocess.run(["sh", "-seu", "--", "", "", "shop"], input=text, text=True, check=True)
+    assert not (node / "follow/shop").exists() and sorted(own.parent.iterdir()) == [own]
+    return own.read_text(), own.stat().st_mode & 0o777
+
+
+def test_the_live_release_takes_what_changed(node):
+    now = "A='2'\nSTATIC_URL='https://cdn.test/static/'\n"
+    assert follow(node, "A='1'\nB='1'\nSTATIC_URL='https://cdn.test/static/'\n", now) == (now, 0o640)
+
+
+@pytest.mark.parametrize("before", ["", "STATIC_URL='https://old.test/static/'\n"])
+@pytest.mark.parametrize("after", ["", "STATIC_URL='https://cdn.test/static/'\n"])
+def test_but_its_static_files_stay_where_they_were_brought_to(node, before, after):
+    assert follow(node, f"A='1'\n{before}", f"A='2'\n{after}") == (f"A='2'\n{before}", 0o640)

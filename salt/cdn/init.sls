@@ -1,0 +1,3 @@
+include:
+  - cdn.package
+  - cdn.clean
