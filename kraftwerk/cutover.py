@@ -2,7 +2,7 @@
 
 import time
 
-from kraftwerk import capacity, cause, places, screen, slot, steady
+from kraftwerk import balancer, capacity, cause, places, screen, slot, steady
 from kraftwerk import gate as gates
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.rollout import Rollout
@@ -66,3 +66,10 @@ def grow(run: Rollout) -> str | None:
         return None
     slot.resize(run.target.connection, run.instance)
     return f"{run.missing} more workers"
+
+
+def balance(run: Rollout) -> str | None:
+    """Have the balancer lead visitors here, and to no node that kraftwerk.yaml doesn't name any more."""
+    if not run.instance.balancer:
+        return None
+    return balancer.settle(run.instance, run.target.node, run.project.nodes(run.instance.environment)) or None

@@ -32,11 +32,11 @@ from kraftwerk import plan as plans
 from kraftwerk import release as releases
 from kraftwerk import tls as certificates
 from kraftwerk import upload as uploads
-from kraftwerk.cutover import boot, drain, gate, grow, stand_by, switch
+from kraftwerk.cutover import balance, boot, drain, gate, grow, stand_by, switch
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.hooks import Hooks
 from kraftwerk.instance import environment_words
-from kraftwerk.landing import configure, upload, virtualenv
+from kraftwerk.landing import cdn, configure, upload, virtualenv
 from kraftwerk.plan import Wanted
 from kraftwerk.planning import shown
 from kraftwerk.release import FAILED, NEW
@@ -185,25 +185,6 @@ def superusers(run: Rollout) -> str | None:
         return None
     made = superuser.create(run.target.connection, run.instance, run.release.number)
     return f"{made} created" if made else "as it is"
-
-
-def cdn(run: Rollout) -> str | None:
-    """Bring static files into the bucket of the CDN; those of earlier releases stay there."""
-    if not run.instance.cdn.get("bucket"):
-        return None
-    if run.lead is not None and run.follows:
-        return f"as on {run.lead.node}"
-    pushed = delivery.push(run.project, run.target, run.release.number, run.progress)
-    if pushed.warning and run.history.live:
-        screen.warn(pushed.warning)
-    return f"{pushed.words} in {SECONDS}"
-
-
-def balance(run: Rollout) -> str | None:
-    """Have the balancer lead visitors here, and to no node that kraftwerk.yaml doesn't name any more."""
-    if not run.instance.balancer:
-        return None
-    return balancer.settle(run.instance, run.target.node, run.project.nodes(run.instance.environment)) or None
 
 
 def record(run: Rollout) -> None:

@@ -1,9 +1,10 @@
-"""What a release is made of on its node: its files, its virtualenv, its environment."""
+"""What a release is made of on its node: its files, its virtualenv, its environment; and its CDN's files."""
 
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from kraftwerk import content, nodevenv
+from kraftwerk import cdn as delivery
+from kraftwerk import content, nodevenv, screen
 from kraftwerk import release as releases
 from kraftwerk import upload as uploads
 from kraftwerk.remote import script
@@ -43,3 +44,15 @@ def virtualenv(run: Rollout) -> str:
 def configure(run: Rollout) -> None:
     """Give the release its virtualenv, its environment and a place for static files."""
     nodevenv.give(run.target.connection, run.instance, run.release.number, run.release.virtualenv)
+
+
+def cdn(run: Rollout) -> str | None:
+    """Bring static files into the bucket of the CDN; those of earlier releases stay there."""
+    if not run.instance.cdn.get("bucket"):
+        return None
+    if run.lead is not None and run.follows:
+        return f"as on {run.lead.node}"
+    pushed = delivery.push(run.project, run.target, run.release.number, run.progress)
+    if pushed.warning and run.history.live:
+        screen.warn(pushed.warning)
+    return f"{pushed.words} in {SECONDS}"
