@@ -4,7 +4,6 @@ import http.client
 import json
 import shutil
 import socket
-import time
 
 import pytest
 
@@ -13,6 +12,7 @@ from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests.console import ROOT
 from tests.visitors import visiting
+from tests.waiting import wait_for
 from tests.websocket import Websocket
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
@@ -197,7 +197,8 @@ def test_no_request_fails_when_it_is_deployed_and_nodes_come_and_go(site, make_s
         site.run("destroy-node", WEB3, "--yes")
         site.nodes(WEB1, WEB2)
         seen.append(site.answering())
-        time.sleep(1)  # and a while of just being asked
+        before = visitors.answers  # and a while of just being asked
+        wait_for(lambda: visitors.answers > before + 100)
     two, three = ({WEB1, WEB2}, {"2"}), ({WEB1, WEB2, WEB3}, {"2"})
     assert seen == [two, three, ({WEB1, WEB3}, {"2"}), three, two]
     assert not visitors.failed and visitors.answers > 500
@@ -230,7 +231,7 @@ def test_a_node_that_loses_its_power_loses_no_get(site):
     address, folder = get_node(WEB2).host, machine.folder_of(WEB2)
     keep_alive(WEB1)
     with site.visiting() as visitors:
-        time.sleep(1)
+        wait_for(lambda: visitors.answers > 100)
         localnet.detach(address)  # without a word
         localboot.kill(folder)
         seen = site.answering()[0]
