@@ -26,7 +26,7 @@ endef
 
 test: lint ## lint, then all tests, those on real nodes included
 	@.ci/packages $(TEST_PACKAGES)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY) ## style, types, YAML and states
 	$(BIN)/ruff check .

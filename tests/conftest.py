@@ -4,12 +4,16 @@ import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 
 import pytest
 
 from kraftwerk import localbase, privilege, saltway, screen, snapshot
 from kraftwerk.errors import KraftwerkError
 from tests.browser import browser  # noqa: F401 - a fixture for all tests
+
+MEMORY = Path("/dev/shm")
+ROOM = 10 << 30  # bytes
 
 
 def pytest_configure(config):
@@ -19,6 +23,8 @@ def pytest_configure(config):
     A shell starts what runs in the background deaf to Ctrl-C, and all its children are: tests press it.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):
+        config.add_cleanup(work_in_memory())
     for name in [name for name in os.environ if name.startswith("KRAFTWERK_") and name != saltway.VARIABLE]:
         del os.environ[name]
     folder = tempfile.mkdtemp(prefix="kw-tests-")
@@ -27,6 +33,24 @@ def pytest_configure(config):
     if not hasattr(config, "workerinput"):  # who starts the workers, or works alone
         os.environ["TESTS_RUN"] = str(os.getpid())
         config.add_cleanup(remove_bases)
+
+
+def work_in_memory():
+    """Have nodes and folders of tests in memory, where there is much of it; return what undoes that.
+
+    A file on a disk takes 0.7 ms more to make while ext4 remembers that many were deleted, as nodes are all the time.
+    """
+    if "TMPDIR" in os.environ or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM:
+        return lambda: None
+    folder = tempfile.mkdtemp(prefix="kw-", dir=MEMORY)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+
+    def undo():
+        del os.environ["TMPDIR"]
+        tempfile.tempdir = None
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return undo
 
 
 def pytest_collection_modifyitems(items):
