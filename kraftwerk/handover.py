@@ -1,4 +1,4 @@
-"""Workers and cron jobs belong to the release that is live: what a deploy changes of them waits for its switch."""
+"""Workers, cron jobs and static files are the live release's: what a deploy changes of them waits for its switch."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,15 +11,16 @@ from kraftwerk.workers import WEB
 
 
 def as_hosted(instance: Instance, hosted: Mapping[str, Instance]) -> Instance:
-    """Return an instance with the workers and cron jobs that it has on the node, if it is there."""
+    """Return an instance with the workers, cron jobs and static files that it has on the node, if it is there."""
     there = hosted.get(instance.name)
     if there is None or not there.present:
         return instance
-    return replace(instance, processes=there.processes, scale=there.scale, cron=there.cron)
+    with_static = replace(instance, static=there.static, static_before=there.static_before)
+    return replace(with_static, processes=there.processes, scale=there.scale, cron=there.cron)
 
 
 def going_back(run: Rollout) -> Instance:
-    """Return the instance as it is once it has gone back: with the workers and cron jobs that the release had.
+    """Return the instance as it is once it has gone back: with the workers, cron jobs and static files it had then.
 
     All else stays as the node has it: what nobody deployed yet isn't converged by a rollback. Where the release is live
     already, or its record doesn't know them, they stay, too.
@@ -30,19 +31,28 @@ def going_back(run: Rollout) -> Instance:
     if run.release.number == run.history.live or not beside.others(had, there):
         return as_hosted(run.instance, run.history.hosted)
     scale = {name: count for name, count in there.scale.items() if name == WEB or name in had["processes"]}
-    return replace(there, processes=had["processes"], cron=had["cron"], scale=scale)
+    with_static = replace(there, static=had.get("static", there.static), static_before={})
+    return replace(with_static, processes=had["processes"], cron=had["cron"], scale=scale)
 
 
 def before(run: Rollout) -> Instance:
     """Return the instance as it is until the switch: new in all else, with the workers and cron jobs of what is live.
 
-    A deploy that fails before leaves them as they were; at the first one there is nothing to wait for.
+    A deploy that fails before leaves them as they were; at the first one there is nothing to wait for. Of static files
+    nginx knows the URLs of both: each release says itself which folder they lead to, if any.
     """
-    return run.instance if run.history.live is None else as_hosted(run.instance, run.history.hosted)
+    if run.history.live is None:
+        return run.instance
+    there = as_hosted(run.instance, run.history.hosted)
+    if run.back:
+        return there
+    wanted, known = run.instance.static, {**there.static_before, **there.static}
+    left = {url: folder for url, folder in known.items() if url not in wanted}
+    return replace(there, static=wanted, static_before=left)
 
 
 def is_due(run: Rollout) -> bool:
-    """Tell whether the release that is live by now has other workers or cron jobs than the one before."""
+    """Tell whether what is live has other workers or cron jobs than before, or fewer URLs of static files."""
     return before(run) != run.instance
 
 

@@ -45,6 +45,7 @@ class Instance:
     cron: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     release: tuple[str, ...] = ()
     static: Mapping[str, str] = field(default_factory=dict)
+    static_before: Mapping[str, str] = field(default_factory=dict)  # what it hasn't, and the live release has
     health: str = "/"
     gate: Mapping[str, Any] = field(default_factory=dict)  # gaterule.Rule
     environ: Mapping[str, str] = field(default_factory=dict)

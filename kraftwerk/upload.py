@@ -18,7 +18,7 @@ MODES = "u=rwX,go=rX"  # whatever the admin's umask: the instance's user and ngi
 # Never part of a release: version control, bytecode, other virtualenvs and dumps; and in the root what kraftwerk
 # itself puts there (venv, release.json) or reads on the admin only (pillar holds secrets).
 OURS = (
-    *("/venv", "/release.json", "/.kraftwerk-env", "/.kraftwerk-application"),
+    *("/venv", "/release.json", "/.kraftwerk-env", "/.kraftwerk-application", "/.kraftwerk-served"),
     *("/pillar/", "/hooks/before-*", "/hooks/after-*"),
 )
 NEVER = GitIgnoreSpec.from_lines([".git", ".hg", ".svn", "__pycache__/", "*.py[co]", "*.kw", "/.venv", *OURS])

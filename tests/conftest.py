@@ -43,6 +43,7 @@ def work_in_memory():
     if "TMPDIR" in os.environ or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM:
         return lambda: None
     folder = tempfile.mkdtemp(prefix="kw-", dir=MEMORY)
+    os.chmod(folder, 0o1777)  # as /tmp: some tests are other users
     os.environ["TMPDIR"] = tempfile.tempdir = folder
 
     def undo():

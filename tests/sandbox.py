@@ -44,7 +44,7 @@ class Sandbox:
 
     def __post_init__(self) -> None:
         """Lay pip's configuration of this user into the home; make a place for sockets, whose paths must be short."""
-        self.runtime = Path(tempfile.mkdtemp(prefix="kw-"))
+        self.runtime = Path(tempfile.mkdtemp(prefix="kw-", dir="/tmp"))
         self.home.mkdir(exist_ok=True)
         for name in (".config/pip", ".pip"):
             if (Path.home() / name).is_dir():

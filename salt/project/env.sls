@@ -9,7 +9,7 @@ project/env/{{ name }}:
     - services: {{ instance.services | tojson }}
     - environ: {{ instance.environ | tojson }}
     - hosts: {{ (instance.domains + instance.aliases) | tojson }}
-    - static_root: {{ (instance.static.values() | first | default("")) | tojson }}
+    - static_root: {{ instance.static.get(instance.static_url, "") | tojson }}
     {%- if instance.cdn %}
     - urls: {{ instance.urls | tojson }}
     {%- endif %}

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -51,6 +51,24 @@ def releases(folder):
 
 def colour():
     return site.as_user("printenv", "COLOUR").strip()
+
+
+@contextmanager
+def asked(path):
+    """Have a visitor ask for a path again and again; yields the list of the answers' statuses."""
+    statuses, over = [], threading.Event()
+
+    def ask():
+        while not over.wait(0.01):
+            statuses.append(site.get(path)[0])
+
+    visitor = threading.Thread(target=ask)
+    visitor.start()
+    try:
+        yield statuses
+    finally:
+        over.set()
+        visitor.join()
 
 
 def held(path):
@@ -164,20 +182,8 @@ def test_a_rollback_with_data_tells_what_is_lost_and_has_requests_wait(folder):
     assert re.search(r"uploads stay as they are; 2\d files came or changed since", refused)
     assert "not confirmed" in refused
     assert releases(folder)[2]["state"] == "live"
-    seen, over = [], threading.Event()
-
-    def visit():
-        while not over.is_set():
-            seen.append(site.get("/documents/")[0])
-            time.sleep(0.05)
-
-    visitor = threading.Thread(target=visit)
-    visitor.start()
-    try:
+    with asked("/documents/") as seen:
         printed = run(folder, "rollback", "--with-data", "--yes")
-    finally:
-        over.set()
-        visitor.join()
     assert set(seen) <= {200, 503}  # waited, or was asked to come back where that took more than 20 seconds
     assert seen[-1] == 200
     assert "Release 1 is live again in " in printed
@@ -255,3 +261,31 @@ def test_after_a_deploy_that_failed_a_highstate_gives_what_it_was_to_have(folder
     run(folder, "highstate", NODE)
     assert colour() == "black"
     assert site.on("ls /var/lib/kraftwerk/follow") == ""
+    hook.unlink()
+
+
+def test_static_files_are_those_of_the_live_release(folder):
+    path, wsgi = folder / "kraftwerk.yaml", folder / "mysite" / "wsgi.py"
+    known, works = path.read_text(), wsgi.read_text()
+    (folder / "extra").mkdir()
+    (folder / "extra" / "note.txt").write_text("extra")
+    path.write_text(re.sub(r"(?m)^static: .*\n", "", known) + "static: {/static/: collected, /extra/: extra}\n")
+    wsgi.write_text("raise RuntimeError('broken')")
+    with asked("/static/site.css") as statuses:
+        assert "broken" in deploy(folder, code=1)
+        assert site.get("/extra/note.txt")[0] == 404  # it is the application's, which knows nothing of it
+        wsgi.write_text(works)
+        deploy(folder)
+        assert site.get("/extra/note.txt") == (200, b"extra")
+        assert site.on("cd /web/mysite/current && ls -d collected static* || true").split() == ["collected"]
+        path.write_text(known)
+        run(folder, "rollback")
+        assert site.on("cd /web/mysite/current && ls -d collected static* || true").split() == ["staticfiles"]
+        assert site.get("/extra/note.txt")[0] == 404
+        assert "/extra/" not in site.on("cat /etc/nginx/kraftwerk/mysite.conf")
+        run(folder, "rollback", str(max(releases(folder))))
+        assert site.get("/extra/note.txt") == (200, b"extra")
+        run(folder, "rollback")
+    assert set(statuses) == {200}
+    site.on("rm -r /web/mysite/current/.kraftwerk-served")  # as a kraftwerk that knew nothing of it left a release
+    assert site.get("/static/site.css")[0] == 200

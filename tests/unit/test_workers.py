@@ -297,6 +297,28 @@ def test_workers_and_cron_jobs_wait_for_the_switch():
     assert not handover.is_due(run)
 
 
+def test_static_urls_of_both_releases_are_known_until_the_switch():
+    run = run_on(There())
+    run.history = replace(run.history, hosted={"shop": replace(SHOP, static={"/old/": "old", "/static/": "before"})})
+    run.target = replace(run.target, instance=replace(SHOP, static={"/static/": "after", "/new/": "new"}))
+    known = handover.before(run)
+    assert (known.static, known.static_before) == (run.instance.static, {"/old/": "old"})
+    assert handover.is_due(run)  # one goes after the switch
+    run.history = replace(run.history, hosted={"shop": known})  # a deploy that failed before this one
+    assert handover.before(run) == known
+    run.history = replace(run.history, hosted={"shop": replace(SHOP, static={"/static/": "before"})})
+    assert not handover.is_due(run)
+
+
+def test_a_rollback_has_the_static_files_of_its_release():
+    run = run_on(There(), back=True, release=Release(2, beside=beside.of(replace(SHOP, static={"/old/": "old"}))))
+    run.history = replace(run.history, hosted={"shop": replace(SHOP, static={"/new/": "new"})})
+    back = handover.going_back(run)
+    assert (back.static, back.static_before) == ({"/old/": "old"}, {})
+    run.target = replace(run.target, instance=replace(back, static={"/new/": "new", "/old/": "old"}))
+    assert handover.is_due(run)  # the node hasn't been converged to it
+
+
 def test_a_rollback_has_the_workers_and_cron_jobs_of_its_release():
     run = run_on(There(), back=True, release=Release(2))
     run.history = replace(run.history, hosted={"shop": replace(EARLIER, timeout=7)})
