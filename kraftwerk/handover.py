@@ -15,8 +15,14 @@ def as_hosted(instance: Instance, hosted: Mapping[str, Instance]) -> Instance:
     there = hosted.get(instance.name)
     if there is None or not there.present:
         return instance
-    with_static = replace(instance, static=there.static, static_before=there.static_before)
-    return replace(with_static, processes=there.processes, scale=there.scale, cron=there.cron)
+    return replace(
+        instance,
+        processes=there.processes,
+        scale=there.scale,
+        cron=there.cron,
+        static=there.static,
+        static_before=there.static_before,
+    )
 
 
 def going_back(run: Rollout) -> Instance:
@@ -31,8 +37,8 @@ def going_back(run: Rollout) -> Instance:
     if run.release.number == run.history.live or not beside.others(had, there):
         return as_hosted(run.instance, run.history.hosted)
     scale = {name: count for name, count in there.scale.items() if name == WEB or name in had["processes"]}
-    with_static = replace(there, static=had.get("static", there.static), static_before={})
-    return replace(with_static, processes=had["processes"], cron=had["cron"], scale=scale)
+    static = had.get("static", there.static)
+    return replace(there, processes=had["processes"], cron=had["cron"], scale=scale, static=static, static_before={})
 
 
 def before(run: Rollout) -> Instance:
@@ -52,7 +58,7 @@ def before(run: Rollout) -> Instance:
 
 
 def is_due(run: Rollout) -> bool:
-    """Tell whether what is live has other workers or cron jobs than before, or fewer URLs of static files."""
+    """Tell whether the node lacks, or has too much, of what the release that is live by now brings along."""
     return before(run) != run.instance
 
 

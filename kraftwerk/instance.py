@@ -74,6 +74,11 @@ class Instance:
         return self.wsgi or self.asgi
 
     @property
+    def static_words(self) -> list[str]:
+        """Return the URLs of its static files, each with its folder after it, as scripts on the node take them."""
+        return [word for pair in self.static.items() for word in pair]
+
+    @property
     def units(self) -> tuple[str, ...]:
         """Return what runit keeps running beside web, as it is called after the instance's name: mail, mail.2 …"""
         return tuple(unit for name in self.processes for unit in self.units_of(name))

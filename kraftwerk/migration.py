@@ -59,8 +59,7 @@ def seal(connection: Connection, instance: Instance, number: int) -> None:
     if instance.static:
         kept = instance.caching.get("earlier") != caching.OFF
         earlier = str(instance.root / "earlier") if kept else ""
-        pairs = [word for pair in instance.static.items() for word in pair]
-        connection.script(script("seal"), instance.name, str(number), instance.src, earlier, *pairs)
+        connection.script(script("seal"), instance.name, str(number), instance.src, earlier, *instance.static_words)
 
 
 def count(output: str) -> int:

@@ -87,8 +87,7 @@ def held(connection: Connection, instance: Instance, venv: str, pins: tuple[str,
 
 def give(connection: Connection, instance: Instance, number: int, venv: str) -> None:
     """Give a release its virtualenv, its environment and a place for static files, and compile its source."""
-    static = (word for pair in instance.static.items() for word in pair)
-    words = (str(number), venv, instance.src, program("bytecode"), *static)
+    words = (str(number), venv, instance.src, program("bytecode"), *instance.static_words)
     connection.script(script("configure"), instance.name, *words)
 
 
