@@ -6,13 +6,13 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from contextlib import ExitStack, contextmanager
 
 from kraftwerk import local
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests.held import held, locked, waiting
+from tests.meanwhile import repeated
 
 DOCUMENTS = """
 from django.core.files.base import ContentFile
@@ -152,35 +152,28 @@ class Place:
     @contextmanager
     def visited(self, wanted):
         """Have visitors ask for rows and for a file while the block runs; yields the list of what went wrong."""
-        wrong, count, stop = [], [0], threading.Event()
+        wrong, right = [], []
         _, page = self.get("/documents/")
         file = re.search(rb"/uploads/documents/[^\"]+", page)[0].decode()
 
-        def ask(path, keep, right):
+        def visitor(path, keep, expected):
             connection = http.client.HTTPConnection(get_node(self.node).host, timeout=40)
-            while not stop.is_set():
+
+            def ask():
                 try:
                     status, body = self.get(path, connection)
+                    fine = status == 200 and expected(body)
+                    (right if fine else wrong).append((path, status, body[:80]))
                 except (OSError, http.client.HTTPException) as error:
                     wrong.append((path, repr(error)))
                     connection.close()
-                    continue
-                count[0] += 1
-                if status != 200 or not right(body):
-                    wrong.append((path, status, body[:80]))
                 if not keep:
                     connection.close()
-                stop.wait(0.005)
+
+            return ask
 
         listed = lambda body: body.count(b"/uploads/documents/") == wanted  # noqa: E731
         kinds = [("/documents/", True, listed), ("/documents/", False, listed), (file, True, bool), (file, False, bool)]
-        visitors = [threading.Thread(target=ask, args=kind) for kind in kinds]
-        for visitor in visitors:
-            visitor.start()
-        try:
+        with repeated(*(visitor(*kind) for kind in kinds), pause=0.005):
             yield wrong
-        finally:
-            stop.set()
-            for visitor in visitors:
-                visitor.join()
-            assert count[0] > 20
+        assert len(right) > 20

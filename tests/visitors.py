@@ -8,6 +8,8 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 
+from tests.meanwhile import repeated
+
 # The application that they visit: it answers with the sum of what it was sent, and /slow takes its time.
 SITE = """\
 import hashlib, time
@@ -72,14 +74,17 @@ def visiting(address, host, pause=0.01, again=False):
     pause: seconds between an answer and the next question.
     again: as in `ask`.
     """
-    visitors, stop = Visitors(), threading.Event()
+    visitors = Visitors()
 
     def visitor(kind, method, path, body, keep):
         connection = http.client.HTTPConnection(address, timeout=60)
-        while not stop.wait(pause):
+
+        def visit():
             ask(visitors, kind, connection, host, method, path, body, again)
             if not keep:
                 connection.close()
+
+        return visit
 
     kinds = [
         ("kept", "GET", "/", None, True),
@@ -88,12 +93,5 @@ def visiting(address, host, pause=0.01, again=False):
         ("post", "POST", "/", PAYLOAD, False),
         ("slow", "GET", "/slow", None, True),
     ]
-    threads = [threading.Thread(target=visitor, args=kind) for kind in kinds]
-    for thread in threads:
-        thread.start()
-    try:
+    with repeated(*(visitor(*kind) for kind in kinds), pause=pause):
         yield visitors
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()

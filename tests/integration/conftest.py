@@ -17,6 +17,9 @@ from kraftwerk.transport import Connection
 SERVICES = sorted(path.name for path in (Path(__file__).parents[2] / "salt" / "services").iterdir() if path.is_dir())
 SERVICES.remove("couchdb") if "couchdb" in SERVICES else None  # its packages aren't Debian's
 
+# What nodes have that don't ask for a release: `TESTS_RELEASE=trixie pytest …` runs tests on Debian 13.
+RELEASE = os.environ.get("TESTS_RELEASE", "bookworm")
+
 
 @pytest.fixture(scope="session")
 def home():
@@ -32,7 +35,7 @@ def node_factory():
 
         def make(name, **options):
             stack.callback(local.destroy, name)
-            connection = Connection(local.create(name, **options))
+            connection = Connection(local.create(name, **{"release": RELEASE, **options}))
             if "base" in options:  # ssh answers before the servers that the base has
                 connection.run(["systemctl", "is-system-running", "--wait"], check=False)
             return connection

@@ -18,7 +18,6 @@ from tests import secretscan
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 NODE = "clean-one"
-RELEASE = os.environ.get("TESTS_RELEASE", "bookworm")  # by hand also with trixie
 HELD = "/root/held"  # made by a state that then waits until it is gone
 HOLD = f"""\
 hold/secret:
@@ -108,8 +107,7 @@ class Admin:
 
 @pytest.fixture(scope="module")
 def site(make_shared_node, converged, tmp_path_factory):
-    made = {"base": converged} if RELEASE == "bookworm" else {"release": RELEASE}
-    admin = Admin(tmp_path_factory.mktemp("project") / "vault", make_shared_node(NODE, **made))
+    admin = Admin(tmp_path_factory.mktemp("project") / "vault", make_shared_node(NODE, base=converged))
     for key, value in zip(("environ.STRIPE_KEY", "mail.password"), admin.secrets[:2], strict=True):
         admin.run("config", "set", key, "--secret", text=f"{value}\n")
     admin.run("deploy", NODE, "--yes")

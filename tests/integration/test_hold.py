@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -15,6 +14,7 @@ from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests import visitors
+from tests.meanwhile import repeated
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
@@ -207,19 +207,10 @@ def test_who_waited_too_long_sees_the_projects_page(site):
 
 def test_a_deploy_answers_what_the_old_release_had_in_its_queue(site):
     _, _, root = site
-    stop, statuses = threading.Event(), []
-
-    def ask():
-        while not stop.is_set():
-            statuses.append(answer("/slow")[0])
-
-    threads = [threading.Thread(target=ask) for _ in range(12)]  # of 0.7 s each, for two workers
-    for thread in threads:
-        thread.start()
-    subprocess.run([sys.executable, "-m", "kraftwerk", "deploy", NODE, "--yes"], cwd=root, check=True, timeout=120)
-    stop.set()
-    for thread in threads:
-        thread.join()
+    statuses = []
+    visitor = lambda: statuses.append(answer("/slow")[0])  # noqa: E731
+    with repeated(*[visitor] * 12):  # of 0.7 s each, for two workers
+        subprocess.run([sys.executable, "-m", "kraftwerk", "deploy", NODE, "--yes"], cwd=root, check=True, timeout=120)
     assert set(statuses) == {200}
 
 

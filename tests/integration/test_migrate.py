@@ -1,9 +1,9 @@
 """A site moves to another node while visitors ask and order; killed on its way, taken up again, nothing is lost."""
 
+import itertools
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ from kraftwerk import local, registry
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests import visitors
+from tests.meanwhile import repeated
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
@@ -89,28 +90,17 @@ def on(node, script):
 @contextmanager
 def ordering():
     """Order all the time, at the old node; yield the numbers of the orders that were taken."""
-    taken, failed, stop = [], [], threading.Event()
+    taken, numbers = [], itertools.count(int(time.time() * 1000))
 
     def order():
-        number = int(time.time() * 1000)
-        while not stop.wait(0.1):
-            number += 1
-            request = urllib.request.Request(f"http://{get_node(OLD).host}/order/{number}", headers={"Host": HOST})
-            try:
-                with urllib.request.urlopen(request, timeout=60) as answer:
-                    assert answer.read() == b"ordered"
-                taken.append(number)
-            except (OSError, AssertionError) as error:
-                failed.append(repr(error))
+        number = next(numbers)
+        request = urllib.request.Request(f"http://{get_node(OLD).host}/order/{number}", headers={"Host": HOST})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert answer.read() == b"ordered"
+        taken.append(number)
 
-    thread = threading.Thread(target=order)
-    thread.start()
-    try:
+    with repeated(order, pause=0.1):
         yield taken
-    finally:
-        stop.set()
-        thread.join()
-    assert not failed
 
 
 def orders(node):

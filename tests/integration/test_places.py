@@ -5,9 +5,7 @@ import re
 import socket
 import subprocess
 import sys
-import threading
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +16,7 @@ from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests import couchdb_server, redis_keys
 from tests.couchdb_server import ask
+from tests.meanwhile import arguments_seen
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 WEB, OTHER, DB = "places-web", "places-other", "places-db"
@@ -58,31 +57,10 @@ def nodes(stocked):
         yield found
 
 
-class Arguments:
-    """What stands in the arguments of all processes, also on local nodes, while kraftwerk runs: for ``with``."""
-
-    def __init__(self):
-        self.found = set()
-
-    def __enter__(self):
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._look, daemon=True)
-        self.thread.start()
-
-    def __exit__(self, *exception):
-        self.over.set()
-        self.thread.join()
-
-    def _look(self):
-        while not self.over.wait(0.05):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                with suppress(OSError):
-                    self.found.add(path.read_bytes())
-
-
 @pytest.fixture(scope="module")
 def arguments():
-    return Arguments()
+    """What stood in the arguments of all processes while kraftwerk ran."""
+    return set()
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +72,10 @@ def project(kraftwerk, arguments, tmp_path_factory):
         kraftwerk("init", name, "--template", "wsgi", "--with", "postgres,files", cwd=work)
 
         def run(*words, **options):
-            with arguments:
-                return kraftwerk(*words, cwd=work / name, timeout=300, **options)
+            with arguments_seen() as seen:
+                answer = kraftwerk(*words, cwd=work / name, timeout=300, **options)
+            arguments.update(seen)
+            return answer
 
         run.root = work / name
         place(run, {service: f"{{node: {DB}}}" for service in services})
@@ -327,8 +307,8 @@ def test_the_password_stands_where_it_must_and_nowhere_else(shop, nodes, argumen
         "640 root:web-shop",
         "700 root:root",
     ]
-    assert any(b"pg_dump" in words for words in arguments.found)
-    assert not [words for words in arguments.found if any(password.encode() in words for password in passwords)]
+    assert any(b"pg_dump" in words for words in arguments)
+    assert not [words for words in arguments if any(password.encode() in words for password in passwords)]
 
 
 def test_servers_that_somebody_else_set_up(shop, nodes, couchdb, tmp_path):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from kraftwerk import highstate, local, registry, savepoint, steady
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests.datasite import Place, kraftwerk
+from tests.meanwhile import repeated
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 NODE = "back-one"
@@ -56,19 +56,9 @@ def colour():
 @contextmanager
 def asked(path):
     """Have a visitor ask for a path again and again; yields the list of the answers' statuses."""
-    statuses, over = [], threading.Event()
-
-    def ask():
-        while not over.wait(0.01):
-            statuses.append(site.get(path)[0])
-
-    visitor = threading.Thread(target=ask)
-    visitor.start()
-    try:
+    statuses = []
+    with repeated(lambda: statuses.append(site.get(path)[0]), pause=0.01):
         yield statuses
-    finally:
-        over.set()
-        visitor.join()
 
 
 def held(path):

@@ -1,6 +1,5 @@
 """What projects run on, on real nodes: asgi with websockets, queues, locks of other tools, a Python that is fetched."""
 
-import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from kraftwerk import localargv
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
+from tests.meanwhile import repeated
 from tests.pythons import mirror
 from tests.waiting import wait_for
 from tests.websocket import Websocket
@@ -122,18 +122,10 @@ def test_a_switch_fails_no_request_and_has_websockets_come_back_to_the_new_relea
     assert (socket.status, socket.hear()) == (101, "one")
     socket.say("hello")
     assert socket.hear() == "echo hello"
-    slow, ended = [], threading.Event()
-
-    def ask():
-        while not ended.is_set():
-            slow.append(site.answer("/slow"))
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    site.edit("chat.py", '"one"', '"two"')
-    printed = site.deploy()
-    ended.set()
-    asking.join()
+    slow = []
+    with repeated(lambda: slow.append(site.answer("/slow"))):
+        site.edit("chat.py", '"one"', '"two"')
+        printed = site.deploy()
     assert socket.hear() == 1012  # "service restart", once the time is over that connections are given
     assert "live in" in printed and set(slow) == {"012end"}
     again = Websocket(address, host)

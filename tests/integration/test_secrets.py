@@ -8,8 +8,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import threading
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ import yaml
 
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
+from tests.meanwhile import arguments_seen
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 NODE = "secrets-one"
@@ -86,37 +85,14 @@ def value():
 
 @pytest.fixture(scope="module")
 def deployed(site, value):
-    """Have a site live that has three secrets; return what was printed, and the command lines that held one of them."""
+    """Have a site live that has three secrets; return what was printed, and the command lines meanwhile."""
     site.set("environ.STRIPE_KEY", value)
     site.set("mail.password", value[::-1])
     site.run("config", "set", "SECRET_KEY", "--generate")
     made = site.run("config", "get", "SECRET_KEY", "--reveal").strip()
-    with watched(value, value[::-1], made) as seen:
+    with arguments_seen() as seen:
         printed = site.run("deploy", NODE, "--yes", "-vv")
     return made, printed, seen
-
-
-@contextmanager
-def watched(*values):
-    """Collect the command lines, of nodes too, that hold a value while something runs."""
-    done, seen = threading.Event(), set()
-
-    def watch():
-        while not done.is_set():
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    words = path.read_bytes().decode(errors="replace")
-                except OSError:
-                    continue
-                seen.update(words for value in values if value in words)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield seen
-    finally:
-        done.set()
-        watcher.join()
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +112,8 @@ def test_the_application_gets_them_and_nobody_prints_them(site, deployed, value)
     assert site.answer("STRIPE_KEY") == digest(value)
     assert site.answer("SECRET_KEY") == digest(made)
     assert not [secret for secret in (value, value[::-1], made) if secret in printed]
-    assert not seen
+    assert seen
+    assert not [words for words in seen if any(each.encode() in words for each in (value, value[::-1], made))]
     assert site.on("ls /etc/kraftwerk/secrets").split() == ["mysite"]  # the repository's wins over a node's own
 
 

@@ -4,15 +4,16 @@ import http.client
 import json
 import socket
 import ssl
-import threading
 from collections import Counter
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
 from kraftwerk import authority
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
+from tests.meanwhile import repeated
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
@@ -129,27 +130,19 @@ def pebble(site):
 @contextmanager
 def asking(*visits):
     """Have each of some questions be asked over and over; yield the answers that came, counted, errors among them."""
-    seen, stop = [Counter() for _ in visits], threading.Event()
+    seen = [Counter() for _ in visits]
 
-    def visitor(ask, answers):
-        while not stop.is_set():
-            try:
-                answers[ask()] += 1
-            except (OSError, http.client.HTTPException) as error:
-                answers[repr(error)] += 1
+    def visit(ask, answers):
+        try:
+            answers[ask()] += 1
+        except (OSError, http.client.HTTPException) as error:
+            answers[repr(error)] += 1
 
-    threads = [threading.Thread(target=visitor, args=each) for each in zip(visits, seen, strict=True)]
-    for thread in threads:
-        thread.start()
-    try:
+    with repeated(*(partial(visit, *each) for each in zip(visits, seen, strict=True))):
         wait_for(lambda: all(sum(each.values()) > 5 for each in seen))
         yield seen
         counts = [sum(each.values()) for each in seen]
         wait_for(lambda: all(sum(each.values()) > count + 5 for each, count in zip(seen, counts, strict=True)))
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_where_the_authority_refuses_the_site_stays_on_http(site, pebble):
