@@ -23,6 +23,7 @@ from kraftwerk import (
     screen,
     secret,
     slot,
+    steady,
     superuser,
     target,
 )
@@ -42,7 +43,6 @@ from kraftwerk.planning import shown
 from kraftwerk.release import FAILED, NEW
 from kraftwerk.rollout import SECONDS, Phase, Rollout
 from kraftwerk.savepoint import Savepoint
-from kraftwerk.steady import workers
 from kraftwerk.wheels import cargo, store
 
 
@@ -101,6 +101,8 @@ def lock(run: Rollout) -> str:
     if run.back and before != run.history.live:
         cause = f"release {run.history.live} went live on {run.target.node.name} meanwhile"
         raise KraftwerkError(cause, next_command="kraftwerk releases")
+    if run.history.cut_off:
+        steady.catch_up(run)
     begun = (old for old in run.history.releases.values() if old.state == NEW)
     lost = [replace(old, state=FAILED, reason="interrupted") for old in begun]
     if lost:
@@ -257,9 +259,9 @@ def find_earlier(run: Rollout, number: int | None) -> None:
 BEFORE: tuple[Phase, ...] = (check, plan)
 DEPLOY: tuple[Phase, ...] = (
     lock, disk, wheels, node, tls, upload, virtualenv, configure, stand_by, dump, migrate, superusers, cdn, boot, gate,
-    switch, workers, drain, grow, balance, record, prune, unlock,
+    switch, steady.workers, drain, grow, balance, record, prune, unlock,
 )  # fmt: skip
-ROLLBACK: tuple[Phase, ...] = (lock, stand_by, boot, gate, switch, workers, drain, grow, record, unlock)
+ROLLBACK: tuple[Phase, ...] = (lock, stand_by, boot, gate, switch, steady.workers, drain, grow, record, unlock)
 
 
 def programs(run: Rollout) -> Hooks:

@@ -276,7 +276,7 @@ def _records(found: Iterable[list[str]]) -> dict[str, Release]:
     """Return the records of live releases; a damaged one is no reason to see nothing of the node."""
     records = {}
     for instance, record in found:
-        with suppress(AttributeError, TypeError, ValueError):
+        with suppress(KraftwerkError):
             records[instance] = Release.from_json(record)
     return records
 

@@ -66,18 +66,26 @@ class Release:
         """Return the release of a record; keys of newer versions are passed over.
 
         Raises:
-            ValueError, TypeError, AttributeError: it is damaged.
+            KraftwerkError: it is damaged.
         """
-        plain: dict[str, Any] = json.loads(text)
-        found = cls(**{key: value for key, value in plain.items() if key in cls.__dataclass_fields__})
-        if "/" in found.virtualenv or found.virtualenv.startswith("."):
-            raise ValueError(f"{found.virtualenv!r} is not the name of a folder")
+        try:
+            plain: dict[str, Any] = json.loads(text)
+            found = cls(**{key: value for key, value in plain.items() if key in cls.__dataclass_fields__})
+            if "/" in found.virtualenv or found.virtualenv.startswith("."):
+                raise ValueError(f"{found.virtualenv!r} is not the name of a folder")
+        except (AttributeError, TypeError, ValueError) as error:
+            raise KraftwerkError(f"a damaged release.json: {text[:80]!r} ({error})") from error
         return found
 
     @property
     def left(self) -> str:
         """Return the state that it has once it isn't live any more."""
         return SERVED if self.served else PREVIOUS
+
+    @property
+    def cut_off(self) -> bool:
+        """Tell of the live one, by its record, whether what made it live was cut off behind the switch."""
+        return self.state in (NEW, PREVIOUS, ROLLED_BACK)
 
     @property
     def version(self) -> str:
@@ -103,6 +111,7 @@ class History:
         converged: the mark of what the node was converged to, if it still counts (see converged.py).
         hosted: all instances on the node, by name.
         capacity: cores and memory of the node.
+        cut_off: what made the live release live was cut off behind the switch.
     """
 
     releases: Mapping[int, Release] = field(default_factory=dict)
@@ -118,6 +127,7 @@ class History:
     converged: str = ""
     hosted: Mapping[str, Instance] = field(default_factory=dict)
     capacity: Capacity = field(default_factory=Capacity)
+    cut_off: bool = False
 
     @property
     def next_number(self) -> int:
@@ -168,15 +178,6 @@ def read(connection: Connection, instance: Instance) -> History:
     return parse(printed)
 
 
-def read_live(connection: Connection, instance: Instance) -> History:
-    """Read which release of an instance is live, in which slot, and nothing else.
-
-    Raises:
-        KraftwerkError: the node can't be reached.
-    """
-    return parse(connection.script(script("live"), instance.name).stdout.decode(errors="replace"))
-
-
 def parse(printed: str) -> History:
     """Return the history that `history.sh` or `live.sh` printed.
 
@@ -186,9 +187,10 @@ def parse(printed: str) -> History:
     facts = [line.split("\t", 1) for line in printed.splitlines() if "\t" in line]
     first = dict(reversed(facts))
     live = _number(first.get("current", ""))
+    records = [Release.from_json(value) for name, value in facts if name == "release"]
     slots = {slot: _number(first.get(f"slots/{slot}", "")) for slot in ("a", "b")}
     return History(
-        releases=_releases((value for name, value in facts if name == "release"), live, first.get("phase", "")),
+        releases=_releases(records, live, first.get("phase", "")),
         live=live,
         live_slot=first.get("slots/live", "") if live is not None else "",
         slots={slot: number for slot, number in slots.items() if number is not None},
@@ -201,21 +203,18 @@ def parse(printed: str) -> History:
         converged=first.get("converged", ""),
         hosted=_hosted(value for name, value in facts if name == "instance"),
         capacity=capacity.parse(facts),
+        cut_off=any(each.cut_off for each in records if each.number == live),
     )
 
 
-def _releases(records: Iterable[str], live: int | None, under_way: str) -> dict[int, Release]:
+def _releases(records: Iterable[Release], live: int | None, under_way: str) -> dict[int, Release]:
     """Return releases by number. Live is what `current` says, whatever an interrupted deploy left in records.
 
     Args:
         under_way: the number of the release that a deploy was last at work on, and the phase.
     """
     found, (begun, _, phase), left = dict[int, Release](), under_way.partition(" "), 0
-    for record in records:
-        try:
-            release = Release.from_json(record)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise KraftwerkError(f"a damaged release.json: {record[:80]!r} ({error})") from error
+    for release in records:
         if release.number == live:
             release = replace(release, state=LIVE)
         elif release.state == LIVE:
@@ -259,11 +258,6 @@ def write(connection: Connection, instance: Instance, releases: Iterable[Release
     """Write the records of releases that exist on the node; of others, nothing."""
     words = [word for release in releases for word in (str(release.number), release.as_json())]
     connection.script(script("record"), instance.name, *words)
-
-
-def mirror(connection: Connection, instance: Instance, number: int, into: Release) -> None:
-    """Have the folder of a release be as another's is; of one that isn't there yet, the record is written, too."""
-    connection.script(script("mirror"), instance.name, str(number), str(into.number), into.as_json())
 
 
 def went_live(

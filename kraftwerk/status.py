@@ -13,7 +13,7 @@ from kraftwerk.instance import Instance
 from kraftwerk.jobs import Run
 from kraftwerk.node import Node
 from kraftwerk.problem import Problem
-from kraftwerk.release import NEW, Release
+from kraftwerk.release import Release
 
 TICK, CROSS = "✓", "✗"
 
@@ -219,8 +219,8 @@ def _release(instance: Instance, seen: Look) -> Check:
     release, there = seen.releases[instance.name]
     missing = "" if there else " is not there any more"
     record = seen.records.get(instance.name)
-    if there and record and record.state == NEW and instance.name not in seen.locks:
-        text = f"release {release} {CROSS} its deploy was cut off after the switch, workers may run other code"
+    if there and record and record.cut_off and instance.name not in seen.locks:
+        text = f"release {release} {CROSS} what made it live was cut off after the switch: workers may run other code"
         return Check("release", text, False, "kraftwerk deploy")
     return Check("release", f"release {release}{missing}", there, "kraftwerk deploy")
 

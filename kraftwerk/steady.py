@@ -109,6 +109,12 @@ def restart(connection: Connection, instance: Instance, units: tuple[str, ...]) 
     return Before(tuple(unit for unit in units if unit not in new), new, unsteady)
 
 
+def catch_up(run: Rollout) -> None:
+    """Have the node's workers run the live release, where they may not: what made it live was cut off at its switch."""
+    if there := run.history.hosted.get(run.instance.name):
+        restart(run.target.connection, there, there.units)
+
+
 def look(connection: Connection, instance: Instance, units: tuple[str, ...]) -> list[Unsteady]:
     """Wait until workers have been up for a moment; return those that don't stay up."""
     if not units:

@@ -12,7 +12,8 @@ from kraftwerk import lock as locks
 from kraftwerk import release as releases
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.instance import Instance
-from kraftwerk.release import SERVED
+from kraftwerk.release import SERVED, Release
+from kraftwerk.remote import script
 from kraftwerk.rollout import Phase, Rollout
 from kraftwerk.target import Target
 from kraftwerk.workers import WEB
@@ -27,7 +28,8 @@ def lock(run: Rollout) -> None:
     """Keep others away, and see that none of them deployed."""
     held = locks.held(run.target.connection, run.instance.name, wait=run.patience, last=slot.idle())
     run.locks.enter_context(held)
-    run.history = releases.read_live(run.target.connection, run.instance)
+    printed = run.target.connection.script(script("live"), run.instance.name).stdout  # which is live, and nothing else
+    run.history = releases.parse(printed.decode(errors="replace"))
     if run.history.live != run.beside:
         cause = f"release {run.history.live} is live on {run.target.node.name} by now, not the one that was served"
         raise KraftwerkError(cause, next_command=f"kraftwerk releases {words_for(run.target, plain=True)}")
@@ -35,7 +37,7 @@ def lock(run: Rollout) -> None:
 
 def mend(run: Rollout) -> None:
     """Have the release be as the live one, after a save that did not come to its end."""
-    releases.mirror(run.target.connection, run.instance, run.beside, replace(run.release, state=SERVED))
+    _mirror(run, run.beside, run.release)
 
 
 def send(run: Rollout) -> None:
@@ -60,8 +62,13 @@ def drain(run: Rollout) -> None:
 def mirror(run: Rollout) -> None:
     """Have the release beside be as this one: the next save goes into it."""
     run.beside = run.beside or run.release.number + 1
-    beside = replace(run.release, number=run.beside, state=SERVED)
-    releases.mirror(run.target.connection, run.instance, run.release.number, beside)
+    _mirror(run, run.release.number, replace(run.release, number=run.beside))
+
+
+def _mirror(run: Rollout, number: int, into: Release) -> None:
+    """Have the folder of a release be as another's is; of one that isn't there yet, the record is written, too."""
+    arguments = (run.instance.name, str(number), str(into.number), replace(into, state=SERVED).as_json())
+    run.target.connection.script(script("mirror"), *arguments)
 
 
 def grow(run: Rollout) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -156,6 +157,28 @@ def test_a_worker_that_ends_again_and_again_is_stopped_until_it_is_restarted(roo
     assert "kraftwerk logs --process mail, then kraftwerk restart mail" in status.stdout
     kraftwerk("restart", "mail", cwd=root)
     assert "· mail ✓ ·" in kraftwerk("status", cwd=root).stdout
+
+
+def test_workers_that_a_killed_deploy_left_behind_follow_even_if_the_next_one_fails(root, kraftwerk):
+    hook = root / "hooks" / "before-workers"
+    hook.parent.mkdir()
+    hook.write_text("#!/bin/sh\nkill -9 $PPID\n")
+    hook.chmod(0o755)
+    assert kraftwerk("deploy", NODE, "--yes", cwd=root, check=False).returncode == -9
+    shutil.rmtree(hook.parent)
+    live = on(f"readlink -f /web/{NAME}/current")
+    works_in = lambda: on(f"readlink /proc/{pid('mail')}/cwd")  # noqa: E731
+    assert works_in() != live
+    status = kraftwerk("status", cwd=root, check=False).stdout
+    assert "what made it live was cut off after the switch: workers may run other code" in status
+
+    (root / "shop.py").write_text("raise RuntimeError('no such shop')\n")
+    assert kraftwerk("deploy", NODE, "--yes", "--wait", "15", cwd=root, check=False).returncode == 1
+    assert on(f"readlink -f /web/{NAME}/current") == live
+    wait_for(lambda: works_in() == live)
+    (root / "shop.py").write_text(visitors.SITE)
+    kraftwerk("deploy", NODE, "--yes", cwd=root)
+    kraftwerk("status", cwd=root)
 
 
 def test_workers_and_cron_jobs_are_those_of_the_live_release(root, kraftwerk):

@@ -194,7 +194,7 @@ def test_going_far_back_gives_up_those_in_between():
 
 @pytest.mark.parametrize("name", ["../../../etc/cron.d", "/etc", "..", "a/b"])
 def test_a_virtualenv_is_a_folder_beside_the_others(name):
-    with pytest.raises(ValueError, match="is not the name of a folder"):
+    with pytest.raises(KraftwerkError, match="is not the name of a folder"):
         Release.from_json(json.dumps({"number": 1, "virtualenv": name}))
 
 

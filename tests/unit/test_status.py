@@ -61,8 +61,9 @@ def test_a_deploy_that_was_cut_off_after_its_switch_is_told():
     cut = GOOD + 'record\tmysite\t{"number": 3, "state": "new"}\n'
     found = status(cut)
     assert (found.ok, found.next_command) == (False, "kraftwerk deploy")
-    assert "release 3 ✗ its deploy was cut off after the switch" in found.line()
+    assert "release 3 ✗ what made it live was cut off after the switch: workers may run other code" in found.line()
     assert status(cut + "lock\tmysite\n").ok  # it is under way
+    assert not status(cut.replace("new", "previous")).ok  # a rollback, cut off in the same way
 
 
 def test_a_damaged_record_hides_nothing_else():
