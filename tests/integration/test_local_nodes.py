@@ -14,6 +14,7 @@ from kraftwerk import hosts, local, localargv, localbase, localboot, localnet, l
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import all_nodes, get_node, known_hosts_file
 from kraftwerk.transport import Connection
+from tests.integration.conftest import RELEASE
 
 pytestmark = pytest.mark.node
 
@@ -43,7 +44,7 @@ def test_a_node_is_a_debian_server_with_systemd(make_node):
     assert node.text(["hostname"]) == "plain"
     assert node.text(["cat", "/proc/1/comm"]) == "systemd"
     assert node.text(["systemctl", "is-system-running", "--wait"]) == "running"
-    assert node.text(["sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME"]) == "bookworm"
+    assert node.text(["sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME"]) == RELEASE
     assert "plain" in node.text(["getent", "hosts", node.node.host])
     assert node.text(["cat", "/proc/sys/net/ipv4/ip_forward"])  # its own network namespace answers
     assert "sftp" in node.text(["sshd", "-T"])

@@ -248,7 +248,7 @@ def test_a_damaged_snapshot_leaves_the_data_as_it_was(blue, dumped, damage):
 @pytest.mark.parametrize("place", ["rich", "whole"])
 def test_a_newer_server_s_snapshot_is_refused_beforehand(blue, shared, place):
     newer = forged(blue, b"REDIS0012\xfa\x09redis-ver\x0699.1.2")
-    with pytest.raises(KraftwerkError, match=r"the keys are of redis 99\.1\.2, which 7\.0\.\d+ can't read"):
+    with pytest.raises(KraftwerkError, match=r"the keys are of redis 99\.1\.2, which [\d.]+ can't read"):
         do(blue, "load", place, newer)
     assert leftovers(blue) == [] and "kraftwerk.load" not in str(everything(blue))
 
