@@ -11,6 +11,7 @@ from kraftwerk import balancer, localargv, localboot, localnet, machine, privile
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests.console import ROOT
+from tests.integration.conftest import RELEASE
 from tests.visitors import visiting
 from tests.waiting import wait_for
 from tests.websocket import Websocket
@@ -114,7 +115,8 @@ def site(make_shared_node, converged, thirteen, tmp_path_factory, kraftwerk):
 def test_both_web_nodes_answer_at_the_balancer_with_the_data_of_the_third(site):
     assert site.answering() == ({WEB1, WEB2}, {"1"})
     assert {site.get("/data")[1] for _ in range(8)} == {get_node(DB).host}
-    assert on(WEB1, "cat /etc/debian_version").startswith("12") and on(WEB2, "cat /etc/debian_version").startswith("13")
+    debian = ". /etc/os-release; echo $VERSION_CODENAME"
+    assert (on(WEB1, debian), on(WEB2, debian)) == (RELEASE, "trixie")
     assert f"balance ✓ {WEB1} leads visitors here" in site.first
     lines = site.run("status").stdout.splitlines()
     assert f"balances {WEB2} ✓" in lines[0] and f"behind {WEB1}" in lines[1]

@@ -208,11 +208,11 @@ def test_a_script_runs_as_the_site_on_what_is_prepared(blue):
 
 def test_a_newer_server_s_dump_is_refused_before_anything_is_touched(blue):
     before = everything(blue)
-    text = "-- MariaDB dump\n-- Server version\t11.8.6-MariaDB-0+deb13u1\nCREATE TABLE new (id int);\n"
+    text = "-- MariaDB dump\n-- Server version\t99.1.2-MariaDB-0+deb99u1\nCREATE TABLE new (id int);\n"
     blue.run(
         ["sh", "-c", "rm -rf /root/newer; mkdir /root/newer; zstd -q >/root/newer/mysql.sql.zst"], input=text.encode()
     )
-    with pytest.raises(KraftwerkError, match=r"the dump is of MariaDB 11\.8\.6, which 10\.11\.\d+ here can't read"):
+    with pytest.raises(KraftwerkError, match=r"the dump is of MariaDB 99\.1\.2, which [\d.]+ here can't read"):
         call(blue, "load", "/root/newer")
     assert everything(blue) == before
 
