@@ -7,9 +7,11 @@ from dataclasses import replace
 from kraftwerk import argv, process
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.node import Node, all_nodes, check_name, pin_host_keys, remove_node, save_node
-from kraftwerk.transport import Connection
+from kraftwerk.transport import Connection, penalty
 
-PREFERRED = ("ssh-ed25519", "ecdsa-sha2", "ssh-rsa")  # the kinds of keys, the one to be asked about first
+# Kinds of keys, those to be asked about first. All in one go would be three connections without a login, and the sshd
+# of Debian 13 shuts who makes some fifteen of these out for a while (PerSourcePenalties).
+KINDS = ("ed25519", "ecdsa", "rsa")
 FACTS = """. /etc/os-release 2>/dev/null || true
 echo "uid=$(id -u)"
 echo "system=${ID:-unknown}"
@@ -18,19 +20,29 @@ command -v python3 >/dev/null && echo python3=yes || true
 """
 
 
-def scan(host: str, port: int = 22) -> dict[str, str]:
-    """Return the host keys that an address shows, by their fingerprint, the one to be asked about first.
+def scan(host: str, port: int = 22, wanted: str = "") -> dict[str, str]:
+    """Return host keys that an address shows, by their fingerprint: of the best kind that it has.
+
+    Args:
+        wanted: a fingerprint: further kinds are asked for until it is found.
 
     Raises:
-        KraftwerkError: nothing answers there, or no sshd.
+        KraftwerkError: nothing answers there, or no sshd, or it lets nobody in from here just now.
     """
-    command = argv.ssh_keyscan(host, port, argv.CONNECT_TIMEOUT)
-    answer = process.run(command, check=False, timeout=5 * argv.CONNECT_TIMEOUT)
-    keys = [line.split(" ", 1)[1] for line in answer.stdout.decode().splitlines() if not line.startswith("#")]
-    if not keys:
-        raise KraftwerkError(f"no sshd answers at {host} port {port}", next_command=f"ping {host}")
-    keys.sort(key=lambda key: [not key.startswith(kind) for kind in PREFERRED])
-    return {fingerprint(key): key for key in keys}
+    keys: dict[str, str] = {}
+    for kind in KINDS:
+        command = argv.ssh_keyscan(host, port, argv.CONNECT_TIMEOUT, kind)
+        answer = process.run(command, check=False, timeout=5 * argv.CONNECT_TIMEOUT)
+        lines = [line.split(" ", 1)[1] for line in answer.stdout.decode().splitlines() if not line.startswith("#")]
+        keys |= {fingerprint(key): key for key in lines}
+        said = answer.stderr.decode(errors="replace")
+        if wanted in keys or (keys and not wanted) or not said.startswith("#"):  # with its version, as an sshd says
+            break
+    if keys:
+        return keys
+    if "by remote host" in said or "reset by peer" in said:
+        raise KraftwerkError(f"what answers at {host} port {port} hangs up", next_command=penalty(host))
+    raise KraftwerkError(f"no sshd answers at {host} port {port}", next_command=f"ping {host}")
 
 
 def fingerprint(key: str) -> str:

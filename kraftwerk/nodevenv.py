@@ -16,6 +16,7 @@ from kraftwerk.wheels.cargo import Cargo
 
 PATIENCE = 1800  # seconds: building a large package from source takes its time
 OUTPUT_LINES = 25
+UVS = "×"  # begins the line in which uv says what failed
 READABLE = 'umask 022; exec "$@" <"$0"'  # whatever the node's own umask: another user runs what is made here
 
 
@@ -100,7 +101,11 @@ def _lay(connection: Connection, path: str, text: str) -> str:
 
 
 def failure(wanted: Requirements, said: str) -> str:
-    """Return the error for requirements that can't be installed, with what uv said about it."""
+    """Return the error for requirements that can't be installed, with what uv said about it: its last lines, and first
+    the one that names the package, which a long output of a compiler may have carried far away.
+    """
     lines = [line.rstrip() for line in said.splitlines() if line.strip()]
     where = wanted.kind or "the server"
-    return "\n".join([f"{where} can't be installed on the node:", *(f"  {line}" for line in lines[-OUTPUT_LINES:])])
+    named = [line for line in lines[:-OUTPUT_LINES] if line.lstrip().startswith(UVS)][-1:]
+    shown = [*named, *lines[-OUTPUT_LINES:]]
+    return "\n".join([f"{where} can't be installed on the node:", *(f"  {line}" for line in shown)])

@@ -127,7 +127,7 @@ def _rent(name: str, account: Account, wanted: tuple[str, str, str], yes: bool) 
 
 def _adopt(node: Node, wanted: str | None, yes: bool) -> Node:
     foreignserver.check_free(node)
-    keys = foreignserver.scan(node.host, node.port)
+    keys = foreignserver.scan(node.host, node.port, wanted or "")
     shown = wanted or next(iter(keys))
     if shown not in keys:
         raise KraftwerkError(f"{node.host} shows another host key than {shown}: {', '.join(keys)}")

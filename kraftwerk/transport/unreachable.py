@@ -27,7 +27,14 @@ def unreachable(node: Node, words: str) -> KraftwerkError:
     start = {"local": f"kraftwerk start-node {node.name}", "ssh": f"ping {node.host}"}
     start[GUEST] = f"ssh {node.user}@{node.host} must work without a password"
     next_command = start.get(node.provider, "kraftwerk nodes")
+    if "kex_exchange_identification" in words and node.provider != "local":
+        next_command = penalty(node.host)
     return KraftwerkError(f"{node.name} can't be reached: {reason}", next_command=next_command)
+
+
+def penalty(host: str) -> str:
+    """Return what may help where a host hangs up before anybody has said who they are."""
+    return f"wait a minute: an sshd shuts out for a while who failed to log in; if that isn't it, ping {host}"
 
 
 def _after_change(node: Node) -> str:

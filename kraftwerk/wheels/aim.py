@@ -48,16 +48,26 @@ def choose(project: Project | None, environment: str, node_name: str | None) -> 
 
     Args:
         project: whose `python:` counts, if there is one.
-        node_name: as the user gave it; else the project's node, where that is obvious.
+        node_name: as the user gave it; else the project's node, the first of several.
 
     Raises:
-        KraftwerkError: there is no such node, or it can't be reached.
+        KraftwerkError: there is no such node or environment, or the node can't be reached.
     """
-    name = node_name or (_obvious(project, environment) if project else "")
+    name = next(iter(_names(project, environment, node_name)), "")
     if not name:
         return DEBIAN, None
     connection = Connection(get_node(name))
     return of_node(connection, project.deployment(environment).python if project else DEBIANS), connection
+
+
+def every(project: Project, environment: str, node_name: str | None) -> list[Target]:
+    """Return the targets that are meant: those of all the project's nodes, where none is named.
+
+    Raises:
+        KraftwerkError: as `choose`.
+    """
+    names = _names(project, environment, node_name)
+    return [choose(project, environment, name)[0] for name in names] or [DEBIAN]
 
 
 def of_node(connection: Connection, python: str, full: str = "") -> Target:
@@ -75,8 +85,12 @@ def of_node(connection: Connection, python: str, full: str = "") -> Target:
     return own if python == DEBIANS else replace(own, python=full or python)
 
 
-def _obvious(project: Project, environment: str) -> str:
+def _names(project: Project | None, environment: str, node_name: str | None) -> list[str]:
+    if node_name or project is None:
+        return [node_name] if node_name else []
+    if several := targets.names(project, environment):
+        return several
     try:
-        return targets.choose(project, environment)
-    except KraftwerkError:
-        return ""
+        return [targets.choose(project, environment)]
+    except KraftwerkError:  # not deployed yet, and there are none or several nodes
+        return []

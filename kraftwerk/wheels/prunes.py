@@ -27,17 +27,17 @@ def surplus(house: House, keep: int, needed: Collection[Wheel]) -> list[Wheel]:
 
 
 def needed(house: House, here: Project | None, environment: str, node: str | None) -> list[Wheel]:
-    """Return the wheels that a project requires just now.
+    """Return the wheels that a project requires just now, on the named node, else on all that it is on.
 
     Raises:
-        KraftwerkError: some of these are missing, so that it can't be told.
+        KraftwerkError: some of these are missing, or a node can't be asked, so that it can't be told.
     """
     if here is None:
         return []
-    target, _ = aim.choose(here, environment, node)
     lines, root = wanted.chosen(here, environment, (), ())
     try:
-        return house.resolve(lines, target, root)
+        targets = aim.every(here, environment, node)
+        return [wheel for target in targets for wheel in house.resolve(lines, target, root)]
     except KraftwerkError as error:
         cause = f"what {here.name} requires can't be told, so nothing is deleted: {error.cause}"
         raise KraftwerkError(cause, next_command=error.next_command) from error

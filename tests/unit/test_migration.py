@@ -31,6 +31,16 @@ def test_a_failure_names_the_command_and_ends_with_its_last_lines():
     assert (len(lines), lines[1], lines[-1]) == (26, "  line 15", "  line 39")
 
 
+def test_a_package_that_does_not_build_is_named_above_a_long_output():
+    noise = "".join(f"      line {number}\n" for number in range(40))
+    said = (
+        f"Resolved 3 packages in 1ms\n  × Failed to build `mysqlclient==2.2.7`\n  ├─▶ The build backend failed\n{noise}"
+    )
+    lines = venv_failure(Requirements("requirements.txt"), said).splitlines()
+    assert lines[1:3] == ["    × Failed to build `mysqlclient==2.2.7`", "        line 15"]
+    assert (len(lines), lines[-1]) == (27, "        line 39")
+
+
 def test_requirements_that_do_not_resolve_are_told_in_uvs_words():
     said = "  × No solution found when resolving dependencies:\n  ╰─▶ Because django==99 …\n"
     assert venv_failure(Requirements("requirements.txt"), said).splitlines() == [

@@ -18,6 +18,12 @@ def test_a_node_that_does_not_answer(provider, next_command):
     assert error.next_command == next_command
 
 
+@pytest.mark.parametrize(("provider", "next_command"), [("ssh", "wait a minute: "), ("local", "kraftwerk start-node")])
+def test_a_server_that_hangs_up_at_once_may_have_shut_us_out(provider, next_command):
+    said = "kex_exchange_identification: read: Connection reset by peer\nConnection reset by 192.0.2.7 port 22\n"
+    assert unreachable(Node("web1", "192.0.2.7", provider), said).next_command.startswith(next_command)
+
+
 @pytest.mark.parametrize("provider", ["local", "ssh", "ec2"])
 def test_another_host_key_is_no_reason_to_end_a_rented_machine(provider):
     error = unreachable(Node("web1", "192.0.2.7", provider), CHANGED)
