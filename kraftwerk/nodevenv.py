@@ -16,7 +16,7 @@ from kraftwerk.wheels.cargo import Cargo
 
 PATIENCE = 1800  # seconds: building a large package from source takes its time
 OUTPUT_LINES = 25
-UVS = "×"  # begins the line in which uv says what failed
+UVS = ("error:", "×")  # begin the line in which uv says what failed, in newer versions and in older ones
 READABLE = 'umask 022; exec "$@" <"$0"'  # whatever the node's own umask: another user runs what is made here
 
 
