@@ -169,8 +169,8 @@ def test_workers_that_a_killed_deploy_left_behind_follow_even_if_the_next_one_fa
     live = on(f"readlink -f /web/{NAME}/current")
     works_in = lambda: on(f"readlink /proc/{pid('mail')}/cwd")  # noqa: E731
     assert works_in() != live
-    status = kraftwerk("status", cwd=root, check=False).stdout
-    assert "what made it live was cut off after the switch: workers may run other code" in status
+    told = "what made it live was cut off after the switch: workers may run other code"
+    wait_for(lambda: told in kraftwerk("status", cwd=root, check=False).stdout)  # once the node has noticed the kill
 
     (root / "shop.py").write_text("raise RuntimeError('no such shop')\n")
     assert kraftwerk("deploy", NODE, "--yes", "--wait", "15", cwd=root, check=False).returncode == 1
