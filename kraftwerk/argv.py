@@ -195,9 +195,9 @@ def ssh_public_key(file: Path) -> list[str]:
     return ["ssh-keygen", "-y", "-f", str(file)]
 
 
-def ssh_keyscan(host: str, port: int, timeout: int, kinds: str) -> list[str]:
-    """Return the argv that prints the host keys that an address shows: of kinds such as ed25519, with commas."""
-    return ["ssh-keyscan", "-T", str(timeout), "-p", str(port), "-t", kinds, "--", host]
+def ssh_keyscan(host: str, port: int, timeout: int, kind: str) -> list[str]:
+    """Return the argv that prints the host key that an address shows, of a kind such as ed25519."""
+    return ["ssh-keyscan", "-T", str(timeout), "-p", str(port), "-t", kind, "--", host]
 
 
 def salt_call(folder: Path, words: Sequence[str], *, log_level: str) -> list[str]:

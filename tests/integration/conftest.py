@@ -19,6 +19,10 @@ SERVICES.remove("couchdb") if "couchdb" in SERVICES else None  # its packages ar
 
 # What nodes have that don't ask for a release: `TESTS_RELEASE=trixie pytest …` runs tests on Debian 13.
 RELEASE = os.environ.get("TESTS_RELEASE", "bookworm")
+VERSIONS = {
+    "bookworm": {"python": "3.11", "mariadb": "10.11", "redis": "7.0"},
+    "trixie": {"python": "3.13", "mariadb": "11.8", "redis": "8.0"},
+}[RELEASE]
 
 
 @pytest.fixture(scope="session")

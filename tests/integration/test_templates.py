@@ -11,7 +11,7 @@ from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests.browser import complaints, wait_until
 from tests.datasite import kraftwerk
-from tests.integration.conftest import RELEASE
+from tests.integration.conftest import VERSIONS
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
@@ -24,7 +24,6 @@ BOOKWORM = {
     "press": ("django", "postgres,files,redis,celery"),
 }
 TRIXIE = {"newest": ("pyramid", "sqlite,files")}  # whose libraries are the oldest
-MARIADB = {"bookworm": "10.11", "trixie": "11.8"}
 PASSWORD = "open sesame"
 ADA = ("createsuperuser", "--noinput", "--username", "ada", "--email", "ada@example.com")
 
@@ -138,7 +137,9 @@ def test_all_services_answer(bookworm):
         said = json.loads(site.get("/health"))
         assert said["ok"], said
         assert "none on this machine" not in said["services"].values()
-    assert json.loads(bookworm["pyra"].get("/health"))["services"]["database"].startswith(f"mysql {MARIADB[RELEASE]}")
+    assert json.loads(bookworm["pyra"].get("/health"))["services"]["database"].startswith(
+        f"mysql {VERSIONS['mariadb']}"
+    )
 
 
 @pytest.mark.parametrize("name", BOOKWORM)

@@ -10,6 +10,7 @@ import pytest
 from kraftwerk import localargv
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
+from tests.integration.conftest import VERSIONS
 from tests.wheel_files import make_wheel
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
@@ -165,7 +166,7 @@ def test_a_wheel_for_another_python_is_named(live, tmp_path):
     before = live.state()
     live.make(tmp_path, "drawer", "1.0", tag="cp39-cp39-linux_x86_64")
     live.require("till==1.0", "coins==1.0", "drawer")
-    assert "drawer-1.0-cp39-cp39-linux_x86_64.whl is not for Python 3." in live.deploy(code=1)
+    assert f"drawer-1.0-cp39-cp39-linux_x86_64.whl is not for Python {VERSIONS['python']}" in live.deploy(code=1)
     assert live.state() == before
 
 

@@ -167,8 +167,8 @@ def test_ssh_keygen():
 
 
 def test_ssh_keyscan():
-    expected = ["ssh-keyscan", "-T", "5", "-p", "2222", "-t", "ecdsa,rsa", "--", "web1"]
-    assert argv.ssh_keyscan("web1", 2222, 5, "ecdsa,rsa") == expected
+    expected = ["ssh-keyscan", "-T", "5", "-p", "2222", "-t", "ecdsa", "--", "web1"]
+    assert argv.ssh_keyscan("web1", 2222, 5, "ecdsa") == expected
 
 
 def test_git():
