@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import yaml
 
 from kraftwerk import argv, flock, process, saltconf
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.localproc import wait_until
+from kraftwerk.localproc import POLL, wait_until
 from kraftwerk.paths import master_sockets, private, share, write_atomic
 
 START_TIMEOUT = 30  # seconds until the sockets are there; 0.8 on a machine with nothing else to do
@@ -92,8 +93,7 @@ def start(folder: Path) -> Running:
     Raises:
         KraftwerkError: it runs already, or it doesn't come up, with the last line of its log.
     """
-    if (there := status(folder)) and not there.whole:
-        stop(folder)
+    _end_remains(folder)
     old_umask = os.umask(0o077)
     try:
         with _lock(folder) as descriptor, (folder / "console").open("wb") as console:
@@ -107,15 +107,16 @@ def start(folder: Path) -> Running:
                 detach=True,
                 keep=(descriptor,),
             )
-            _record(folder, running.pid)
+            since = _record(folder, running.pid)
     finally:
         os.umask(old_umask)
     wait_until(lambda: answers(folder) or running.poll() is not None, timeout=START_TIMEOUT)
+    started = Running(running.pid, since)
     if running.poll() is not None or not answers(folder):
-        stop(folder)
+        _end(folder, started)
         cause = f"the Salt master doesn't come up: {_last_words(folder)}"
         raise KraftwerkError(cause, next_command=f"less {log_file(folder)}")
-    return Running(running.pid, _recorded(folder)["since"])
+    return started
 
 
 def run(folder: Path) -> NoReturn:
@@ -124,8 +125,7 @@ def run(folder: Path) -> NoReturn:
     Raises:
         KraftwerkError: it runs already.
     """
-    if (there := status(folder)) and not there.whole:
-        stop(folder)
+    _end_remains(folder)
     os.umask(0o077)
     with _lock(folder) as descriptor:
         os.set_inheritable(descriptor, True)
@@ -144,26 +144,19 @@ def stop(folder: Path) -> bool:
     """
     there = status(folder)
     if there:
-        if not there.pid:
-            raise _nameless(folder)
-        _signal(there.pid, signal.SIGTERM)
-        if not wait_until(lambda: status(folder) is None, timeout=STOP_TIMEOUT):
-            _signal(there.pid, signal.SIGKILL)
-        if not wait_until(lambda: status(folder) is None, timeout=STOP_TIMEOUT):
-            raise _nameless(folder)
-    _clean(folder)
+        _end(folder, there)
+    with suppress(KraftwerkError), _lock(folder):  # who starts one meanwhile keeps its sockets
+        _clean(folder)
     return there is not None
 
 
 def status(folder: Path) -> Running | None:
     """Return the master that runs in a folder, None when nothing of it does."""
-    held = folder / "lock"
+    deadline = time.monotonic() + RECORD_TIMEOUT
     # Who has just taken the lock writes down in a moment who he is: he is at work, and nothing that a killed one left.
-    wait_until(lambda: not flock.is_held(held) or _recorded(folder)["pid"] > 0, timeout=RECORD_TIMEOUT)
-    if not flock.is_held(held):
-        return None
-    found = _recorded(folder)
-    return Running(found["pid"], found["since"], found["pid"] > 0 and _alive(found["pid"]))
+    while (there := _look(folder)) and not there.pid and time.monotonic() < deadline:
+        time.sleep(POLL)
+    return there
 
 
 def answers(folder: Path) -> bool:
@@ -202,6 +195,36 @@ def _lock(folder: Path) -> AbstractContextManager[int]:
     return flock.held(private(folder) / "lock", busy=busy, timeout=1)
 
 
+def _look(folder: Path) -> Running | None:
+    if not flock.is_held(folder / "lock"):
+        return None
+    found = _recorded(folder)
+    return Running(found["pid"], found["since"], found["pid"] > 0 and _alive(found["pid"]))
+
+
+def _end_remains(folder: Path) -> None:
+    """End what a killed master left; what others start meanwhile is theirs."""
+    there = status(folder)
+    if there and not there.whole:
+        _end(folder, there)
+
+
+def _end(folder: Path, seen: Running) -> None:
+    """End the processes of a master that was seen, and of no other that has taken its place since."""
+
+    def gone() -> bool:
+        there = status(folder)
+        return there is None or there.pid != seen.pid
+
+    if not seen.pid:
+        raise _nameless(folder)
+    _signal(seen.pid, signal.SIGTERM)
+    if not wait_until(gone, timeout=STOP_TIMEOUT):
+        _signal(seen.pid, signal.SIGKILL)
+    if not wait_until(gone, timeout=STOP_TIMEOUT):
+        raise _nameless(folder)
+
+
 def _prepare(folder: Path) -> None:
     """Forget who held the lock before; remove his sockets; make a log that is for the owner only."""
     (folder / "running").unlink(missing_ok=True)
@@ -210,10 +233,11 @@ def _prepare(folder: Path) -> None:
     log_file(folder).touch(mode=0o600)
 
 
-def _record(folder: Path, pid: int) -> None:
-    """Write down who holds the lock."""
+def _record(folder: Path, pid: int) -> str:
+    """Write down who holds the lock; return since when."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     write_atomic(folder / "running", json.dumps({"pid": pid, "since": since}))
+    return since
 
 
 def _recorded(folder: Path) -> dict[str, Any]:

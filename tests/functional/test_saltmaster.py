@@ -53,6 +53,16 @@ def test_what_a_killed_one_leaves_is_ended_by_the_next_start(folder):
     assert second.pid != first.pid and saltmaster.status(folder) == second
 
 
+def test_what_took_the_place_of_the_one_that_was_seen_is_left_alone(folder, monkeypatch):
+    first = saltmaster.start(folder)
+    saltmaster.stop(folder)
+    second = saltmaster.start(folder)
+    looks, look = [first], saltmaster.status
+    monkeypatch.setattr(saltmaster, "status", lambda where: looks.pop() if looks else look(where))
+    saltmaster.stop(folder)
+    assert saltmaster.status(folder) == second and saltmaster.answers(folder)
+
+
 def test_a_master_whose_bus_was_killed_is_known_to_hear_nothing(folder):
     running = saltmaster.start(folder)
     assert saltmaster.hears(folder)
