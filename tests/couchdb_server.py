@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+from kraftwerk.ports import free_port
 
 PACKAGE = "pouchdb-server@4.2.0"
 SECONDS = 300
@@ -85,8 +86,7 @@ def empty(url: str) -> None:
 @contextmanager
 def running(folder: Path, host: str = "127.0.0.1"):
     """Run a server in a folder of its own; yield its URL with an admin's name and password."""
-    with socket.create_server((host, 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port(host)
     folder.mkdir(parents=True, exist_ok=True)
     command = [
         program("node"),

@@ -46,9 +46,9 @@ class MailServer(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def receiver(server, handler, port=0):
+def receiver(server, handler):
     """Yield a server that keeps what it `taken`; its port is one that is free."""
-    with server(("127.0.0.1", port), handler) as running:
+    with server(("127.0.0.1", 0), handler) as running:
         running.taken, running.status = [], 200
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
@@ -56,14 +56,14 @@ def receiver(server, handler, port=0):
         running.shutdown()
 
 
-def hook(port=0):
+def hook():
     """Yield an HTTP server that takes JSON."""
-    return receiver(ThreadingHTTPServer, Hook, port)
+    return receiver(ThreadingHTTPServer, Hook)
 
 
-def mail(port=0):
+def mail():
     """Yield an SMTP server."""
-    return receiver(MailServer, Mail, port)
+    return receiver(MailServer, Mail)
 
 
 def port_of(server):

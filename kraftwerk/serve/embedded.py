@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
-from kraftwerk.serve.front import free_port
+from kraftwerk.ports import free_port
 
 
 @dataclass(frozen=True)

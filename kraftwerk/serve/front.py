@@ -190,9 +190,3 @@ def listen(host: str, port: int | None, usual: int, behind: tuple[str, int], end
             reason = error.strerror or str(error)
     cause = f"{host}:{port if port is not None else usual} can't be listened on: {reason}"
     raise KraftwerkError(cause, next_command="kraftwerk serve, without --port, finds a free one", code=2)
-
-
-def free_port() -> int:
-    """Return a port of this computer that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

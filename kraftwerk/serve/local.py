@@ -16,6 +16,7 @@ import click
 from kraftwerk import browser, process, project, requirements, virtualenv, workers
 from kraftwerk.deployment import Deployment
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.ports import free_port
 from kraftwerk.serve import embedded, environment, framework, front, interpreter
 from kraftwerk.serve.child import Child
 from kraftwerk.serve.front import Front
@@ -64,7 +65,7 @@ class Local:
     venv: Path
     folder: Path
     log: Log
-    inside: int = field(default_factory=front.free_port)
+    inside: int = field(default_factory=free_port)
     web: Child | None = None
     servers: list[Child] = field(default_factory=list)
     others: list[Child] = field(default_factory=list)

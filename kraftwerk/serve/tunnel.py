@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from kraftwerk import argv, highstate, process, release
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.ports import free_port
 from kraftwerk.remote import program
 from kraftwerk.screen import step
-from kraftwerk.serve.front import free_port
 from kraftwerk.target import Target
 from kraftwerk.transport import unreachable
 

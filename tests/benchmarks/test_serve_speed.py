@@ -12,7 +12,7 @@ import pytest
 from kraftwerk.newproject import creation
 from kraftwerk.newproject.choice import Choice
 from kraftwerk.node import get_node
-from kraftwerk.serve.front import free_port
+from kraftwerk.ports import free_port
 from tests.integration.conftest import converged, home, make_shared_node  # noqa: F401 - fixtures
 from tests.served import serving
 

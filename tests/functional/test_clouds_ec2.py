@@ -4,7 +4,6 @@ import getpass
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from libcloud.compute.providers import get_driver
 
 from kraftwerk import admin, cloud, hostkey, intent, localboot, node, paths, privilege, progress, saltconf
 from kraftwerk.errors import KraftwerkError
+from kraftwerk.ports import free_port
 from kraftwerk.transport import Connection
 from tests import moto_server
 
@@ -274,8 +274,7 @@ def test_wrong_credentials_are_one_line(ec2):
 def test_a_cloud_that_is_down_is_one_line_without_secrets(ec2):
     provider = paths.config_home() / "cloud.providers.d" / "ec2.conf"
     settings = yaml.safe_load(provider.read_text())
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        settings["ec2"]["arguments"]["port"] = server.getsockname()[1]
+    settings["ec2"]["arguments"]["port"] = free_port()
     provider.write_text(yaml.safe_dump(settings))
     with pytest.raises(KraftwerkError, match=r"^ec2: the cloud can't be reached: ") as caught:
         machines()
@@ -304,8 +303,7 @@ def test_the_machine_is_told_its_name_its_host_key_and_who_may_log_in(ec2):
 
 @pytest.mark.skipif(privilege.which("sshd") is None, reason="needs sshd")
 def test_the_first_connection_is_pinned_to_the_key_that_the_machine_was_handed(ec2, tmp_path):
-    with socket.create_server(("127.9.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port("127.9.0.1")
     servers = []
 
     def boot(text):

@@ -9,7 +9,7 @@ import pytest
 
 from kraftwerk import foreignserver, privilege
 from kraftwerk.errors import KraftwerkError
-from tests.ports import free_port
+from kraftwerk.ports import free_port
 
 SSHD = privilege.which("sshd")  # it is where an ordinary user's PATH doesn't look
 

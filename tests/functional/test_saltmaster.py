@@ -12,7 +12,7 @@ from kraftwerk import admin, saltmaster
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.localproc import wait_until
 from kraftwerk.paths import master_sockets
-from tests.ports import free_port
+from kraftwerk.ports import free_port
 
 
 @pytest.fixture

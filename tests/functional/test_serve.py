@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from kraftwerk.serve.front import free_port
+from kraftwerk.ports import free_port
 from tests.served import ask, serving
 from tests.waiting import wait_for
 

@@ -7,8 +7,8 @@ import pytest
 from kraftwerk import events, health, local, localboot, localnet, lock, problem, watch
 from kraftwerk.machine import existing
 from kraftwerk.node import get_node
+from kraftwerk.ports import free_port
 from kraftwerk.transport import Connection
-from tests.ports import free_port
 from tests.receivers import hook, port_of
 from tests.waiting import wait_for
 

@@ -14,8 +14,8 @@ from kraftwerk import highstate, localargv, minion, registry, saltmaster, saltss
 from kraftwerk.instance import Instance
 from kraftwerk.node import get_node
 from kraftwerk.paths import state_home
+from kraftwerk.ports import free_port
 from kraftwerk.transport import Connection
-from tests.ports import free_port
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 SSH, MASTER = "twin-ssh", "twin-mas"  # as long as each other: what prints their names is as long, too

@@ -17,9 +17,9 @@ import pytest
 from kraftwerk import admin, events, local, lock, push, saltmaster, webhook
 from kraftwerk.node import get_node
 from kraftwerk.paths import config_home, reactor_home
+from kraftwerk.ports import free_port
 from kraftwerk.transport import Connection
 from tests.integration.conftest import node_factory
-from tests.ports import free_port
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 NODE, PROJECT = "reactor-one", "parcel"
