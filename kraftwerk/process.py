@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -163,24 +163,40 @@ def foreground(argv: Sequence[str]) -> int:
         KraftwerkError: the program is missing.
     """
     received: list[int] = []
-    started: list[Popen] = []
-
-    def hand_on(number: int, frame: object) -> None:
-        received.append(number)
-        for program in started:
-            program.send_signal(number)
-
+    handed = 0
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-            signal.signal(number, hand_on)
-    running = popen(argv, stdin=None, stdout=None)
-    started.append(running)
-    for early in received:  # came while it was started
-        running.send_signal(early)
-    code = running.wait()
+            signal.signal(number, lambda number, _: received.append(number))
+    with _told_of_signals() as told:
+        running = popen(argv, stdin=None, stdout=None)
+        while running.poll() is None:
+            for sent in received[handed:]:
+                running.send_signal(sent)
+                handed += 1
+            os.read(told, 1)
     if signal.SIGINT in received:
         raise KeyboardInterrupt
+    code = running.returncode
     return 128 + received[0] if received else code if code >= 0 else 128 - code
+
+
+@contextmanager
+def _told_of_signals() -> Iterator[int]:
+    """Yield a descriptor that can be read once a signal came, a child's end included.
+
+    Waiting for the child itself would sleep over a signal that comes in the instant before.
+    """
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    try:
+        yield reading
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, before)
+        os.close(reading)
+        os.close(writing)
 
 
 def fork(work: Callable[[], None], stdout: int, stderr: int) -> int:
