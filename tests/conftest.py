@@ -23,14 +23,15 @@ def pytest_configure(config):
     A shell starts what runs in the background deaf to Ctrl-C, and all its children are: tests press it.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if not hasattr(config, "workerinput"):
+    starts_it = not hasattr(config, "workerinput")  # who starts the workers, or works alone
+    if starts_it:
         work_in_memory(config)
     for name in [name for name in os.environ if name.startswith("KRAFTWERK_") and name != saltway.VARIABLE]:
         del os.environ[name]
     folder = tempfile.mkdtemp(prefix="kw-tests-")
     os.environ["KRAFTWERK_HOME"] = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    if not hasattr(config, "workerinput"):  # who starts the workers, or works alone
+    if starts_it:
         os.environ["TESTS_RUN"] = str(os.getpid())
         config.add_cleanup(remove_bases)
 

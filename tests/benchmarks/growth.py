@@ -7,7 +7,7 @@ from statistics import median
 from tests.benchmarks import rows, work
 from tests.benchmarks.lab import Lab
 from tests.benchmarks.measure import Job
-from tests.benchmarks.memory import Peak
+from tests.benchmarks.memory import watched
 from tests.benchmarks.peers.peer import Peer
 
 
@@ -76,7 +76,7 @@ def point(lab: Lab, job: Job, count: int, rounds: int, told: Callable[[str], obj
     """Measure one; the memory in a run of its own, since looking takes time, too."""
     told(f"{count} nodes")
     seconds = median(job.once(lab) for _ in range(rounds))
-    with Peak() as peak:
+    with watched() as peak:
         job.once(lab)
     return Point(count, seconds, peak.megabytes)
 

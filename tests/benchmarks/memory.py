@@ -2,14 +2,17 @@
 
 import os
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tests.meanwhile import repeated
 
 PERIOD = 0.05  # seconds between two looks
 
 
 class Peak:
-    """Watches this process's descendants; memory that several share is counted once (PSS).
+    """The most that this process's descendants took; memory that several share is counted once (PSS).
 
     Attributes:
         megabytes: the most so far.
@@ -19,22 +22,20 @@ class Peak:
     def __init__(self) -> None:
         self.megabytes = 0.0
         self.seen = threading.Event()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> "Peak":
-        self._thread.start()
-        return self
+    def look(self) -> None:
+        """Take down what they have just now."""
+        self.megabytes = max(self.megabytes, sum(map(_share, _descendants(os.getpid()))))
+        if self.megabytes:
+            self.seen.set()
 
-    def __exit__(self, *exception: object) -> None:
-        self._ended.set()
-        self._thread.join()
 
-    def _watch(self) -> None:
-        while not self._ended.wait(PERIOD):
-            self.megabytes = max(self.megabytes, sum(map(_share, _descendants(os.getpid()))))
-            if self.megabytes:
-                self.seen.set()
+@contextmanager
+def watched() -> Iterator[Peak]:
+    """Yield the peak of what runs meanwhile."""
+    peak = Peak()
+    with repeated(peak.look, pause=PERIOD):
+        yield peak
 
 
 def _descendants(ancestor: int) -> list[int]:

@@ -10,7 +10,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 from kraftwerk import argv
 from kraftwerk.transport import Connection
 from tests.integration.conftest import converged, home, make_shared_node, node  # noqa: F401 - fixtures
+from tests.meanwhile import repeated
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
 ROUNDS = 4
@@ -92,24 +92,16 @@ def ours(project, path):
 class Peaks:
     """The peaks of memory of what a dump runs: a local node's processes are this machine's, too."""
 
-    def __enter__(self):
-        self.admin, self.node, self.ended = {}, {}, threading.Event()
-        self.thread = threading.Thread(target=self.watch)
-        self.thread.start()
-        return self
+    def __init__(self):
+        self.admin, self.node = {}, {}
 
-    def __exit__(self, *exception):
-        self.ended.set()
-        self.thread.join()
+    def look(self):
+        """Take down what runs now; the kernel keeps each process's peak."""
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError, StopIteration):
+                self.take(folder)
 
-    def watch(self):
-        """Look a few times a second; the kernel keeps each process's peak."""
-        while not self.ended.wait(0.1):
-            for folder in Path("/proc").glob("[0-9]*"):
-                with suppress(OSError, StopIteration):
-                    self.look(folder)
-
-    def look(self, folder):
+    def take(self, folder):
         """Take down a process's peak, in MB, if it is one of a dump's."""
         name, words = (folder / "comm").read_text().strip(), (folder / "cmdline").read_text(errors="replace")
         ours = (folder / "ns/pid").readlink() == Path("/proc/self/ns/pid").readlink()
@@ -134,7 +126,8 @@ def test_a_dump_is_as_fast_as_by_hand(connection, project, tmp_path, service):
     instance = json.loads(connection.text(["cat", REGISTRY]))
     connection.run(["tee", REGISTRY], input=json.dumps({**instance, "services": [service]}).encode())
     hand, own = [], []
-    with Peaks() as peaks:
+    peaks = Peaks()
+    with repeated(peaks.look, pause=0.1):
         for number in range(ROUNDS):
             hand.append(by_hand(connection, service, tmp_path))
             own.append(ours(project, tmp_path / f"{number}.kw"))

@@ -6,12 +6,12 @@ what is taken; and where its processes want more, the kernel ends the one that i
 
 import re
 import subprocess
-import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kraftwerk import localproc, machine
+from tests.meanwhile import repeated
 
 GROUPS = Path("/sys/fs/cgroup/memory")
 KERNEL = 42 << 20  # bytes that a Debian keeps from a server of 512 MB, before MemTotal
@@ -34,7 +34,7 @@ class Memory:
     def __init__(self, node, megabytes):
         self.total = (megabytes << 20) - KERNEL
         self.limit = self.total - OWN
-        self.most, self.over = 0, threading.Event()
+        self.most = 0
         nspawn = localproc.containers(machine.folder_of(node) / "root")
         self.init = next(child for pid in nspawn for child in localproc.children(pid))
         self.space = Path(f"/proc/{self.init}/ns/pid").readlink()
@@ -60,13 +60,8 @@ class Memory:
         self._look()
         inside = ["nsenter", "--target", str(self.init), "--mount", "--pid"]
         subprocess.run([*inside, "mount", "--bind", "/run/meminfo", "/proc/meminfo"], check=True)
-        watch = threading.Thread(target=self._watch)
-        watch.start()
-        try:
+        with repeated(self._look, pause=OFTEN):
             yield self
-        finally:
-            self.over.set()
-            watch.join()
 
     def remove(self):
         """Remove the group of a node that is gone."""
@@ -87,10 +82,6 @@ class Memory:
     def _take(self, pid):
         with suppress(ProcessLookupError):
             (self.group / "cgroup.procs").write_text(pid)
-
-    def _watch(self):
-        while not self.over.wait(OFTEN):
-            self._look()
 
     def _look(self):
         """Tell the node what is free: files that are kept in memory are."""

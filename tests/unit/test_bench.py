@@ -8,7 +8,7 @@ import pytest
 from tests.benchmarks import earlier, report, work
 from tests.benchmarks.goals import Goal
 from tests.benchmarks.growth import Point, worst
-from tests.benchmarks.memory import Peak
+from tests.benchmarks.memory import watched
 from tests.benchmarks.peers import ansible, kraftwerk, pyinfra, saltssh
 from tests.benchmarks.report import Found
 from tests.benchmarks.rows import ROWS
@@ -86,7 +86,7 @@ def test_what_is_not_met_is_told():
 
 
 def test_the_memory_of_what_was_started():
-    with Peak() as peak, subprocess.Popen(["sleep", "60"]) as child:
+    with watched() as peak, subprocess.Popen(["sleep", "60"]) as child:
         peak.seen.wait(30)
         child.terminate()
     assert peak.megabytes > 0
