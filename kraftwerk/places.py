@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from kraftwerk import converged, highstate, neighbours, part, registry, route, service
+from kraftwerk import converged, highstate, neighbours, part, registry, route, screen, service
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.highstate import Outcome, PartChange
 from kraftwerk.instance import Instance
@@ -122,6 +122,22 @@ def leave_earlier(target: Target, project_root: Path, on_progress: OnProgress | 
             _applied(node, PartChange(name, _confining(known, client, used)), project_root, on_progress)
 
 
+def letting_in(client: str) -> list[tuple[Node, Instance]]:
+    """Return what other nodes hold for a node, with where it is, as far as is known here."""
+    nodes = [node for node in all_nodes().values() if node.name != client]
+    parts = [(node, known) for node in nodes for known in registry.instances(node, registry.DATA).values()]
+    return [(node, known) for node, known in parts if client in part.clients(known)]
+
+
+def shut_out(client: str, project_root: Path | None, on_progress: OnProgress | None = None) -> None:
+    """Have no other node let a node in any more that goes for good; its data stays there. What fails is a warning."""
+    for node, known in letting_in(client):
+        try:
+            _applied(node, PartChange(known.name, _confining(known, client, ())), project_root, on_progress)
+        except KraftwerkError as error:
+            screen.warn(f"{node.name} still lets {client} in to data of {known.name}: {error.cause}")
+
+
 def _confining(seen: Instance, client: str, services: Collection[str]) -> Callable[[Instance | None], Instance]:
     return lambda known: part.confined(known or seen, client, services)
 
@@ -173,7 +189,7 @@ def _is_converged(node: Node, change: PartChange, project_root: Path) -> bool:
     return converged.holds(Connection(node)) == converged.digest(node, registry.instances(node), project_root)
 
 
-def _applied(node: Node, change: PartChange, project_root: Path, on_progress: OnProgress | None) -> Outcome:
+def _applied(node: Node, change: PartChange, project_root: Path | None, on_progress: OnProgress | None) -> Outcome:
     def told(text: str) -> None:
         if on_progress is not None:
             on_progress(f"{node.name} {text}")

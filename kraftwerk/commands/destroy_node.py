@@ -2,7 +2,7 @@
 
 import click
 
-from kraftwerk import balancer, provider, registry, screen
+from kraftwerk import balancer, places, project, provider, registry, screen
 from kraftwerk.node import Node, all_nodes
 from kraftwerk.options import node_argument, yes_option
 
@@ -13,7 +13,8 @@ from kraftwerk.options import node_argument, yes_option
 def command(node: str, yes: bool) -> None:
     """Remove a node with everything on it, also a cloud's machine; forget a server that was adopted.
 
-    A web node behind a balancer gets no new visitors first, and time for what is open.
+    A web node behind a balancer gets no new visitors first, and time for what is open. Nodes with data of its projects
+    let it in no more; the data stays there.
 
     A machine in a cloud ends, and what it costs with it; also one whose creation was interrupted, or that carries
     kraftwerk's mark and is in no list of nodes (`kraftwerk nodes --orphans`).
@@ -25,10 +26,12 @@ def command(node: str, yes: bool) -> None:
     if found.provider == "local":
         consequence = f"{node} ({found.host}) and everything on it will be removed."
     else:
-        consequence = f"{node} ({found.host}) will be forgotten; nothing is changed on it."
+        consequence = f"{node} ({found.host}) will be forgotten; nothing is changed on it.{_stays(node)}"
     screen.confirm_name(_whole(consequence, found), node, yes=yes)
-    with screen.step(f"Removing {node}"):
+    with screen.step(f"Removing {node}") as step:
         balancer.take_out(found, gone=True)
+        if found.provider == "local":
+            _shut_out(node, step.progress)
         provider.destroy(found)
 
 
@@ -36,6 +39,17 @@ def _whole(consequence: str, node: Node | None) -> str:
     """Return what will happen, with what a node's visitors will notice of it."""
     led = balancer.consequence(registry.instances(node).values()) if node else ""
     return f"{consequence} {led}".rstrip()
+
+
+def _stays(node: str) -> str:
+    """Return who goes on letting in a server that runs on without us."""
+    found = [f"{place.name} goes on letting it in to data of {known.name}." for place, known in places.letting_in(node)]
+    return "".join(f" {each}" for each in found)
+
+
+def _shut_out(node: str, on_progress: screen.OnProgress) -> None:
+    here = project.find_or_none()
+    places.shut_out(node, here.root if here else None, on_progress)
 
 
 def _end(name: str, node: Node | None, yes: bool) -> None:
@@ -47,9 +61,10 @@ def _end(name: str, node: Node | None, yes: bool) -> None:
     with screen.working(f"Looking for {name}"):
         found = rental.find(name, node)
     screen.confirm_name(_whole(found.text(), node), name, yes=yes)
-    with screen.step(f"Destroying {name} at {found.provider}"):
+    with screen.step(f"Destroying {name} at {found.provider}") as step:
         if node:
             balancer.take_out(node, gone=True)
+            _shut_out(name, step.progress)
             provider.destroy(node)
         else:
             provider.destroy_orphan(name, found.provider)

@@ -20,8 +20,8 @@ def command(url: str | None, nodes: tuple[str, ...], environment: str, as_json: 
     """Find out why the site, or one that answers to URL, does not answer as it should.
 
     The way of a request is gone step by step: name, port, certificate, nginx, socket, gunicorn, the application's
-    import, its services, the answer. It stops at the first break, with the cause and the next command; the exit code is
-    1 then. Nothing is changed.
+    import, its services, the answer, the style sheets and scripts that a page names. It stops at the first break, with
+    the cause and the next command; the exit code is 1 then. Nothing is changed.
     """
     cases = case.of_url(url, nodes) if url else case.of_project(project.find(), environment, nodes)
     found = []

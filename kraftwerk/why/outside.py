@@ -13,6 +13,7 @@ from kraftwerk.why.case import Case, Step
 from kraftwerk.why.facts import Facts
 
 CONNECT, ANSWER = 5, 20  # seconds
+PAGE = 1 << 20  # bytes of a page that are read
 AGENT = "kraftwerk-why"
 
 
@@ -23,6 +24,7 @@ class Answer:
     Attributes:
         status: 0 for none; location: where it leads to; error: what went wrong; seconds: how long it took.
         since: the stamp that svlogd gave what was logged when the request was sent, by the node's own clock.
+        page: its text, where it is HTML.
     """
 
     status: int
@@ -30,6 +32,7 @@ class Answer:
     error: str = ""
     seconds: float = 0.0
     since: str = ""
+    page: str = ""
 
 
 def addresses(name: str) -> tuple[str, ...]:
@@ -121,7 +124,7 @@ def certificate(case: Case) -> Step:
 def ask(case: Case) -> Answer:
     """Ask the node for the URL, as a visitor would."""
     began = time.monotonic()
-    status, location, why, date = 0, "", "", ""
+    status, location, why, date, page = 0, "", "", "", ""
     try:
         plain = socket.create_connection((case.door.host, case.port), ANSWER) if case.scheme == "http" else None
         connection = http.client.HTTPConnection(case.host, case.port, timeout=ANSWER)
@@ -132,13 +135,15 @@ def ask(case: Case) -> Answer:
         response = connection.getresponse()
         status, location = response.status, response.headers.get("Location", "")
         date = response.headers.get("Date", "")
+        if response.headers.get_content_type() == "text/html":
+            page = response.read(PAGE).decode(errors="replace")
         connection.close()
     except TimeoutError:
         why = f"no answer within {ANSWER} s"
     except (OSError, http.client.HTTPException) as error:
         why = str(error) or type(error).__name__
     seconds = time.monotonic() - began
-    return Answer(status, location, why, seconds, _stamp(date, seconds) if date else "")
+    return Answer(status, location, why, seconds, _stamp(date, seconds) if date else "", page)
 
 
 def _stamp(date: str, seconds: float) -> str:

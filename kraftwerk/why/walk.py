@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kraftwerk.errors import KraftwerkError
-from kraftwerk.why import facts, inside, outside
+from kraftwerk.why import facts, inside, outside, page
 from kraftwerk.why.case import Case, Step
 from kraftwerk.why.facts import Facts
 
@@ -34,7 +34,9 @@ def _steps(case: Case) -> Iterator[Step]:
     if case.scheme == "http" and answer.location.startswith(f"https://{case.host}/"):
         secure = replace(case, url=answer.location)
         yield from _reached(secure, found)
-        yield inside.answer(secure, outside.ask(secure), found)
+        case, answer = secure, outside.ask(secure)
+        yield inside.answer(case, answer, found)
+    yield from page.steps(case, answer)
 
 
 def _named(case: Case) -> Step:

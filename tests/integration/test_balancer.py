@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.node, pytest.mark.network]
 WEB1, WEB2, WEB3, DB = "bal-one", "bal-two", "bal-three", "bal-data"
 NAME, HOST = "till", "www.till.test"
 PORT = 8480
+PARTS = "cat /var/lib/kraftwerk/data/till.json"
+LET_IN = "cat /etc/postgresql/*/main/pg_hba.conf; nft list ruleset"
 CHAT = ROOT / "tests" / "sites" / "chat"
 SITE = """\
 import hashlib, json, os, socket, time
@@ -198,14 +200,15 @@ def test_no_request_fails_when_it_is_deployed_and_nodes_come_and_go(site, make_s
         site.led_to(WEB1, WEB3)
         site.run("start-node", WEB2)
         site.led_to(WEB1, WEB2, WEB3)
-        site.run("destroy", WEB3, "--yes")
+        assert WEB3 in on(DB, PARTS) and get_node(WEB3).host in on(DB, LET_IN)
+        gone = get_node(WEB3).host
         site.run("destroy-node", WEB3, "--yes")
         site.nodes(WEB1, WEB2)
         site.led_to(WEB1, WEB2)
         before = visitors.answers  # and a while of just being asked
         wait_for(lambda: visitors.answers > before + 100)
     assert not visitors.failed and visitors.answers > 500
-    assert WEB3 not in on(DB, "cat /var/lib/kraftwerk/data/till.json")
+    assert WEB3 not in on(DB, PARTS) and gone not in on(DB, LET_IN)
 
 
 def test_what_was_interrupted_is_put_right_by_the_next_command(site):

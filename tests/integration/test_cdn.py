@@ -6,13 +6,14 @@ The CDN is an nginx with a certificate of its own, which hands on what the bucke
 import http.client
 import json
 import re
+import sys
 import urllib.request
 
 import pytest
 
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
-from tests import object_server, secretscan
+from tests import known, object_server, secretscan
 from tests.browser import complaints
 from tests.datasite import kraftwerk
 from tests.object_server import KEY, SECRET
@@ -31,7 +32,7 @@ STYLE = "body { background: %s url(dot.svg); }\n"
 DOT = '<svg xmlns="http://www.w3.org/2000/svg" width="2" height="2"><circle r="1"/></svg>\n'
 EDGE = """\
 main() {
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" \
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$1" -addext "subjectAltName=DNS:$1" \
   -keyout /etc/nginx/edge.key -out /etc/nginx/edge.crt 2>/dev/null
 cat >/etc/nginx/conf.d/edge.conf <<END
 server {
@@ -132,7 +133,16 @@ def behind(shop):
     return shop.deploy(), began
 
 
-def test_a_page_takes_its_style_from_the_cdn(shop, behind, browser):
+@pytest.fixture(scope="module")
+def edge(shop, behind, tmp_path_factory):
+    """Have the CDN answer; return its certificate, which nobody has vouched for."""
+    Connection(get_node(NODE)).script(EDGE, CDN, shop.server.address)
+    certificate = tmp_path_factory.mktemp("edge") / "edge.crt"
+    certificate.write_text(on("cat", "/etc/nginx/edge.crt"))
+    return certificate
+
+
+def test_a_page_takes_its_style_from_the_cdn(shop, behind, edge, browser):
     assert re.search(r"cdn ✓ (\d+) of \1 files, [\d.]+ k?B in [\d.]+s", behind[0])
     planned = shop.do("deploy", NODE, "--plan")
     assert re.search(r"^ +cdn +https://cdn.shop.test ← s3://points/production$", planned, re.MULTILINE)
@@ -145,12 +155,29 @@ def test_a_page_takes_its_style_from_the_cdn(shop, behind, browser):
     assert shop.stored(f"https://{CDN}/static/shop/{dot}")[0]["Content-Type"] == "image/svg+xml"
     assert shop.stored(f"https://{CDN}/texts/notes.txt")[0]["Cache-Control"] == "no-cache"
     host = get_node(NODE).host
-    Connection(get_node(NODE)).script(EDGE, CDN, shop.server.address)
     page = browser({HOST: host, CDN: host}, "--ignore-certificate-errors")
     page.get(f"http://{HOST}/")
     assert page.execute_script("return getComputedStyle(document.body).backgroundColor") == "rgb(1, 2, 3)"
     loaded = page.execute_script("return performance.getEntriesByType('resource').map(each => each.name)")
     assert loaded == [address] and complaints(page) == []
+
+
+def test_why_tells_of_what_the_cdn_lacks_and_the_next_deploy_brings_it(shop, behind, edge, tmp_path):
+    names = dict.fromkeys((HOST, CDN), get_node(NODE).host)
+
+    def why(**environ):
+        words = [sys.executable, "-m", "kraftwerk", "why", "--json"]
+        return json.loads(known.run(words, names, tmp_path, cwd=shop.root, **environ).stdout)[0]["steps"][-1]
+
+    assert "certificate verify failed" in why()["text"]
+    trusted = {"SSL_CERT_FILE": str(edge)}
+    assert why(**trusted)["text"] == "the page's style sheets and scripts answer (1)"
+    shop.server.reset()
+    told = why(**trusted)
+    assert re.fullmatch(rf"{shop.linked()} 40[34]: it isn't there, or the CDN may not read it", told["text"])
+    assert told["next"] == f"kraftwerk deploy {NODE}"
+    shop.deploy()
+    assert why(**trusted)["ok"]
 
 
 def test_other_sites_may_load_what_the_cdn_takes_from_this_one(shop, behind):

@@ -1,12 +1,6 @@
-"""Why a site doesn't answer: what is broken on a real node is found, and its next command mends it.
-
-Names are known by an /etc/hosts of the tests' own: the command runs in a mount namespace where that one is laid over
-the real one.
-"""
+"""Why a site doesn't answer: what is broken on a real node is found, and its next command mends it."""
 
 import json
-import os
-import subprocess
 import sys
 
 import pytest
@@ -16,7 +10,7 @@ from kraftwerk.localargv import link_of
 from kraftwerk.node import get_node
 from kraftwerk.transport import Connection
 from tests import console
-from tests.sandbox import SCRIPTS, search_path
+from tests import known as hosts_known
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.node, pytest.mark.network]
@@ -26,6 +20,9 @@ SITE = """\
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/boom":
         raise ValueError("no such shelf")
+    if environ["PATH_INFO"] == "/styled":
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [b'<link rel="stylesheet" href="/static/site.css">']
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"here"]
 """
@@ -33,6 +30,7 @@ YAML = f"""\
 wsgi: shop
 workers: 1
 services: [postgres]
+static: {{/static/: looks}}
 environments: {{production: {{nodes: [{NODE}], domain: [{HOST}]}}}}
 """
 LIVE = f"$(readlink /web/{NAME}/slots/live)"
@@ -77,6 +75,8 @@ def root(make_shared_node, converged, tmp_path_factory, kraftwerk):
     root = tmp_path_factory.mktemp("project") / NAME
     root.mkdir()
     (root / "shop.py").write_text(SITE)
+    (root / "looks").mkdir()
+    (root / "looks" / "site.css").write_text("p {}")
     (root / "kraftwerk.yaml").write_text(YAML)
     (root / "requirements.txt").write_text("gunicorn\n")
     kraftwerk("deploy", NODE, "--yes", cwd=root)
@@ -88,20 +88,8 @@ def known(root, tmp_path):
     """Run a command where the site's name has an address: `known("kraftwerk", "why")`."""
 
     def run(*words, address=None, timeout=60):
-        names = tmp_path / "hosts"
-        names.write_text(f"127.0.0.1 localhost\n{address or get_node(NODE).host} {HOST if address != '' else ''}\n")
-        apart = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-        lay = 'mount --bind "$0" /etc/hosts && exec "$@"'
-        return subprocess.run(
-            [*apart, "sh", "-c", lay, names, *words],
-            cwd=root,
-            env=os.environ | {"PATH": search_path(SCRIPTS)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        names = {} if address == "" else {HOST: address or get_node(NODE).host}
+        return hosts_known.run(words, names, tmp_path, cwd=root, timeout=timeout)
 
     return run
 
@@ -180,6 +168,23 @@ def test_an_error_of_the_application_is_told_with_its_traceback(why, known):
     assert last["next"] == f"kraftwerk logs {NODE} --process web --since 10m"
     printed = known(sys.executable, "-m", "kraftwerk", "why", f"{HOST}/boom").stdout
     assert printed.endswith(f"\n    ValueError: no such shelf\n→ {last['next']}\n")
+
+
+def test_a_style_sheet_that_is_missing_is_told_with_its_folder(why, known, root):
+    last = why(f"http://{HOST}/styled")[-1]
+    assert (last["name"], last["ok"], last["text"]) == (
+        "static",
+        True,
+        "the page's style sheets and scripts answer (1)",
+    )
+    file = f"/web/{NAME}/current/looks/site.css"
+    on(f"mv {file} {file}.away")
+    last = why(f"http://{HOST}/styled")[-1]
+    assert last["text"] == "GET /static/site.css 404: it isn't in looks, or not readable to nginx"
+    assert known(*last["next"].replace("kraftwerk", f"{sys.executable} -m kraftwerk", 1).split()).stdout.endswith(
+        ".away\n"
+    )
+    on(f"mv {file}.away {file}")
 
 
 def test_maintenance_is_told(root, why, kraftwerk):

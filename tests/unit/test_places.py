@@ -4,8 +4,10 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
 from kraftwerk import part, places, registry
+from kraftwerk.commands import destroy_node
 from kraftwerk.errors import KraftwerkError
 from kraftwerk.highstate import Outcome
 from kraftwerk.instance import Instance
@@ -92,3 +94,30 @@ def test_what_no_node_uses_any_more_goes_and_what_one_does_stays(shop, applied, 
     places.remove(db1, used, everything, tmp_path)
     assert (applied["db1"].present, applied["db1"].remove) == (False, everything)
     assert registry.instances(db1, registry.DATA) == {}
+
+
+def test_a_node_that_goes_is_let_in_nowhere_any_more_and_what_fails_is_told(shop, applied, monkeypatch, capsys):
+    there, db1 = shop(node="db1", password="x"), Node("db1", "192.0.2.9", "ssh")
+    both = part.merged(None, part.of(there, ["search"], "web1", "10.0.0.1", "10.0.0.9"))
+    both = part.merged(both, part.of(there, ["search"], "web2", "10.0.0.2", "10.0.0.9"))
+    registry.record(db1, both, registry.DATA)
+    places.shut_out("web9", None)
+    assert applied == {}
+    places.shut_out("web1", None)
+    assert part.clients(applied["db1"]) == ["web2"] and places.letting_in("web1") == []
+    assert applied["db1"].present
+
+    def lost(*_, **__):
+        raise KraftwerkError("db1 can't be reached")
+
+    monkeypatch.setattr(places.highstate, "converge", lost)
+    places.shut_out("web2", None)
+    assert "db1 still lets web2 in to data of shop: db1 can't be reached" in capsys.readouterr().err
+
+
+def test_who_forgets_a_server_that_may_run_on_is_told_that_it_is_let_in_still(shop):
+    save_node(Node("web1", "192.0.2.1", "ssh"))
+    wanted = part.of(shop(node="db1", password="x"), ["search"], "web1", "10.0.0.1", "10.0.0.9")
+    registry.record(Node("db1", "192.0.2.9", "ssh"), wanted, registry.DATA)
+    said = CliRunner().invoke(destroy_node.command, ["web1"], input="no\n").output
+    assert "nothing is changed on it. db1 goes on letting it in to data of shop." in said
