@@ -55,11 +55,14 @@ class Case:
         parts = urlsplit(self.url)
         return quote(parts.path or "/", KEPT) + (f"?{quote(parts.query, KEPT)}" if parts.query else "")
 
+    @property
+    def is_gates(self) -> bool:
+        """Tell whether it is the gate that asks for this path."""
+        return self.path == (gaterule.of(self.instance).path or self.instance.health)
+
     def accepts(self, status: int) -> bool:
         """Tell whether an answer is a good one: what the gate accepts, of the URL that it asks."""
-        rule = gaterule.of(self.instance)
-        asked = rule.path or self.instance.health
-        return rule.accepts(status) if self.path == asked else 200 <= status < 400
+        return gaterule.of(self.instance).accepts(status) if self.is_gates else 200 <= status < 400
 
     def command(self, verb: str, *words: str, by: str = "") -> str:
         """Return a command for this node and environment.

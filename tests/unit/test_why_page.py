@@ -26,11 +26,13 @@ THERE = ("/static/site.css", "/static/app.js?v=2")
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.append(self.path)
-        self.send_response(200 if self.path in (*THERE, "/shop/") else 404 if self.path.startswith("/static/") else 500)
-        if self.path == "/shop/":
-            self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_response(
+            200 if self.path in (*THERE, "/", "/shop/") else 404 if self.path.startswith("/static/") else 500
+        )
+        page = {"/": f'<link rel="stylesheet" href="{THERE[0]}">', "/shop/": "<h1>shop</h1>"}.get(self.path, "")
+        self.send_header("Content-Type", "text/html; charset=utf-8" if page else "text/plain")
         self.end_headers()
-        self.wfile.write(b"<h1>shop</h1>")
+        self.wfile.write(page.encode())
 
     def log_message(self, *words):
         pass
@@ -110,3 +112,11 @@ def test_a_cdn_that_does_not_answer_is_told_why(case):
 def test_of_what_is_answered_only_html_is_read(case):
     assert outside.ask(case).page == "<h1>shop</h1>"
     assert outside.ask(replace(case, url=f"{case.url[:-6]}{THERE[0]}")).page == ""
+
+
+def test_where_the_gate_asks_for_no_page_it_is_the_front_page_s(case, server):
+    health = replace(case, url=f"{case.url[:-6]}/health", instance=replace(case.instance, health="/health"))
+    assert steps(health, "") == [(True, "the page's style sheets and scripts answer (1)", "")]
+    assert server.asked == ["/", THERE[0]]
+    assert steps(replace(health, instance=replace(health.instance, static={})), "") == []
+    assert steps(case, "") == [] and len(server.asked) == 2
