@@ -114,6 +114,7 @@ def start(folder: Path) -> Running:
     started = Running(running.pid, since)
     if running.poll() is not None or not answers(folder):
         _end(folder, started)
+        _tidy(folder)
         cause = f"the Salt master doesn't come up: {_last_words(folder)}"
         raise KraftwerkError(cause, next_command=f"less {log_file(folder)}")
     return started
@@ -145,8 +146,7 @@ def stop(folder: Path) -> bool:
     there = status(folder)
     if there:
         _end(folder, there)
-    with suppress(KraftwerkError), _lock(folder):  # who starts one meanwhile keeps its sockets
-        _clean(folder)
+    _tidy(folder)
     return there is not None
 
 
@@ -223,6 +223,12 @@ def _end(folder: Path, seen: Running) -> None:
         _signal(seen.pid, signal.SIGKILL)
     if not wait_until(gone, timeout=STOP_TIMEOUT):
         raise _nameless(folder)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a master left, unless somebody has started another one meanwhile."""
+    with suppress(KraftwerkError), _lock(folder):
+        _clean(folder)
 
 
 def _prepare(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """`kraftwerk destroy-node`."""
 
+from pathlib import Path
+
 import click
 
 from kraftwerk import balancer, places, project, provider, registry, screen
@@ -31,7 +33,7 @@ def command(node: str, yes: bool) -> None:
     with screen.step(f"Removing {node}") as step:
         balancer.take_out(found, gone=True)
         if found.provider == "local":
-            _shut_out(node, step.progress)
+            places.shut_out(node, project.find_root(Path.cwd()), step.progress)
         provider.destroy(found)
 
 
@@ -47,11 +49,6 @@ def _stays(node: str) -> str:
     return "".join(f" {each}" for each in found)
 
 
-def _shut_out(node: str, on_progress: screen.OnProgress) -> None:
-    here = project.find_or_none()
-    places.shut_out(node, here.root if here else None, on_progress)
-
-
 def _end(name: str, node: Node | None, yes: bool) -> None:
     """Destroy a cloud's machine, after saying what it is and costs."""
     from kraftwerk import rental  # with libcloud, which only those wait for who have a cloud
@@ -64,7 +61,7 @@ def _end(name: str, node: Node | None, yes: bool) -> None:
     with screen.step(f"Destroying {name} at {found.provider}") as step:
         if node:
             balancer.take_out(node, gone=True)
-            _shut_out(name, step.progress)
+            places.shut_out(name, project.find_root(Path.cwd()), step.progress)
             provider.destroy(node)
         else:
             provider.destroy_orphan(name, found.provider)
