@@ -126,9 +126,8 @@ def ask(case: Case) -> Answer:
     began = time.monotonic()
     status, location, why, date, page = 0, "", "", "", ""
     try:
-        plain = socket.create_connection((case.door.host, case.port), ANSWER) if case.scheme == "http" else None
-        connection = http.client.HTTPConnection(case.host, case.port, timeout=ANSWER)
-        connection.sock = plain or _secured(case)
+        connection = http.client.HTTPConnection(case.host, case.port)
+        connection.sock = _connected(case) if case.scheme == "http" else _secured(case)
         usual = case.port in (80, 443)
         named = {"Host": case.host if usual else f"{case.host}:{case.port}", "User-Agent": AGENT}
         connection.request("GET", case.path, headers={**named, "Connection": "close"})
@@ -155,9 +154,14 @@ def _stamp(date: str, seconds: float) -> str:
     return began.astimezone(UTC).strftime("%Y-%m-%d_%H:%M:%S")
 
 
+def _connected(case: Case) -> socket.socket:
+    connection = socket.create_connection((case.door.host, case.port), CONNECT)
+    connection.settimeout(ANSWER)
+    return connection
+
+
 def _secured(case: Case) -> ssl.SSLSocket:
-    plain = socket.create_connection((case.door.host, case.port), ANSWER)
     context = ssl.create_default_context()
     if (own := authority.certificate_file()).exists():
         context.load_verify_locations(own)
-    return context.wrap_socket(plain, server_hostname=case.host)
+    return context.wrap_socket(_connected(case), server_hostname=case.host)

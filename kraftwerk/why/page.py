@@ -13,7 +13,6 @@ from kraftwerk.why import outside
 from kraftwerk.why.case import Case, Step
 from kraftwerk.why.outside import Answer
 
-FRONT = "/"
 MOST = 10  # files that are asked for
 
 
@@ -41,12 +40,9 @@ def steps(case: Case, answer: Answer) -> Iterator[Step]:
     """Yield whether the static files answer that a page names; nothing where it names none of the site's own.
 
     Args:
-        answer: to what the case asks for. Where that is the gate's path and no page, the front page is asked for.
+        answer: to what the case asks for.
     """
-    text = answer.page
-    if not text and case.is_gates and case.path != FRONT and case.instance.static:
-        text = outside.ask(replace(case, url=urljoin(case.url, FRONT))).page
-    addresses = [each for each in _absolute(case, text) if _folder(case, each) or _is_cdn(case, each)][:MOST]
+    addresses = [each for each in _absolute(case, answer.page) if _folder(case, each) or _is_cdn(case, each)][:MOST]
     seconds = 0.0
     for address in addresses:
         found = _asked(case, address)

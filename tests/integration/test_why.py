@@ -170,6 +170,21 @@ def test_an_error_of_the_application_is_told_with_its_traceback(why, known):
     assert printed.endswith(f"\n    ValueError: no such shelf\n→ {last['next']}\n")
 
 
+def test_a_front_page_that_fails_is_told_where_the_gate_asks_for_another_path(why, root, kraftwerk):
+    code, yaml = (root / "shop.py").read_text(), (root / "kraftwerk.yaml").read_text()
+    (root / "kraftwerk.yaml").write_text(f"{yaml}gate: {{path: /up}}\n")
+    (root / "shop.py").write_text(code.replace('"/boom"', '"/"'))
+    kraftwerk("deploy", NODE, "--yes", cwd=root)
+    *_, up, front = why()
+    assert (up["text"], front["text"]) == ("GET /up 200", "GET / 500: ValueError: no such shelf")
+    assert front["lines"][-1] == "ValueError: no such shelf"
+    (root / "shop.py").write_text(code)
+    kraftwerk("deploy", NODE, "--yes", cwd=root)
+    assert why()[-1]["text"] == "GET / 200"
+    (root / "kraftwerk.yaml").write_text(yaml)
+    kraftwerk("deploy", NODE, "--yes", cwd=root)
+
+
 def test_a_style_sheet_that_is_missing_is_told_with_its_folder(why, known, root):
     last = why(f"http://{HOST}/styled")[-1]
     assert (last["name"], last["ok"], last["text"]) == (

@@ -333,16 +333,71 @@ def test_a_name_that_is_not_known_or_leads_elsewhere(names):
     assert by_hand.next_command == f"its line in {hosts.HOSTS} must be: 10.77.0.11 there.example.com"
 
 
-def test_the_walk_ends_at_the_first_break(names, monkeypatch):
-    here = replace(CASE, node=replace(BLUE, host="10.77.0.11"))
+@pytest.fixture
+def answers(names, monkeypatch):
+    """What is answered, by URL: the walk goes on all else as if it were well."""
+    answers = {}
     monkeypatch.setattr(walk.outside, "port", lambda each: case.Step("port", f"{each.port} answers"))
-    monkeypatch.setattr(walk.outside, "certificate", lambda each: case.Step("certificate", "expired", False))
-    monkeypatch.setattr(walk.outside, "ask", lambda each: Answer(301, "https://mysite.blue/"))
-    monkeypatch.setattr(walk.facts, "look", lambda each: found(nginx__names=[]))
-    assert [step.name for step in walk.walk(here)] == ["name", "port", "nginx"]
+    monkeypatch.setattr(walk.outside, "certificate", lambda each: case.Step("certificate", "valid for 9 days"))
+    monkeypatch.setattr(walk.outside, "ask", lambda each: answers[each.url])
     monkeypatch.setattr(walk.facts, "look", lambda each: found())
-    *_, port, last = walk.walk(here)
+    return answers
+
+
+HERE = replace(CASE, node=replace(BLUE, host="10.77.0.11"))
+
+
+def test_the_walk_ends_at_the_first_break(answers, monkeypatch):
+    answers |= {HERE.url: Answer(301, "https://mysite.blue/"), "https://mysite.blue/": Answer(200)}
+    monkeypatch.setattr(walk.outside, "certificate", lambda each: case.Step("certificate", "expired", False))
+    monkeypatch.setattr(walk.facts, "look", lambda each: found(nginx__names=[]))
+    assert [step.name for step in walk.walk(HERE)] == ["name", "port", "nginx"]
+    monkeypatch.setattr(walk.facts, "look", lambda each: found())
+    *_, port, last = walk.walk(HERE)
     assert (port.text, last.text) == ("443 answers", "expired")
+
+
+def test_where_https_fails_what_was_logged_of_it_is_told(answers, monkeypatch):
+    failed = Answer(500, since="2026-11-22_02:00:00")
+    answers |= {HERE.url: Answer(301, "https://mysite.blue/shop"), "https://mysite.blue/shop": failed}
+    log = []
+
+    def ask(each):
+        log.extend(f"2026-11-22_02:00:01.1 {line}" for line in TRACE if each.scheme == "https")
+        return answers[each.url]
+
+    monkeypatch.setattr(walk.outside, "ask", ask)
+    monkeypatch.setattr(walk.facts, "look", lambda each: replace(found(), log=tuple(log)))
+    *_, last = walk.walk(HERE)
+    assert (last.text, last.lines[-1]) == ("GET /shop 500: ValueError: no", "ValueError: no")
+
+
+STYLED = "<script src='/static/a.js'></script>"
+
+
+@pytest.mark.parametrize(
+    ("front", "told"),
+    [
+        (Answer(200), [(True, "GET / 200")]),
+        (Answer(200, page=STYLED), [(True, "GET / 200"), (True, "the page's style sheets and scripts answer (1)")]),
+        (Answer(302, "/login/"), [(True, "GET / 302 → /login/")]),
+        (Answer(404), [(True, "GET / 404, which may be meant")]),
+        (Answer(500), [(False, "GET / 500")]),
+        (Answer(0, error="no answer within 20 s"), [(False, "GET /: no answer within 20 s")]),
+    ],
+)
+def test_where_the_gate_asks_for_another_path_visitors_still_see_the_front_page(answers, front, told):
+    mysite = replace(MYSITE, health="/health", static={"/static/": "looks"})
+    health = replace(HERE, url="http://mysite.blue/health", instance=mysite)
+    answers |= {health.url: Answer(200), "http://mysite.blue/": front, "http://mysite.blue/static/a.js": Answer(200)}
+    said = [(step.ok, step.text) for step in walk.walk(health)]
+    assert said[said.index((True, "GET /health 200")) + 1 :] == told
+
+
+def test_what_is_asked_for_by_its_own_url_is_asked_for_alone(answers):
+    shop = replace(HERE, url="http://mysite.blue/shop/", instance=replace(MYSITE, health="/health"))
+    answers[shop.url] = Answer(200)
+    assert [step.text for step in walk.walk(shop)][-1] == "GET /shop/ 200"
 
 
 def test_a_node_may_be_reached_by_another_address_than_its_visitors_use(names, monkeypatch):

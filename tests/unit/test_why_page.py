@@ -112,11 +112,3 @@ def test_a_cdn_that_does_not_answer_is_told_why(case):
 def test_of_what_is_answered_only_html_is_read(case):
     assert outside.ask(case).page == "<h1>shop</h1>"
     assert outside.ask(replace(case, url=f"{case.url[:-6]}{THERE[0]}")).page == ""
-
-
-def test_where_the_gate_asks_for_no_page_it_is_the_front_page_s(case, server):
-    health = replace(case, url=f"{case.url[:-6]}/health", instance=replace(case.instance, health="/health"))
-    assert steps(health, "") == [(True, "the page's style sheets and scripts answer (1)", "")]
-    assert server.asked == ["/", THERE[0]]
-    assert steps(replace(health, instance=replace(health.instance, static={})), "") == []
-    assert steps(case, "") == [] and len(server.asked) == 2
