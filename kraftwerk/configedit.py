@@ -7,6 +7,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -39,7 +40,8 @@ class Draft:
         _sweep(memory)
         self.folder = Path(tempfile.mkdtemp(prefix=OPEN, dir=memory))
         self._lock = ExitStack()
-        self._lock.enter_context(flock.held(self.folder, busy=f"another kraftwerk is busy with {self.folder}"))
+        busy, remake = f"another kraftwerk is busy with {self.folder}", partial(self.folder.mkdir, mode=0o700)
+        self._lock.enter_context(flock.held(self.folder, busy=busy, remake=remake))
         self.path = self.folder / file.path.name
         write_atomic(self.path, self.shown)
 
@@ -98,8 +100,7 @@ def _memory() -> Path:
 def _sweep(memory: Path) -> None:
     """Remove drafts whose kraftwerk was killed: there may be secrets in them."""
     for folder in memory.glob(f"{OPEN}*"):
-        if folder.stat().st_uid == os.getuid() and not flock.is_held(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+        flock.remove_abandoned(folder)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,22 @@ def is_held(path: Path) -> bool:
         return False
     except BlockingIOError:
         return True
+    finally:
+        os.close(descriptor)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove a folder of ours that a killed process left: whoever lives holds its lock.
+
+    One who has made it and not locked it yet must be able to make it again (`held` with `remake`).
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, PermissionError):  # another one's, or gone by now
+        return
+    try:
+        if os.fstat(descriptor).st_uid == os.getuid() and _lock(descriptor, folder):
+            shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(descriptor)
 

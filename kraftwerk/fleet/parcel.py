@@ -47,5 +47,4 @@ def _fill(runs: Sequence[Rollout], copy: Path) -> None:
 def _clear(folders: Path) -> None:
     """Remove what deploys left that were killed."""
     for folder in folders.iterdir():
-        if not flock.is_held(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+        flock.remove_abandoned(folder)

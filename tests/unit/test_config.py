@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from kraftwerk import (
     admin,
     cli,
     configdiff,
+    configedit,
     configfile,
     configset,
     keypath,
@@ -472,6 +474,22 @@ def test_no_draft_is_left_by_who_was_ended(root, run, editor, monkeypatch, numbe
     assert draft.exists() == (number == signal.SIGKILL)
     run("edit")
     assert not list(root.parent.glob("kraftwerk-*"))
+
+
+def test_an_edit_that_begins_beside_another_does_not_sweep_its_draft_away(root, run, editor, monkeypatch):
+    """Between its folder and the lock of that, a draft looks as what a kill left."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(root))
+    editor("text = text.replace('2', '4')")
+    made = tempfile.mkdtemp
+
+    def swept(**options):
+        folder = made(**options)
+        configedit._sweep(root)
+        assert not Path(folder).exists()
+        return folder
+
+    monkeypatch.setattr(configedit.tempfile, "mkdtemp", swept)
+    assert run("edit")[:2] == (0, "pillar/production.sls: workers: 2 → 4\n")
 
 
 def test_edit_again_after_a_mistake(root, run, editor, monkeypatch):
