@@ -32,7 +32,7 @@ def pytest_configure(config):
     os.environ["KRAFTWERK_HOME"] = folder
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     if starts_it:
-        os.environ["TESTS_RUN"] = str(os.getpid())
+        os.environ["TESTS_RUN"] = f"run{os.getpid()}"
         config.add_cleanup(remove_bases)
 
 

@@ -78,8 +78,18 @@ def shared_base(kind, make):
     folder = localbase.bases_home() / name
     with flock.held(folder.with_name(f".{name}.lock"), busy=f"{name} is being made", timeout=900):
         if not folder.exists():
+            remove_left_bases()
             make(name)
     return name
+
+
+def remove_left_bases():
+    """Remove the bases of runs that were killed, a gigabyte each, but for those that a node still stands on."""
+    in_use = snapshot.layers_in_use()
+    for base in localbase.bases_home().glob("[!.]*-run*"):
+        ended = not Path("/proc", base.name.rpartition("-run")[2]).exists()
+        if ended and base / "upper" not in in_use:
+            snapshot.remove(base.name)
 
 
 def plain_instance(name, *services, **keys):
